@@ -1,0 +1,12 @@
+/**
+ * linux: the boundary to the kernel. The only code that knows system-call numbers, structure layouts and machine code, and the
+ * only code that imports the FFI package. Everything here is synchronous and belongs to the calling thread; what blocks in the kernel
+ * blocks that thread, so callers that must stay responsive run it in a worker. Structures are declared once, by the file of
+ * the facility they belong to. Failures are {@link SyscallError}s, or results where a function's name starts with `try`.
+ */
+export * from './errno.ts';
+export * from './errors.ts';
+export * from './interpreter.ts';
+export * from './native.ts';
+export * from './program.ts';
+export * from './system-call-numbers.ts';
