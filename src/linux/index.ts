@@ -9,4 +9,5 @@ export * from './errors.ts';
 export * from './interpreter.ts';
 export * from './native.ts';
 export * from './program.ts';
+export * from './socket.ts';
 export * from './system-call-numbers.ts';
