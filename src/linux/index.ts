@@ -11,3 +11,8 @@ export * from './native.ts';
 export * from './program.ts';
 export * from './socket.ts';
 export * from './system-call-numbers.ts';
+export * from './process-files.ts';
+export * from './process-memory.ts';
+export * from './ptrace.ts';
+export * from './registers.ts';
+export * from './remote-process.ts';
