@@ -16,3 +16,4 @@ export * from './process-memory.ts';
 export * from './ptrace.ts';
 export * from './registers.ts';
 export * from './remote-process.ts';
+export * from './batch.ts';
