@@ -79,12 +79,13 @@ export class BlockingSocket implements Disposable {
     }
   }
 
-  /** Fills `length` bytes of native memory. */
-  readInto(address: number, length: number): void {
-    for (let done = 0; done < length; ) {
-      const count = this.checked('recvfrom', trySyscall('recvfrom', this.fd, address + done, length - done, 0, 0, 0));
-      if (count === 0) throw new KorriganError('KRG_NODE_DEAD', 'the other node closed the connection of the migration');
-      done += count;
+  /** Reads between 1 and `length` bytes into native memory. @returns how many */
+  readSome(address: number, length: number): number {
+    for (;;) {
+      const result = trySyscall('recvfrom', this.fd, address, length, 0, 0, 0);
+      if (result === 0) throw new KorriganError('KRG_NODE_DEAD', 'the other node closed the connection of the migration');
+      const count = this.checked('recvfrom', result);
+      if (count > 0) return count;
     }
   }
 

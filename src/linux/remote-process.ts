@@ -119,6 +119,11 @@ export class RemoteProcess {
     this.gadget = undefined;
   }
 
+  /** Forgets where single-stepped calls run, after the memory that held the place was replaced. */
+  forgetGadget(): void {
+    this.gadget = undefined;
+  }
+
   /** Unmaps the region. */
   closeRegion(): void {
     const region = this.region;

@@ -1,0 +1,91 @@
+/** Export: everything about a stopped process but its pages and descriptors. */
+import { readStat, readProcessLink, type Program, type RemoteProcess } from '../linux/index.ts';
+import { readFileSync } from 'node:fs';
+import { type AreaFlags, describeAreas } from '../mm/index.ts';
+import { IMAGE_VERSION, type ProcessImage, type ThreadImage } from './image.ts';
+import { captureLimits, captureNumber } from './outside.ts';
+import { captureActions } from './signals.ts';
+import { captureThread, THREAD_CAPTURE_BYTES } from './threads.ts';
+import { captureIntervalTimers, capturePosixTimers } from './timers.ts';
+
+const PR_GET_DUMPABLE = 3;
+const PR_GET_CHILD_SUBREAPER = 37;
+const PR_GET_THP_DISABLE = 42;
+const LEADER_RECORDS = 256;
+const LEADER_DATA = 16384;
+const LEADER_BYTES = LEADER_RECORDS * 64 + LEADER_DATA;
+
+/** Size of the region that capturing a process with so many threads needs. */
+export function captureRegionSize(threads: number): number {
+  return LEADER_BYTES + threads * THREAD_CAPTURE_BYTES + 4096;
+}
+
+/**
+ * Captures a stopped process whose region is open ({@link captureRegionSize}). The process is not changed.
+ * @param flags area flags read before the freeze
+ */
+export function captureProcess(remote: RemoteProcess, flags: AreaFlags): ProcessImage {
+  const stat = readStat(remote.pid);
+  if (stat === undefined) throw new Error(`process ${remote.pid} is held, yet /proc does not know it`);
+  const program = remote.newProgram({ records: LEADER_RECORDS, data: LEADER_DATA });
+  const main = remote.main;
+  const collectThread = captureThread(program, remote, main);
+  const collectActions = captureActions(program);
+  const collectIntervalTimers = captureIntervalTimers(program);
+  const collectPosixTimers = capturePosixTimers(program, remote.pid);
+  const brk = program.call('brk', 0);
+  const pid = program.call('getpid');
+  const parent = program.call('getppid');
+  const group = program.call('getpgid', 0);
+  const session = program.call('getsid', 0);
+  const dumpable = program.call('prctl', PR_GET_DUMPABLE, 0, 0, 0, 0);
+  const subreaper = program.data(8);
+  program.call('prctl', PR_GET_CHILD_SUBREAPER, subreaper, 0, 0, 0);
+  const noHugePages = program.call('prctl', PR_GET_THP_DISABLE, 0, 0, 0, 0);
+
+  const others = remote.threads.slice(1).map((thread, index) => {
+    const own = remote.newProgram({ records: 10, data: 64 }, LEADER_BYTES + index * THREAD_CAPTURE_BYTES);
+    return { program: own as Program, thread, collect: captureThread(own, remote, thread) };
+  });
+  remote.runTogether([{ program, thread: main }, ...others]);
+
+  const threads: ThreadImage[] = [collectThread(), ...others.map(({ collect }) => collect())];
+  const hostToCluster = new Map(remote.threads.map((thread, n) => [thread.tracee.tid, threads[n]?.tid ?? 0]));
+  const region = { start: remote.regionAddress, end: remote.regionAddress + remote.regionSize };
+  return {
+    version: IMAGE_VERSION,
+    pid: program.result(pid),
+    parent: program.result(parent),
+    group: program.result(group),
+    session: program.result(session),
+    stopped: main.groupStop,
+    executable: readProcessLink(remote.pid, 'exe') ?? '',
+    areas: describeAreas(flags.current(remote.pid), [region]),
+    memoryMap: {
+      startCode: stat.startCode,
+      endCode: stat.endCode,
+      startData: stat.startData,
+      endData: stat.endData,
+      startBreak: stat.startBreak,
+      break: program.result(brk),
+      startStack: stat.startStack,
+      argumentStart: stat.argumentStart,
+      argumentEnd: stat.argumentEnd,
+      environmentStart: stat.environmentStart,
+      environmentEnd: stat.environmentEnd,
+    },
+    auxiliaryVector: new Uint8Array(readFileSync(`/proc/${remote.pid}/auxv`)),
+    actions: collectActions(),
+    pending: main.tracee.pendingSignals('shared'),
+    intervalTimers: collectIntervalTimers(),
+    posixTimers: collectPosixTimers().map((timer) => ({ ...timer, thread: hostToCluster.get(timer.thread) ?? timer.thread })),
+    limits: captureLimits(remote.pid),
+    dumpable: program.result(dumpable),
+    childSubreaper: program.viewAt(subreaper, 4).getInt32(0, true) !== 0,
+    transparentHugePagesDisabled: program.result(noHugePages) !== 0,
+    personality: captureNumber(remote.pid, 'personality', 16),
+    oomScoreAdjustment: captureNumber(remote.pid, 'oom_score_adj'),
+    coreDumpFilter: captureNumber(remote.pid, 'coredump_filter', 16),
+    threads,
+  };
+}

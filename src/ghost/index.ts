@@ -1,0 +1,12 @@
+/**
+ * ghost: export and import of processes. {@link captureProcess} turns a stopped process into a {@link ProcessImage}; {@link Inflation} turns
+ * a held husk into the process of an image. Pages are mm's, descriptors are fs's and streams'; both travel beside the image.
+ *
+ * Rules: synchronous, on the thread that holds the process by ptrace. Capturing changes nothing. Each kind of state has one file with its
+ * capture half and its restore half. What cannot be carried is found by {@link examineProcess} before anything is touched.
+ */
+export * from './capture.ts';
+export * from './image.ts';
+export * from './preflight.ts';
+export * from './restore.ts';
+export { discardPending, signalOf } from './signals.ts';

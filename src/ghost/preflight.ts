@@ -1,0 +1,72 @@
+/**
+ * Preflight: every resource of a process with a verdict, before anything is touched. What stands here as refused would otherwise have
+ * been half a process.
+ */
+import { closeSync, openSync, readSync } from 'node:fs';
+import { readDetailedMaps, readProcessLink, readStat, readStatus } from '../linux/index.ts';
+import { judgeArea } from '../mm/index.ts';
+import { REGION_ADDRESS } from './restore.ts';
+
+export type Verdict = 'moves' | 'reconnects' | 'relayed' | 'lost' | 'refused';
+
+/** One resource of a process and what a move does to it. */
+export interface Finding {
+  /** What it is, e.g. "memory 7f00…-7f10… /lib/libc.so.6". */
+  resource: string;
+  verdict: Verdict;
+  /** Why, and for refusals what to do. */
+  reason: string;
+}
+
+const REGION_LIMIT = REGION_ADDRESS + (1 << 30);
+const ELF_CLASS_64 = 2;
+const VFORK_WAIT = 'D';
+
+/** @param pid in the caller's pid namespace. @returns findings; empty when there is no such process. */
+export function examineProcess(pid: number): Finding[] {
+  const stat = readStat(pid);
+  const status = readStatus(pid);
+  if (stat === undefined || status === undefined) return [];
+  const findings: Finding[] = [];
+  const refuse = (resource: string, reason: string): void => void findings.push({ resource, verdict: 'refused', reason });
+
+  if (stat.state === 'Z' || stat.state === 'X') refuse('process', 'it has ended; its parent has not collected its status yet');
+  const tracer = status.get('TracerPid');
+  if (tracer !== undefined && tracer !== '0') refuse('tracer', `process ${tracer} traces it; end the debugger or tracer first`);
+  if (stat.state === VFORK_WAIT) refuse('process', 'it waits in the kernel and cannot be stopped now (a vfork, or a file system that does not answer)');
+  const filters = Number(status.get('Seccomp_filters') ?? '0');
+  if (filters > 1) refuse('seccomp', `${filters - 1} filter(s) of its own; a filter cannot be read back completely`);
+  if (elfClass(pid) === 'other') refuse('executable', 'a 32-bit program; only 64-bit programs move');
+
+  const areas = readDetailedMaps(pid);
+  if (areas.length === 0 && stat.state !== 'Z') refuse('memory', 'it has no user memory: a kernel thread or a process that is just ending');
+  for (const area of areas) {
+    const resource = `memory ${area.start.toString(16)}-${area.end.toString(16)} ${area.name}`.trim();
+    const obstacle = judgeArea(area);
+    if (obstacle !== undefined) refuse(resource, `${obstacle} cannot move yet`);
+    else if (area.start < REGION_LIMIT && area.end > REGION_ADDRESS) refuse(resource, 'it lies where the restore program must lie');
+  }
+  if (findings.length === 0) {
+    const kilobytes = status.get('VmRSS')?.replace(/\D/g, '') ?? '0';
+    findings.push({ resource: 'memory', verdict: 'moves', reason: `${areas.length} areas, ${kilobytes} KiB resident` });
+    findings.push({ resource: 'threads', verdict: 'moves', reason: `${stat.threads} with registers, signals, timers and credentials` });
+  }
+  return findings;
+}
+
+function elfClass(pid: number): '64' | 'other' | 'unknown' {
+  if (readProcessLink(pid, 'exe') === undefined) return 'unknown';
+  let file: number;
+  try {
+    file = openSync(`/proc/${pid}/exe`, 'r');
+  } catch {
+    return 'unknown';
+  }
+  try {
+    const header = Buffer.alloc(5);
+    readSync(file, header, 0, 5, 0);
+    return header[4] === ELF_CLASS_64 ? '64' : 'other';
+  } finally {
+    closeSync(file);
+  }
+}

@@ -1,0 +1,199 @@
+/**
+ * Import: a held husk becomes the process of an image. Three steps, so that pages can arrive between them and the decision to run
+ * comes last: {@link Inflation.mapMemory}, {@link Inflation.complete}, {@link Inflation.resume}. Until `resume` nothing of the program has run.
+ */
+import { readdirSync } from 'node:fs';
+import { readMaps, readStatus, Registers, type Program, type RemoteProcess, type StoppedThread, Tracee } from '../linux/index.ts';
+import { carriesPages, finishLayout, mapAreas, pathBytes, RECORDS_PER_AREA } from '../mm/index.ts';
+import { MEMORY_MAP_FIELDS, type ProcessImage, type ThreadImage } from './image.ts';
+import { restoreLimits, restoreNumber, restoreScheduling } from './outside.ts';
+import { restoreActions, restorePending } from './signals.ts';
+import { restoreThread, threadCapacity } from './threads.ts';
+import { restoreIntervalTimers, restorePosixTimers } from './timers.ts';
+
+/** Where the region of a process that is being restored lies; preflight refuses a process that has memory there. */
+export const REGION_ADDRESS = 0x3f0000000000;
+const PAGE = 4096;
+const CLONE_ARGS_SIZE = 88;
+/** VM, FS, FILES, SIGHAND, THREAD, SYSVSEM, CHILD_CLEARTID (include/uapi/linux/sched.h). */
+const THREAD_FLAGS = 0x100 | 0x200 | 0x400 | 0x800 | 0x10000 | 0x40000 | 0x200000;
+const PR_SET_DUMPABLE = 4;
+const PR_SET_CHILD_SUBREAPER = 36;
+const PR_SET_THP_DISABLE = 41;
+const PR_SET_MM = 35;
+const PR_SET_MM_MAP = 14;
+const AT_FDCWD = -100;
+const O_PATHLESS_READ = 0o2000000; // O_RDONLY | O_CLOEXEC
+const NO_FILE = -1;
+
+export interface InflationOptions {
+  /** True for a husk that was this process before: its executable is still known to the kernel and may not be replaced. */
+  returning: boolean;
+}
+
+export class Inflation {
+  private readonly remote: RemoteProcess;
+  private readonly image: ProcessImage;
+  private readonly options: InflationOptions;
+  private readonly filled: ReadonlySet<number>;
+  private others: StoppedThread[] = [];
+
+  /** @param remote the held husk; only our own memory may be mapped in it when {@link Inflation.complete} runs. */
+  constructor(remote: RemoteProcess, image: ProcessImage, options: InflationOptions) {
+    this.remote = remote;
+    this.image = image;
+    this.options = options;
+    this.filled = new Set(image.areas.filter(carriesPages).map((area) => area.start));
+  }
+
+  /** Opens the region, removes everything else but `keep` from the address space, and maps all areas. */
+  mapMemory(keep: readonly { start: number; end: number }[] = []): void {
+    const { remote, image } = this;
+    const layout = { records: image.areas.length * RECORDS_PER_AREA + 64, data: pathBytes(image.areas) + 4096 };
+    const rest = this.completionCapacity();
+    const size = Math.max(layout.records * 64 + layout.data, rest.records * 64 + rest.data) + PAGE;
+    remote.openRegion(size, REGION_ADDRESS);
+    const program = remote.newProgram(layout);
+    const own = [...keep, { start: REGION_ADDRESS, end: REGION_ADDRESS + remote.regionSize }];
+    for (const area of readMaps(remote.pid)) {
+      const ours = own.some((range) => area.start >= range.start && area.end <= range.end);
+      if (!ours && area.name !== '[vsyscall]') program.call('munmap', area.start, area.end - area.start);
+    }
+    mapAreas(program, image.areas, this.filled);
+    remote.run(program);
+    if (image.areas.some((area) => area.kind === 'vdso')) remote.forgetGadget();
+  }
+
+  /** Everything else: protections, kernel fields, signals, timers, threads. Pages and descriptors are in place. */
+  complete(): void {
+    const { remote, image } = this;
+    const program = remote.newProgram(this.completionCapacity());
+    finishLayout(program, image.areas, this.filled);
+    this.setMemoryMap(program);
+    restoreActions(program, image.actions);
+    if (image.childSubreaper) program.call('prctl', PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+    if (image.transparentHugePagesDisabled) program.call('prctl', PR_SET_THP_DISABLE, 1, 0, 0, 0);
+    const [leader, ...others] = image.threads;
+    if (leader === undefined) throw new Error('an image has at least one thread');
+    // Threads read credentials and memory of the leader at their birth, so they are made before it gives up its privileges.
+    this.spawnThreads(program, others);
+    restorePosixTimers(program, image.posixTimers);
+    restoreIntervalTimers(program, image.intervalTimers);
+    restorePending(program, image.pid, undefined, image.pending);
+    restoreThread(program, image.pid, leader);
+    program.call('personality', image.personality);
+    program.call('prctl', PR_SET_DUMPABLE, image.dumpable === 2 ? 0 : image.dumpable, 0, 0, 0);
+    remote.run(program);
+    this.others = this.holdThreads(others);
+    this.setFromOutside();
+  }
+
+  /**
+   * The program takes over: our memory goes, registers and masks become its own.
+   * @param extra further ranges of ours to unmap, e.g. the husk's pages
+   */
+  resume(extra: readonly { start: number; length: number }[] = []): void {
+    const { remote, image } = this;
+    for (const { start, length } of extra) remote.stepSystemCall('munmap', start, length);
+    remote.closeRegion();
+    const held = [remote.main, ...this.others];
+    image.threads.forEach((thread, n) => {
+      const tracee = held[n]?.tracee;
+      if (tracee === undefined) throw new Error(`thread ${thread.tid} is not held`);
+      tracee.setRegisters(Registers.fromRecord(thread.registers));
+      tracee.setExtendedState(thread.extendedState);
+      tracee.setSignalMask(thread.signalMask);
+    });
+    for (const { tracee } of held) tracee.detach(image.stopped);
+  }
+
+  private completionCapacity(): { records: number; data: number } {
+    const { image } = this;
+    let records = image.areas.length * RECORDS_PER_AREA + 256 + image.posixTimers.length * 2;
+    let data = 8192 + image.executable.length * 3 + image.posixTimers.length * 112 + image.auxiliaryVector.length;
+    image.threads.forEach((thread, n) => {
+      const capacity = threadCapacity(thread, n === 0 ? image.pending : []);
+      records += capacity.records + 4;
+      data += capacity.data + CLONE_ARGS_SIZE + 16;
+    });
+    return { records, data };
+  }
+
+  private setMemoryMap(program: Program): void {
+    const { image } = this;
+    const map = new Uint8Array(104);
+    const view = new DataView(map.buffer);
+    MEMORY_MAP_FIELDS.forEach((field, n) => view.setBigUint64(8 * n, BigInt(image.memoryMap[field]), true));
+    view.setBigUint64(88, BigInt(program.data(image.auxiliaryVector)), true);
+    view.setUint32(96, image.auxiliaryVector.length, true);
+    view.setInt32(100, NO_FILE, true);
+    const address = program.data(map);
+    if (this.options.returning) {
+      program.call('prctl', PR_SET_MM, PR_SET_MM_MAP, address, map.length, 0);
+      return;
+    }
+    const open = program.call('openat', AT_FDCWD, program.string(image.executable), O_PATHLESS_READ, 0);
+    program.operation('copy', address + 100, program.addressOfResult(open), 4);
+    program.forwardResult(open, open + 4, 0);
+    program.call('prctl', PR_SET_MM, PR_SET_MM_MAP, address, map.length, 0);
+    program.call('close', 0);
+  }
+
+  /** Each thread does its own part, counts itself, and waits in the region until it is held. */
+  private spawnThreads(program: Program, threads: readonly ThreadImage[]): void {
+    if (threads.length === 0) return;
+    const ready = program.data(8);
+    const forever = program.data(8);
+    const spawns = threads.map((thread) => {
+      const tid = new Uint8Array(4);
+      new DataView(tid.buffer).setInt32(0, thread.tid, true);
+      const args = new Uint8Array(CLONE_ARGS_SIZE);
+      const view = new DataView(args.buffer);
+      view.setBigUint64(0, BigInt(THREAD_FLAGS), true);
+      view.setBigUint64(16, thread.clearTid, true); // child_tid
+      view.setBigUint64(64, BigInt(program.data(tid)), true);
+      view.setBigUint64(72, 1n, true);
+      return program.operation('spawn', program.data(args), CLONE_ARGS_SIZE, 0);
+    });
+    const jump = program.operation('jump', 0);
+    threads.forEach((thread, n) => {
+      program.patch(spawns[n] ?? 0, 2, program.addressOfRecord(program.length));
+      restoreThread(program, this.image.pid, thread);
+      program.operation('incrementAndWake', ready);
+      program.operation('waitWhileEqual', forever, 0);
+    });
+    program.patch(jump, 0, program.addressOfRecord(program.length));
+    const wait = program.call('sched_yield');
+    program.operation('jumpIfLess', ready, threads.length, program.addressOfRecord(wait));
+  }
+
+  private holdThreads(threads: readonly ThreadImage[]): StoppedThread[] {
+    if (threads.length === 0) return [];
+    const pid = this.remote.pid;
+    const byClusterTid = new Map<number, number>();
+    for (const name of readdirSync(`/proc/${pid}/task`)) {
+      const numbers = readStatus(pid, Number(name))?.get('NSpid')?.split(/\s+/);
+      byClusterTid.set(Number(numbers?.at(-1)), Number(name));
+    }
+    return threads.map((thread) => {
+      const tid = byClusterTid.get(thread.tid);
+      if (tid === undefined) throw new Error(`thread ${thread.tid} ended while it was being restored`);
+      const tracee = Tracee.seize(tid);
+      tracee.interrupt();
+      tracee.wait();
+      return { tracee, registers: Registers.fromRecord(thread.registers), signalMask: thread.signalMask, groupStop: 0 };
+    });
+  }
+
+  private setFromOutside(): void {
+    const { remote, image } = this;
+    restoreLimits(remote.pid, image.limits);
+    restoreNumber(remote.pid, 'oom_score_adj', image.oomScoreAdjustment);
+    restoreNumber(remote.pid, 'coredump_filter', image.coreDumpFilter, 16);
+    [remote.main, ...this.others].forEach(({ tracee }, n) => {
+      const thread = image.threads[n];
+      if (thread !== undefined) restoreScheduling(tracee.tid, thread.scheduling);
+    });
+  }
+}
+

@@ -1,0 +1,133 @@
+/** Threads: what each is asked inside the process, and how a thread is made again. */
+import { KorriganError, NativeMemory, readProcessFile, type Program, type Registers, type RemoteProcess, type StoppedThread, syscall } from '../linux/index.ts';
+import type { ThreadImage } from './image.ts';
+import { captureCredentials, CREDENTIAL_RECORDS, credentialBytes, restoreCredentials } from './credentials.ts';
+import { captureScheduling } from './outside.ts';
+import { pendingBytes, restorePending } from './signals.ts';
+
+const PR_GET_PDEATHSIG = 2;
+const PR_SET_PDEATHSIG = 1;
+const PR_GET_SECUREBITS = 27;
+const PR_GET_TIMERSLACK = 30;
+const PR_SET_TIMERSLACK = 29;
+const PR_GET_TID_ADDRESS = 40;
+const PR_SET_NAME = 15;
+const STACK_SIZE = 24;
+const ROBUST_LIST_SIZE = 24;
+const STACK_FLAGS_KEPT = 0x80000002; // SS_DISABLE | SS_AUTODISARM; SS_ONSTACK is computed by the kernel
+const ERESTART_FIRST = -516;
+const ERESTART_LAST = -512;
+const ERESTART_RESTARTBLOCK = -516;
+const RESTART_SYSCALL = 219;
+const SYSCALL_INSTRUCTION_SIZE = 2;
+
+/** Bytes of the region that one thread's questions take. */
+export const THREAD_CAPTURE_BYTES = 1024;
+
+const scratch = NativeMemory.allocate(64);
+
+/** Appends the questions to a thread; the rest is read from outside when the answer is. */
+export function captureThread(program: Program, remote: RemoteProcess, thread: StoppedThread): () => ThreadImage {
+  const stack = program.data(STACK_SIZE);
+  const clearTid = program.data(8);
+  const deathSignal = program.data(8);
+  const tid = program.call('gettid');
+  program.call('sigaltstack', 0, stack);
+  program.call('prctl', PR_GET_TID_ADDRESS, clearTid, 0, 0, 0);
+  program.call('prctl', PR_GET_PDEATHSIG, deathSignal, 0, 0, 0);
+  const secureBits = program.call('prctl', PR_GET_SECUREBITS, 0, 0, 0, 0);
+  const slack = program.call('prctl', PR_GET_TIMERSLACK, 0, 0, 0, 0);
+  return () => {
+    const hostTid = thread.tracee.tid;
+    syscall('get_robust_list', hostTid, scratch.address, scratch.address + 8);
+    const robustList = scratch.view.getBigUint64(0, true);
+    const view = program.viewAt(stack, STACK_SIZE);
+    const restartableSequence = thread.tracee.restartableSequence();
+    return {
+      tid: program.result(tid),
+      registers: resumableRegisters(remote, thread.registers, restartableSequence.pointer).toRecord(),
+      extendedState: thread.tracee.extendedState(),
+      signalMask: thread.signalMask,
+      alternateStack: {
+        address: view.getBigUint64(0, true),
+        flags: (view.getUint32(8, true) & STACK_FLAGS_KEPT) >>> 0,
+        size: view.getBigUint64(16, true),
+      },
+      robustList,
+      clearTid: program.viewAt(clearTid, 8).getBigUint64(0, true),
+      restartableSequence,
+      name: (readProcessFile(remote.pid, `task/${hostTid}/comm`) ?? '').replace(/\n$/, ''),
+      parentDeathSignal: program.viewAt(deathSignal, 4).getInt32(0, true),
+      timerSlack: program.result(slack),
+      pending: thread.tracee.pendingSignals('thread'),
+      credentials: captureCredentials(remote.pid, hostTid, program.result(secureBits)),
+      scheduling: captureScheduling(hostTid),
+    };
+  };
+}
+
+/**
+ * Registers with which the thread goes on elsewhere: an interrupted system call is made to start again (the kernel would have done
+ * it on the way back to user mode), and an open restartable sequence continues at its abort handler, as after any preemption.
+ */
+function resumableRegisters(remote: RemoteProcess, stopped: Registers, rseqPointer: bigint): Registers {
+  const registers = stopped.copy();
+  const result = registers.getNumber('rax');
+  const number = registers.getNumber('originalRax');
+  if (number >= 0 && result >= ERESTART_FIRST && result <= ERESTART_LAST) {
+    const again = result === ERESTART_RESTARTBLOCK && number === RESTART_SYSCALL ? numberBeforeSyscall(remote, registers) : number;
+    registers.set('rax', again).set('rip', registers.get('rip') - BigInt(SYSCALL_INSTRUCTION_SIZE));
+  } else if (rseqPointer !== 0n) {
+    abortRestartableSequence(remote, registers, Number(rseqPointer));
+  }
+  return registers.set('originalRax', -1);
+}
+
+/** After one restart the kernel only knows restart_syscall; the program's own `mov eax, N` before the instruction tells the call. */
+function numberBeforeSyscall(remote: RemoteProcess, registers: Registers): number {
+  const code = remote.read(registers.getNumber('rip') - 16, 16);
+  for (let at = 9; at >= 0; at--) {
+    const gap = code.subarray(at + 5, 14);
+    if (code[at] === 0xb8 && code[at + 3] === 0 && code[at + 4] === 0 && gap.length <= 4) return (code[at + 1] ?? 0) | ((code[at + 2] ?? 0) << 8);
+  }
+  throw new KorriganError('KRG_NOT_MOVABLE', `a thread of process ${remote.pid} waits in a system call that was interrupted before and cannot be identified; try again`);
+}
+
+/** struct rseq: u64 rseq_cs at 8; struct rseq_cs: u32 version, u32 flags, u64 start_ip, u64 post_commit_offset, u64 abort_ip. */
+function abortRestartableSequence(remote: RemoteProcess, registers: Registers, pointer: number): void {
+  const descriptor = Number(new DataView(remote.read(pointer + 8, 8).buffer).getBigUint64(0, true));
+  if (descriptor === 0) return;
+  const view = new DataView(remote.read(descriptor, 32).buffer);
+  const start = view.getBigUint64(8, true);
+  const position = registers.get('rip') - start;
+  if (position >= 0n && position < view.getBigUint64(16, true)) registers.set('rip', view.getBigUint64(24, true));
+}
+
+/** Records and data that restoring one thread takes at most. */
+export function threadCapacity(thread: ThreadImage, leaderPending: readonly Uint8Array[] = []): { records: number; data: number } {
+  const pending = [...thread.pending, ...leaderPending];
+  return {
+    records: CREDENTIAL_RECORDS + pending.length + 24,
+    data: credentialBytes(thread.credentials) + pendingBytes(pending) + 256,
+  };
+}
+
+/** Appends what a thread does for itself when its memory is in place: everything that belongs to the thread, credentials last. */
+export function restoreThread(program: Program, pid: number, thread: ThreadImage): void {
+  const stack = new Uint8Array(STACK_SIZE);
+  const view = new DataView(stack.buffer);
+  view.setBigUint64(0, thread.alternateStack.address, true);
+  view.setUint32(8, thread.alternateStack.flags, true);
+  view.setBigUint64(16, thread.alternateStack.size, true);
+  program.call('set_tid_address', thread.clearTid);
+  program.call('sigaltstack', program.data(stack), 0);
+  if (thread.robustList !== 0n) program.call('set_robust_list', thread.robustList, ROBUST_LIST_SIZE);
+  const { pointer, length, signature, flags } = thread.restartableSequence;
+  if (pointer !== 0n) program.call('rseq', pointer, length, flags, signature);
+  program.call('prctl', PR_SET_NAME, program.string(thread.name), 0, 0, 0);
+  program.call('prctl', PR_SET_TIMERSLACK, thread.timerSlack, 0, 0, 0);
+  restorePending(program, pid, thread.tid, thread.pending);
+  restoreCredentials(program, thread.credentials);
+  // A change of credentials clears the parent-death signal.
+  program.call('prctl', PR_SET_PDEATHSIG, thread.parentDeathSignal, 0, 0, 0);
+}

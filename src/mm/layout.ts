@@ -1,0 +1,84 @@
+/**
+ * Rebuilding an address space: programs that map every area, and, when the pages are in place, give each its final protection.
+ */
+import type { Program } from '../linux/index.ts';
+import type { Area } from './areas.ts';
+
+const PROT_WRITE = 2;
+const MAP_SHARED = 1;
+const MAP_PRIVATE = 2;
+const MAP_FIXED_NOREPLACE = 0x100000;
+const MAP_ANONYMOUS = 0x20;
+const MAP_GROWSDOWN = 0x100;
+const MAP_NORESERVE = 0x4000;
+const O_RDONLY = 0;
+const O_RDWR = 2;
+const O_CLOEXEC = 0o2000000;
+const AT_FDCWD = -100;
+const ARCH_MAP_VDSO_64 = 0x2003;
+const MADVICE: Readonly<Record<string, number>> = { dc: 10, dd: 16, wf: 18, mg: 12, hg: 14, nh: 15, sr: 2, rr: 1 };
+const MLOCK_ONFAULT = 1;
+
+/** Most records that mapping and finishing one area takes, for the size of a program. */
+export const RECORDS_PER_AREA = 14;
+
+/** True when the area's pages are sent, so that it must be writable while they arrive. */
+export function carriesPages(area: Area): boolean {
+  return area.kind === 'anonymous' || area.kind === 'shared-anonymous' || area.kind === 'private-file';
+}
+
+/**
+ * Appends records that map every area at its place, ready to be filled.
+ * @param filled starts of the areas that will receive pages
+ */
+export function mapAreas(program: Program, areas: readonly Area[], filled: ReadonlySet<number>): void {
+  let vdsoMapped = false;
+  const paths = new Map<string, number>();
+  for (const area of areas) {
+    const length = area.end - area.start;
+    if (area.kind === 'vdso') {
+      // The kernel maps [vvar], [vvar_vclock] and [vdso] together, in this order, at the address of the first.
+      if (!vdsoMapped) program.call('arch_prctl', ARCH_MAP_VDSO_64, area.start);
+      vdsoMapped = true;
+      continue;
+    }
+    const protection = area.protection | (filled.has(area.start) ? PROT_WRITE : 0);
+    const flags =
+      MAP_FIXED_NOREPLACE | (area.flags.includes('gd') ? MAP_GROWSDOWN : 0) | (area.flags.includes('nr') ? MAP_NORESERVE : 0);
+    if (area.path === undefined) {
+      const sharing = area.kind === 'shared-anonymous' ? MAP_SHARED : MAP_PRIVATE;
+      program.call('mmap', area.start, length, protection, flags | sharing | MAP_ANONYMOUS, -1, 0);
+      continue;
+    }
+    const path = paths.get(area.path) ?? program.string(area.path);
+    paths.set(area.path, path);
+    const shared = area.kind === 'shared-file';
+    const open = program.call('openat', AT_FDCWD, path, (shared && area.flags.includes('mw') ? O_RDWR : O_RDONLY) | O_CLOEXEC, 0);
+    // Two result forwards precede the map and the close; their records are known by position.
+    const map = open + 3;
+    program.forwardResult(open, map, 4);
+    program.forwardResult(open, map + 1, 0);
+    program.call('mmap', area.start, length, protection, flags | (shared ? MAP_SHARED : MAP_PRIVATE), 0, area.offset);
+    program.call('close', 0);
+  }
+}
+
+/** Appends records that give every area its final protection and advice; pages must be in place. */
+export function finishLayout(program: Program, areas: readonly Area[], filled: ReadonlySet<number>): void {
+  for (const area of areas) {
+    const length = area.end - area.start;
+    if (filled.has(area.start) && (area.protection & PROT_WRITE) === 0) program.call('mprotect', area.start, length, area.protection);
+    for (const flag of area.flags) {
+      const advice = MADVICE[flag];
+      if (advice !== undefined) program.tryCall('madvise', area.start, length, advice);
+    }
+    if (area.flags.includes('lo')) program.tryCall('mlock2', area.start, length, area.flags.includes('lf') ? MLOCK_ONFAULT : 0);
+  }
+}
+
+/** Bytes of program data that the paths of the areas take. */
+export function pathBytes(areas: readonly Area[]): number {
+  let bytes = 0;
+  for (const path of new Set(areas.map((area) => area.path))) bytes += path === undefined ? 0 : Buffer.byteLength(path) + 1;
+  return bytes;
+}
