@@ -57,8 +57,8 @@ async function move(pid: number, output: string): Promise<number> {
   source.openRegion(captureRegionSize(source.threads.length));
   const image = captureProcess(source, flags);
   const husk = holdAsHusk(dummy);
-  const inflation = new Inflation(husk, image, { returning: false });
-  inflation.mapMemory();
+  const inflation = new Inflation(husk, { returning: false });
+  inflation.mapMemory(image, []);
   const buffer = NativeMemory.allocate(1 << 20);
   using pagemap = new Pagemap(pid);
   using pages = new ProcessPages(pid);

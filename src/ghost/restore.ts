@@ -4,7 +4,7 @@
  */
 import { readdirSync } from 'node:fs';
 import { readMaps, readStatus, Registers, type Program, type RemoteProcess, type StoppedThread, Tracee } from '../linux/index.ts';
-import { carriesPages, finishLayout, mapAreas, pathBytes, RECORDS_PER_AREA } from '../mm/index.ts';
+import { type Area, carriesPages, discardPages, finishLayout, mapAreas, normalize, pathBytes, type Range, RECORDS_PER_AREA, subtract } from '../mm/index.ts';
 import { MEMORY_MAP_FIELDS, type ProcessImage, type ThreadImage } from './image.ts';
 import { restoreLimits, restoreNumber, restoreScheduling } from './outside.ts';
 import { restoreActions, restorePending } from './signals.ts';
@@ -25,6 +25,12 @@ const PR_SET_MM_MAP = 14;
 const AT_FDCWD = -100;
 const O_PATHLESS_READ = 0o2000000; // O_RDONLY | O_CLOEXEC
 const NO_FILE = -1;
+const PROT_READ_WRITE = 3;
+const MAP_PRIVATE_FIXED_ANONYMOUS = 0x2 | 0x20 | 0x100000;
+/** Most restores need no other region than the first. */
+const MINIMUM_REGION = 256 << 10;
+/** What an inflation knows before its image has come. */
+const EMPTY_IMAGE = { areas: [] as Area[], threads: [] as ThreadImage[] } as ProcessImage;
 
 export interface InflationOptions {
   /** True for a husk that was this process before: its executable is still known to the kernel and may not be replaced. */
@@ -33,35 +39,46 @@ export interface InflationOptions {
 
 export class Inflation {
   private readonly remote: RemoteProcess;
-  private readonly image: ProcessImage;
   private readonly options: InflationOptions;
-  private readonly filled: ReadonlySet<number>;
+  /** Known from {@link Inflation.mapMemory} on. */
+  private image: ProcessImage;
+  private filled: ReadonlySet<number> = new Set();
+  private ahead: Range[] = [];
   private others: StoppedThread[] = [];
 
-  /** @param remote the held husk; only our own memory may be mapped in it when {@link Inflation.complete} runs. */
-  constructor(remote: RemoteProcess, image: ProcessImage, options: InflationOptions) {
+  /** @param remote the held husk; its main thread becomes the leader of the process */
+  constructor(remote: RemoteProcess, options: InflationOptions) {
     this.remote = remote;
-    this.image = image;
     this.options = options;
-    this.filled = new Set(image.areas.filter(carriesPages).map((area) => area.start));
+    this.image = EMPTY_IMAGE;
   }
 
-  /** Opens the region, removes everything else but `keep` from the address space, and maps all areas. */
-  mapMemory(keep: readonly { start: number; end: number }[] = []): void {
-    const { remote, image } = this;
-    const layout = { records: image.areas.length * RECORDS_PER_AREA + 64, data: pathBytes(image.areas) + 4096 };
-    const rest = this.completionCapacity();
-    const size = Math.max(layout.records * 64 + layout.data, rest.records * 64 + rest.data) + PAGE;
-    remote.openRegion(size, REGION_ADDRESS);
-    const program = remote.newProgram(layout);
-    const own = [...keep, { start: REGION_ADDRESS, end: REGION_ADDRESS + remote.regionSize }];
-    for (const area of readMaps(remote.pid)) {
-      const ours = own.some((range) => area.start >= range.start && area.end <= range.end);
-      if (!ours && area.name !== '[vsyscall]') program.call('munmap', area.start, area.end - area.start);
-    }
-    mapAreas(program, image.areas, this.filled);
-    remote.run(program);
-    if (image.areas.some((area) => area.kind === 'vdso')) remote.forgetGadget();
+  /**
+   * Maps areas whose pages arrive while the process still runs elsewhere; {@link Inflation.mapMemory} keeps what is still true of them.
+   * @param keep ranges of our own that stay mapped, e.g. the husk's pages
+   */
+  mapAhead(areas: readonly Area[], keep: readonly Range[]): void {
+    this.clear(keep);
+    this.ahead = normalize(areas.map(({ start, end }) => ({ start, end })));
+    this.inRegion({ records: areas.length + 8, data: 64 }, (program) => {
+      for (const { start, end } of this.ahead) program.call('mmap', start, end - start, PROT_READ_WRITE, MAP_PRIVATE_FIXED_ANONYMOUS, -1, 0);
+    });
+  }
+
+  /** Maps all areas of the image. Of what was mapped ahead, `discarded` lost its content again. */
+  mapMemory(image: ProcessImage, keep: readonly Range[], discarded: readonly Range[] = []): void {
+    this.image = image;
+    this.filled = new Set(image.areas.filter(carriesPages).map((area) => area.start));
+    if (this.ahead.length === 0) this.clear(keep);
+    const anonymous = normalize(image.areas.filter((area) => area.kind === 'anonymous'));
+    const stillThere = subtract(discarded, subtract(discarded, anonymous));
+    const records = image.areas.length * RECORDS_PER_AREA + this.ahead.length * 4 + stillThere.length + 64;
+    this.inRegion({ records, data: pathBytes(image.areas) + 4096 }, (program) => {
+      mapAreas(program, image.areas, this.filled, this.ahead);
+      discardPages(program, stillThere);
+    });
+    if (image.areas.some((area) => area.kind === 'vdso')) this.remote.forgetGadget();
+    this.openRegion(this.completionCapacity());
   }
 
   /** Everything else: protections, kernel fields, signals, timers, threads. Pages and descriptors are in place. */
@@ -105,6 +122,30 @@ export class Inflation {
       tracee.setSignalMask(thread.signalMask);
     });
     for (const { tracee } of held) tracee.detach(image.stopped);
+  }
+
+  /** Unmaps everything but `keep`. */
+  private clear(keep: readonly Range[]): void {
+    const all = readMaps(this.remote.pid).filter((area) => area.name !== '[vsyscall]');
+    this.inRegion({ records: all.length * 2 + 8, data: 64 }, (program) => {
+      const own = normalize([...keep, { start: this.remote.regionAddress, end: this.remote.regionAddress + this.remote.regionSize }]);
+      for (const { start, end } of subtract(normalize(all), own)) program.call('munmap', start, end - start);
+    });
+  }
+
+  /** Runs one program in a region that is large enough for it. */
+  private inRegion(capacity: { records: number; data: number }, build: (program: Program) => void): void {
+    this.openRegion(capacity);
+    const program = this.remote.newProgram(capacity);
+    build(program);
+    this.remote.run(program);
+  }
+
+  private openRegion(capacity: { records: number; data: number }): void {
+    const size = Math.max(MINIMUM_REGION, (capacity.records + 1) * 64 + capacity.data);
+    if (this.remote.hasRegion && this.remote.regionAddress === REGION_ADDRESS && this.remote.regionSize >= size + PAGE) return;
+    if (this.remote.hasRegion && this.remote.regionAddress === REGION_ADDRESS) this.remote.closeRegion();
+    this.remote.openRegion(size, REGION_ADDRESS);
   }
 
   private completionCapacity(): { records: number; data: number } {

@@ -55,8 +55,9 @@ export class MigrationChannel {
       if (BUFFER_SIZE - this.outputUsed < HEADER_SIZE + 4096) this.flush();
       const room = Math.floor((BUFFER_SIZE - this.outputUsed - HEADER_SIZE) / 4096) * 4096;
       const length = Math.min(end - address, room);
+      // The header follows the pages' arrival: a read that fails leaves no half frame behind.
+      read(address, this.output.address + this.outputUsed + HEADER_SIZE, length);
       this.header(KIND_PAGES, length, process, address);
-      read(address, this.output.address + this.outputUsed, length);
       this.outputUsed += length;
       this.pageBytes += length;
       address += length;

@@ -12,3 +12,4 @@ export * from './channel.ts';
 export * from './layout.ts';
 export * from './pages.ts';
 export * from './pre-copy.ts';
+export * from './ranges.ts';

@@ -3,6 +3,7 @@
  */
 import type { Program } from '../linux/index.ts';
 import type { Area } from './areas.ts';
+import { intersect, normalize, type Range, subtract } from './ranges.ts';
 
 const PROT_WRITE = 2;
 const MAP_SHARED = 1;
@@ -17,6 +18,7 @@ const O_CLOEXEC = 0o2000000;
 const AT_FDCWD = -100;
 const ARCH_MAP_VDSO_64 = 0x2003;
 const MADVICE: Readonly<Record<string, number>> = { dc: 10, dd: 16, wf: 18, mg: 12, hg: 14, nh: 15, sr: 2, rr: 1 };
+const MADV_DONTNEED = 4;
 const MLOCK_ONFAULT = 1;
 
 /** Most records that mapping and finishing one area takes, for the size of a program. */
@@ -30,8 +32,11 @@ export function carriesPages(area: Area): boolean {
 /**
  * Appends records that map every area at its place, ready to be filled.
  * @param filled starts of the areas that will receive pages
+ * @param ahead ranges that were mapped as writable private memory before and hold pages; kept where the areas have such memory, unmapped elsewhere
  */
-export function mapAreas(program: Program, areas: readonly Area[], filled: ReadonlySet<number>): void {
+export function mapAreas(program: Program, areas: readonly Area[], filled: ReadonlySet<number>, ahead: readonly Range[] = []): void {
+  const anonymous = normalize(areas.filter((area) => area.kind === 'anonymous'));
+  for (const { start, end } of subtract(ahead, anonymous)) program.call('munmap', start, end - start);
   let vdsoMapped = false;
   const paths = new Map<string, number>();
   for (const area of areas) {
@@ -47,7 +52,11 @@ export function mapAreas(program: Program, areas: readonly Area[], filled: Reado
       MAP_FIXED_NOREPLACE | (area.flags.includes('gd') ? MAP_GROWSDOWN : 0) | (area.flags.includes('nr') ? MAP_NORESERVE : 0);
     if (area.path === undefined) {
       const sharing = area.kind === 'shared-anonymous' ? MAP_SHARED : MAP_PRIVATE;
-      program.call('mmap', area.start, length, protection, flags | sharing | MAP_ANONYMOUS, -1, 0);
+      const present = area.kind === 'anonymous' ? intersect([area], ahead) : [];
+      for (const { start, end } of subtract([area], present)) {
+        program.call('mmap', start, end - start, protection, flags | sharing | MAP_ANONYMOUS, -1, 0);
+      }
+      for (const { start, end } of present) program.call('mprotect', start, end - start, protection);
       continue;
     }
     const path = paths.get(area.path) ?? program.string(area.path);
@@ -74,6 +83,11 @@ export function finishLayout(program: Program, areas: readonly Area[], filled: R
     }
     if (area.flags.includes('lo')) program.tryCall('mlock2', area.start, length, area.flags.includes('lf') ? MLOCK_ONFAULT : 0);
   }
+}
+
+/** Appends records that make ranges read as zero again. */
+export function discardPages(program: Program, ranges: readonly Range[]): void {
+  for (const { start, end } of ranges) program.call('madvise', start, end - start, MADV_DONTNEED);
 }
 
 /** Bytes of program data that the paths of the areas take. */

@@ -1,7 +1,17 @@
 /**
  * Pre-copy: pages travel while the process runs; each round sends what was written since the last. The decision when to stop is pure.
+ *
+ * Tracking is the kernel's: a write-protect-async userfaultfd on every large private area, PAGEMAP_SCAN to ask and re-arm. The process is
+ * stopped once for some 100 us, to create the descriptor in it.
  */
-import { PAGE_IS, Pagemap, type PageRegion } from '../linux/index.ts';
+import { isErrno, PAGE_IS, Pagemap, type RemoteProcess, syscall, WriteTracker, USERFAULTFD_FLAGS } from '../linux/index.ts';
+import type { Area } from './areas.ts';
+import type { MigrationChannel } from './channel.ts';
+import { contentRuns, ProcessPages } from './pages.ts';
+import { intersect, normalize, type Range, subtract, totalLength } from './ranges.ts';
+
+const PAGE = 4096;
+const PROT_WRITE = 2;
 
 /** What a round found and did. */
 export interface PreCopyRound {
@@ -13,11 +23,13 @@ export interface PreCopyRound {
 export const PRE_COPY = {
   /** Processes with fewer resident pages are copied inside the freeze at once. */
   worthwhilePages: 2048,
+  /** Smaller areas are left to the freeze, bytes. */
+  smallestArea: 1 << 20,
   /** So few dirty pages are sent inside the freeze. */
-  smallEnoughPages: 512,
-  maximumRounds: 8,
+  smallEnoughPages: 64,
+  maximumRounds: 10,
   /** A round must shrink the dirty set below this share of the last, or pre-copy stops. */
-  shrinkage: 0.8,
+  shrinkage: 0.9,
 } as const;
 
 /** True when another round is worth it. */
@@ -29,18 +41,108 @@ export function anotherRound(rounds: readonly PreCopyRound[]): boolean {
   return before === undefined || last.pages < before.pages * PRE_COPY.shrinkage;
 }
 
-/** Pages written since the last scan of a tracked range, write-protected again; `gone` ones were discarded and must read as zero. */
-export function writtenRuns(pagemap: Pagemap, start: number, end: number): { content: PageRegion[]; gone: PageRegion[] } {
-  const runs = pagemap.scan(start, end, {
-    all: PAGE_IS.written,
-    report: PAGE_IS.present | PAGE_IS.swapped | PAGE_IS.zero,
-    writeProtect: true,
-  });
-  const exists = (run: PageRegion): boolean => (run.categories & (PAGE_IS.present | PAGE_IS.swapped)) !== 0 && (run.categories & PAGE_IS.zero) === 0;
-  return { content: runs.filter(exists), gone: runs.filter((run) => !exists(run)) };
+/** True for areas whose pages are sent ahead. Growing stacks and small areas wait for the freeze. */
+export function isTrackable(area: Area): boolean {
+  return (
+    area.kind === 'anonymous' &&
+    (area.protection & PROT_WRITE) !== 0 &&
+    !area.flags.includes('gd') &&
+    area.end - area.start >= PRE_COPY.smallestArea
+  );
 }
 
-/** Number of 4 KiB pages in runs. */
-export function countPages(runs: readonly PageRegion[]): number {
-  return runs.reduce((sum, run) => sum + (run.end - run.start) / 4096, 0);
+/** Memory of a running process whose writes are noted, and what of it was sent. */
+export class TrackedMemory implements Disposable {
+  private readonly pid: number;
+  private readonly tracker: WriteTracker;
+  private readonly pagemap: Pagemap;
+  private readonly pages: ProcessPages;
+  private readonly areas: Area[];
+  private sent: Range[] = [];
+  readonly rounds: PreCopyRound[] = [];
+
+  /**
+   * @param remote the process, stopped for the moment; it may be released afterwards
+   * @param areas candidates; those that the kernel cannot track are left out
+   */
+  constructor(remote: RemoteProcess, areas: readonly Area[]) {
+    this.pid = remote.pid;
+    const fd = remote.stepSystemCall('userfaultfd', USERFAULTFD_FLAGS);
+    const pidfd = syscall('pidfd_open', remote.pid, 0);
+    const copy = syscall('pidfd_getfd', pidfd, fd, 0);
+    syscall('close', pidfd);
+    remote.stepSystemCall('close', fd);
+    this.tracker = new WriteTracker(copy);
+    this.pagemap = new Pagemap(remote.pid);
+    this.pages = new ProcessPages(remote.pid);
+    this.areas = areas.filter((area) => isTrackable(area) && this.tracker.register(area.start, area.end - area.start));
+  }
+
+  /** The areas that are being sent ahead. */
+  get tracked(): readonly Area[] {
+    return this.areas;
+  }
+
+  /** Sends what was written since the last round (all content in the first) while the process runs. */
+  round(channel: MigrationChannel, process: number): void {
+    const started = performance.now();
+    let pages = 0;
+    for (const area of this.areas) {
+      for (const run of this.written(area, true)) {
+        try {
+          channel.sendPages(process, run.start, run.end, this.pages.reader(area));
+        } catch (error) {
+          // Unmapped meanwhile: whatever was sent of it is discarded when the final layout is known.
+          if (!isErrno(error, 'EFAULT')) throw error;
+          continue;
+        }
+        pages += (run.end - run.start) / PAGE;
+        this.sent.push({ start: run.start, end: run.end });
+      }
+    }
+    channel.flush();
+    this.sent = normalize(this.sent);
+    this.rounds.push({ pages, milliseconds: performance.now() - started });
+  }
+
+  /** Inside the freeze: the runs of an area that still have to be sent. */
+  remaining(area: Area): readonly Range[] {
+    const content = contentRuns(this.pagemap, area);
+    if (area.kind !== 'anonymous') return content;
+    const known = intersect(normalize(content), this.sent);
+    return subtract(normalize(content), subtract(known, normalize(this.written(area, false))));
+  }
+
+  /** Inside the freeze: what was sent ahead and holds no content any more; it must read as zero again. */
+  discarded(areas: readonly Area[]): Range[] {
+    const content = normalize(areas.filter((area) => area.kind === 'anonymous').flatMap((area) => contentRuns(this.pagemap, area)));
+    return subtract(this.sent, content);
+  }
+
+  /** Bytes sent ahead, each page counted once. */
+  get sentBytes(): number {
+    return totalLength(this.sent);
+  }
+
+  [Symbol.dispose](): void {
+    this.tracker[Symbol.dispose]();
+    this.pagemap[Symbol.dispose]();
+    this.pages[Symbol.dispose]();
+  }
+
+  /** Pages with content that were written since they were last protected; memory that is not tracked counts as written. */
+  private written(area: Range, writeProtect: boolean): Range[] {
+    try {
+      return this.pagemap.scan(area.start, area.end, {
+        all: PAGE_IS.written | PAGE_IS.zero,
+        inverted: PAGE_IS.zero,
+        any: PAGE_IS.present | PAGE_IS.swapped,
+        writeProtect,
+      });
+    } catch (error) {
+      // Part of the area was mapped anew and is not tracked; the freeze sends all of it.
+      if (writeProtect && isErrno(error, 'EPERM')) return [];
+      throw error;
+    }
+  }
 }
