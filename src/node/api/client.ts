@@ -1,0 +1,144 @@
+/** A typed client of a node's HTTP API. Loads no schema library: it is on the path of every `krg` command. */
+import { KorriganError } from '../../linux/errors.ts';
+import type { ErrorJSON } from '../../linux/errors.ts';
+import { RUN_PROTOCOL } from './frames.ts';
+import { exchange } from './http-exchange.ts';
+import type { HttpResponse } from './http-exchange.ts';
+import type { MigrationLine } from './routes.ts';
+import { attach } from './run-connection.ts';
+import type { AttachedProcess } from './run-connection.ts';
+import type { RunRequest } from './schemas.ts';
+import type {
+  ClusterEvent,
+  ClusterStatus,
+  DoctorCheck,
+  Explanation,
+  MigrationProgress,
+  MigrationResult,
+  ProcessEntry,
+  StartedProcess,
+} from './types.ts';
+
+type Query = Readonly<Record<string, string | number | boolean | undefined>>;
+
+/** Each method is one request on a connection of its own. All throw the KorriganError that the daemon answered, or KRG_NO_DAEMON. */
+export class NodeClient {
+  readonly #socketPath: string;
+
+  constructor(socketPath: string) {
+    this.#socketPath = socketPath;
+  }
+
+  status(): Promise<ClusterStatus> {
+    return this.#get('/v1/status');
+  }
+
+  processes(options: { readonly husks?: boolean } = {}): Promise<ProcessEntry[]> {
+    return this.#get('/v1/processes', options);
+  }
+
+  /** Starts a program with its streams attached. */
+  async run(request: RunRequest): Promise<AttachedProcess> {
+    const response = await exchange(this.#socketPath, 'POST', '/v1/run', { Connection: 'Upgrade', Upgrade: RUN_PROTOCOL });
+    if (response.status !== 101) throw await failureOf(response);
+    return attach(response.socket, response.following, request);
+  }
+
+  runDetached(request: RunRequest): Promise<StartedProcess> {
+    return this.#post('/v1/run', request);
+  }
+
+  /** @param pid negative: a process group, as kill(2) */
+  async kill(pid: number, signal: number): Promise<void> {
+    await this.#post('/v1/kill', { pid, signal });
+  }
+
+  async migrate(
+    request: { readonly pids: readonly number[]; readonly node: string; readonly tree?: boolean },
+    onProgress: (progress: MigrationProgress) => void = () => undefined,
+  ): Promise<readonly MigrationResult[]> {
+    for await (const line of this.#lines<MigrationLine>('POST', '/v1/migrate', JSON.stringify(request))) {
+      if ('results' in line) return line.results;
+      onProgress(line.progress);
+    }
+    throw new KorriganError('KRG_STREAM_BROKEN', 'the daemon ended its answer before it said what became of the migration');
+  }
+
+  explain(pid: number, node?: string): Promise<Explanation> {
+    return this.#get('/v1/explain', { pid, node });
+  }
+
+  doctor(): Promise<DoctorCheck[]> {
+    return this.#get('/v1/doctor');
+  }
+
+  async *logs(
+    options: { readonly node?: string | undefined; readonly lines?: number; readonly follow?: boolean } = {},
+  ): AsyncGenerator<string> {
+    for await (const { line } of this.#lines<{ readonly line: string }>('GET', `/v1/logs${queryOf(options)}`)) yield line;
+  }
+
+  events(): AsyncGenerator<ClusterEvent> {
+    return this.#lines('GET', '/v1/events');
+  }
+
+  #get<Answer>(path: string, query: Query = {}): Promise<Answer> {
+    return this.#single('GET', path + queryOf(query));
+  }
+
+  #post<Answer>(path: string, request: unknown): Promise<Answer> {
+    return this.#single('POST', path, JSON.stringify(request));
+  }
+
+  async #single<Answer>(method: 'GET' | 'POST', target: string, body?: string): Promise<Answer> {
+    const response = await exchange(this.#socketPath, method, target, { Connection: 'close' }, body);
+    if (response.status !== 200) throw await failureOf(response);
+    return JSON.parse(await textOf(response)) as Answer;
+  }
+
+  async *#lines<Line>(method: 'GET' | 'POST', target: string, body?: string): AsyncGenerator<Line> {
+    const response = await exchange(this.#socketPath, method, target, { Connection: 'close' }, body);
+    if (response.status !== 200) throw await failureOf(response);
+    const decoder = new TextDecoder();
+    let rest = '';
+    for await (const bytes of response.body) {
+      const lines = (rest + decoder.decode(bytes, { stream: true })).split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines) {
+        const value = JSON.parse(line) as Line | { readonly error: ErrorJSON };
+        if (isFailure(value)) throw KorriganError.fromJSON(value.error);
+        yield value;
+      }
+    }
+  }
+}
+
+function queryOf(values: Query): string {
+  const given = Object.entries(values).filter((entry) => entry[1] !== undefined);
+  return given.length === 0
+    ? ''
+    : `?${new URLSearchParams(given.map(([name, value]): [string, string] => [name, String(value)])).toString()}`;
+}
+
+async function textOf(response: HttpResponse): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of response.body) chunks.push(chunk);
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+async function failureOf(response: HttpResponse): Promise<KorriganError> {
+  const text = await textOf(response);
+  try {
+    const answer: unknown = JSON.parse(text);
+    if (isFailure(answer)) return KorriganError.fromJSON(answer.error);
+  } catch (cause) {
+    if (!(cause instanceof SyntaxError)) throw cause;
+  }
+  return new KorriganError('KRG_STREAM_BROKEN', `the daemon answered with HTTP status ${response.status} and no error that is understood`);
+}
+
+function isFailure(value: unknown): value is { readonly error: ErrorJSON } {
+  if (typeof value !== 'object' || value === null || !('error' in value)) return false;
+  const { error } = value;
+  return typeof error === 'object' && error !== null && 'code' in error && 'message' in error;
+}

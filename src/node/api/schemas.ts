@@ -1,0 +1,89 @@
+/** The requests of the HTTP API, parsed before any service sees them. Messages of refusals are written by `parseRequest`. */
+import { z } from 'zod';
+import { KorriganError } from '../../linux/errors.ts';
+
+/** The largest pid of Linux: 2^22 (proc_sys_kernel(5), pid_max). */
+const PID_LIMIT = 4_194_304;
+/** The last real-time signal of x86-64 and arm64: signal(7). */
+const LAST_SIGNAL = 64;
+/** As the kernel: MAX_ARG_STRLEN and a generous share of ARG_MAX, execve(2). */
+const ARGUMENTS_LIMIT = 65_536;
+
+const pid = z.int().min(1).max(PID_LIMIT);
+/** A node by name or by id. */
+const node = z.string().min(1).max(64);
+const noNul = z.string().refine((text) => !text.includes('\0'), 'must not contain a NUL character');
+
+export const processesRequest = z.strictObject({ husks: z.stringbool().default(false) });
+
+export const terminalRequest = z.strictObject({
+  columns: z.int().min(1).max(65_535),
+  rows: z.int().min(1).max(65_535),
+  /** The value of TERM. */
+  type: noNul.max(64),
+});
+
+export const runRequest = z.strictObject({
+  /** The program, looked up along PATH of `environment` when it has no slash, and its arguments. */
+  arguments: z.array(noNul).min(1).max(ARGUMENTS_LIMIT),
+  environment: z.record(
+    noNul.refine((name) => name !== '' && !name.includes('='), 'must be a name without ='),
+    noNul,
+  ),
+  workingDirectory: noNul.startsWith('/').max(4096),
+  umask: z.int().min(0).max(0o777).default(0o022),
+  /** Where to start; the node that is asked when none is named. */
+  node: node.optional(),
+  /** A terminal of its own for the program; without one its standard streams are three pipes. */
+  terminal: terminalRequest.optional(),
+});
+
+export const killRequest = z.strictObject({
+  /** A process; negative: the process group, as kill(2). -1 (every process) is refused. */
+  pid: z
+    .int()
+    .min(-PID_LIMIT)
+    .max(PID_LIMIT)
+    .refine((value) => value !== 0 && value !== -1, 'must name a process (positive) or a process group (below -1)'),
+  signal: z.int().min(0).max(LAST_SIGNAL),
+});
+
+export const migrateRequest = z.strictObject({
+  pids: z.array(pid).min(1).max(1024),
+  node,
+  /** Take the descendants along. */
+  tree: z.boolean().default(false),
+});
+
+export const explainRequest = z.strictObject({
+  pid: z.coerce.number().pipe(pid),
+  /** Judge a move to this node; without one, what can be said for any. */
+  node: node.optional(),
+});
+
+export const logsRequest = z.strictObject({
+  /** Whose log; that of the node that is asked when none is named. */
+  node: node.optional(),
+  /** How many lines from the end. */
+  lines: z.coerce.number().pipe(z.int().min(0).max(100_000)).default(100),
+  /** Go on with what is written from now. */
+  follow: z.stringbool().default(false),
+});
+
+export const emptyRequest = z.strictObject({});
+
+export type ProcessesRequest = z.output<typeof processesRequest>;
+export type RunRequest = z.output<typeof runRequest>;
+export type TerminalRequest = z.output<typeof terminalRequest>;
+export type KillRequest = z.output<typeof killRequest>;
+export type MigrateRequest = z.output<typeof migrateRequest>;
+export type ExplainRequest = z.output<typeof explainRequest>;
+export type LogsRequest = z.output<typeof logsRequest>;
+
+/** `value` in the form of `schema`. @throws KorriganError KRG_BAD_REQUEST that names each member that is wrong */
+export function parseRequest<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const complaints = result.error.issues.map((issue) => `${issue.path.join('.') || 'request'}: ${issue.message}`);
+  throw new KorriganError('KRG_BAD_REQUEST', `the request is not understood: ${complaints.join('; ')}`);
+}

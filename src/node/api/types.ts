@@ -1,0 +1,151 @@
+/**
+ * What the HTTP API answers. Nodes are named by their names; times are milliseconds since the epoch unless a member says otherwise.
+ * These are plain types: a client trusts the daemon it talks to, only the daemon parses (`schemas.ts`).
+ */
+import type { ErrorJSON } from '../../linux/errors.ts';
+
+/** Who stands at the other end of a connection, as the kernel says (SO_PEERCRED, unix(7)). Host pid. */
+export interface Caller {
+  readonly pid: number;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** `online`: takes part. `unreachable`: its daemon does not answer. */
+export type NodeState = 'online' | 'unreachable';
+
+export interface NodeStatus {
+  readonly id: number;
+  readonly name: string;
+  readonly address: string;
+  readonly state: NodeState;
+  /** What the node's daemon said of itself; null when it does not answer. */
+  readonly daemon: DaemonStatus | null;
+}
+
+export interface DaemonStatus {
+  /** Host pid of krgd. */
+  readonly pid: number;
+  /** Host pid of the container's pid 1. */
+  readonly containerPid: number;
+  /** Over 1, 5 and 15 minutes, of the machine the node runs on. */
+  readonly loadAverage: readonly [number, number, number];
+  readonly memory: { readonly totalBytes: number; readonly availableBytes: number };
+  /** Processes that run on the node; husks are not counted. */
+  readonly processes: number;
+  readonly startedAt: number;
+}
+
+export interface ClusterStatus {
+  readonly cluster: string;
+  readonly version: string;
+  /** The node that answers. */
+  readonly node: string;
+  readonly nodes: readonly NodeStatus[];
+}
+
+export interface ProcessEntry {
+  readonly pid: number;
+  readonly ppid: number;
+  readonly processGroup: number;
+  readonly session: number;
+  readonly uid: number;
+  /** Where the process runs; for a husk, where the husk is. */
+  readonly node: string;
+  /** The letter of proc_pid_stat(5): R S D T t Z X I. */
+  readonly state: string;
+  /** Such as `pts/0`; null without a controlling terminal. */
+  readonly terminal: string | null;
+  readonly startedAt: number;
+  readonly cpuTimeMilliseconds: number;
+  readonly residentBytes: number;
+  /** The command line; `[name]` where the process has none. */
+  readonly command: string;
+  readonly kind: 'process' | 'husk';
+}
+
+export interface StartedProcess {
+  readonly pid: number;
+  readonly node: string;
+}
+
+/** How a program ended: wait(2). */
+export type ExitStatus =
+  | { readonly kind: 'exited'; readonly code: number }
+  | { readonly kind: 'signalled'; readonly signal: number; readonly coreDumped: boolean };
+
+/** A sign of life of a migration that is under way. */
+export interface MigrationProgress {
+  readonly pid: number;
+  readonly phase: 'preflight' | 'prepare' | 'pre-copy' | 'freeze' | 'commit' | 'resume';
+  /** Pre-copy round, from 1. */
+  readonly round?: number;
+  /** Bytes of memory sent so far. */
+  readonly bytes?: number;
+}
+
+/** What became of one pid of a migrate request. */
+export type MigrationResult =
+  | {
+      readonly outcome: 'moved';
+      readonly pid: number;
+      readonly from: string;
+      readonly to: string;
+      /** All processes that moved, the root first. */
+      readonly moved: readonly number[];
+      /** From the freeze of the first process to the run of the last. */
+      readonly downtimeMicroseconds: number;
+      readonly totalMicroseconds: number;
+      /** Sent to the target: memory and state. */
+      readonly bytes: number;
+      readonly rounds: number;
+    }
+  | { readonly outcome: 'already-there'; readonly pid: number; readonly to: string }
+  | { readonly outcome: 'failed'; readonly pid: number; readonly error: ErrorJSON };
+
+export type Verdict = 'moves' | 'reconnects' | 'relayed' | 'lost' | 'refused';
+
+/** One thing a process holds and what a move would do to it. */
+export interface ResourceVerdict {
+  readonly pid: number;
+  /** Such as `fd 3`, `memory`, `timer 0`. */
+  readonly resource: string;
+  readonly verdict: Verdict;
+  /** Which one: a path, a size, a state. */
+  readonly detail: string;
+  /** Why it is so, and what to do; empty for what simply moves. */
+  readonly reason: string;
+}
+
+export interface Explanation {
+  readonly pid: number;
+  readonly node: string;
+  readonly command: string;
+  /** The node the verdicts are for; null when none was named. */
+  readonly target: string | null;
+  /** False when one of the resources is refused. */
+  readonly movable: boolean;
+  readonly resources: readonly ResourceVerdict[];
+}
+
+/** One thing that is asked of the machine. */
+export interface DoctorCheck {
+  readonly name: string;
+  readonly ok: boolean;
+  /** Without it a node cannot run; the others cost what `cost` says. */
+  readonly essential: boolean;
+  /** What was found. */
+  readonly detail: string;
+  /** What its absence costs and what to do; empty when it is there. */
+  readonly cost: string;
+}
+
+/** Something that happened in the cluster. */
+export interface ClusterEvent {
+  readonly time: number;
+  readonly node: string;
+  /** Such as `process.moved`, `node.unreachable`. */
+  readonly kind: string;
+  readonly message: string;
+  readonly pid?: number;
+}
