@@ -30,7 +30,7 @@ test('good imports pass', () => {
         'src/linux/ffi.ts': from('koffi', 'koffi'),
         'src/node/api/client.ts': from('node:child_process'),
         'src/node/main.ts': '',
-        'src/cli/up.ts': "new URL('../node/main.ts', import.meta.url)",
+        'src/cli/up.ts': `new URL` + `('../node/main.ts', import.meta.url)`,
         'src/cli/main.ts': [from('../node/api/client.ts'), from('../linux/errors.ts')].join('\n'),
         'test/move.test.ts': from('../src/ghost/index.ts'),
       },

@@ -129,7 +129,9 @@ const IMPORT_FORMS = [
 ];
 
 /** Imports of one file in the form that the formatter leaves: single quotes, static ones at the start of a line. */
-function* importsOf(text: string): Generator<Import> {
+function* importsOf(source: string): Generator<Import> {
+  // Comments give way to as many line ends.
+  const text = source.replace(/^\s*\/\*.*?\*\/|^\s*\/\/.*?$/gms, (comment) => comment.replace(/[^\n]/g, ''));
   for (const form of IMPORT_FORMS) {
     for (const match of text.matchAll(form)) {
       const line = text.slice(0, match.index).split('\n').length;

@@ -40,6 +40,7 @@ export const ERROR_CODES = {
   KRG_PEER_IDENTITY: { meaning: 'the peer is not the node that it was taken for', status: 502, exit: 6 },
   KRG_PEER_UNAUTHENTICATED: { meaning: 'the peer did not prove that it knows the secret of the cluster', status: 401, exit: 6 },
   KRG_PEER_PROTOCOL: { meaning: 'the peer broke the protocol between nodes', status: 502, exit: 6 },
+  KRG_DUPLICATE_LINK: { meaning: 'the two nodes have another link, which is used', status: 500, exit: 1 },
   KRG_UNAUTHENTICATED_PORT: { meaning: 'links without certificates are for a cluster on one machine only', status: 500, exit: 5 },
   KRG_PORT_IN_USE: { meaning: 'the address is taken or does not belong to this machine', status: 500, exit: 1 },
   KRG_STREAM_BROKEN: { meaning: 'the stream was broken off before its end', status: 502, exit: 1 },
@@ -105,11 +106,14 @@ export function toKorriganError(error: unknown): KorriganError {
 /** How deep a chain of causes is carried to another node. */
 const CAUSES_KEPT = 4;
 
+/** How much of a message is carried to another node, in characters. */
+const MESSAGE_KEPT = 8192;
+
 /** Any thrown value in the form that crosses links. An error's own string `code` (ENOENT …) is kept. */
 export function errorToJSON(error: unknown, causesLeft: number = CAUSES_KEPT): ErrorJSON {
   if (!(error instanceof Error)) return toKorriganError(error).toJSON();
   const code = 'code' in error && typeof error.code === 'string' ? error.code : 'KRG_INTERNAL';
-  const json = { code, message: error.message };
+  const json = { code, message: error.message.slice(0, MESSAGE_KEPT) };
   if (error.cause === undefined || causesLeft === 0) return json;
   return { ...json, cause: errorToJSON(error.cause, causesLeft - 1) };
 }

@@ -1,0 +1,39 @@
+/**
+ * rpc: typed calls, notices and streams between nodes.
+ *
+ * A call, a notice or a stream is *defined* once (`defineCall` …: a name and schemas) and shared by both sides; a node *handles* it and others
+ * *call* it, over one link per pair of nodes that is made when it is first needed. What is received is parsed against its schema. Rules:
+ *
+ * * Frames of one priority keep their order on a link: handlers are started in the order in which their calls were made. `control` overtakes `bulk`.
+ * * A call ends, always: with its response, its handler's error, KRG_DEADLINE, KRG_CANCELLED, or KRG_NODE_DEAD when its link is lost or cannot be made.
+ *   After KRG_NODE_DEAD it is not known whether the call was carried out. A call with an idempotency key is sent again over the next link
+ *   instead, and carried out once in the life of the peer.
+ * * Streams are bounded by credit: a writer waits for its reader. Calls, queues, frames and handshakes are bounded by `limits.ts`.
+ * * A peer that breaks the protocol loses its link, and nothing else. One of another version or cluster, or without the secret, gets a refusal that says so.
+ * * Links are authenticated by a shared secret and not encrypted, so a cluster lives on one machine until certificates come.
+ *
+ * Layers, from below: `frame` (bytes ↔ frames) · `handshake`, `admission` (who may have a link) · `link` (one connection) · `session` with `call-table`
+ * and `stream-table` (what is said over it) · `peer` (links that come and go) · `rpc-node`.
+ */
+export type {
+  AnyDefinition,
+  CallDefinition,
+  Carried,
+  NodeId,
+  NoticeDefinition,
+  Priority,
+  Received,
+  Sent,
+  StreamDefinition,
+} from './definition.ts';
+export { defineCall, defineNotice, defineStream, rawBytes } from './definition.ts';
+export type { GroupAnswer, GroupPolicy } from './group-call.ts';
+export type { CallContext } from './incoming-call.ts';
+export { DEFAULT_LIMITS, PROTOCOL_VERSION, type RpcLimits } from './limits.ts';
+export type { RpcLog } from './log.ts';
+export type { CallOptions } from './outgoing-call.ts';
+export type { Address, LinkListener } from './peer.ts';
+export type { NoticeContext } from './registry.ts';
+export { RpcNode, type RpcNodeOptions, type StreamOptions } from './rpc-node.ts';
+export { createClusterSecret, readClusterSecret } from './secret.ts';
+export type { RpcStream } from './stream.ts';

@@ -1,0 +1,214 @@
+/**
+ * Another node as this one sees it: where it is, the link to it, and what waits for a link. Links are made when they are first needed.
+ * Whatever waits ends: with a session, or with the reason why there is none.
+ */
+import { connect, type Socket } from 'node:net';
+import { KorriganError } from '../linux/errors.ts';
+import type { OpenLink } from './admission.ts';
+import type { NodeId } from './definition.ts';
+import { dead } from './failures.ts';
+import type { Frame } from './frame.ts';
+import { type AgreedLink, DUPLICATE_LINK, greet, type Identity } from './handshake.ts';
+import { Link } from './link.ts';
+import { Session, type SessionEnvironment } from './session.ts';
+
+/** Where a node listens. */
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+export type LinkListener = (change: { readonly peer: NodeId; readonly up: boolean; readonly reason?: KorriganError }) => void;
+
+type Waiting = (session: Session | KorriganError) => void;
+
+/** `giveUp` runs from the first attempt to the last one. `abandon` ends the attempt that is under way. */
+type State =
+  | { readonly kind: 'idle' }
+  | { readonly kind: 'connecting'; readonly giveUp: NodeJS.Timeout; readonly pauseMs: number; readonly abandon: () => void }
+  | { readonly kind: 'pausing'; readonly giveUp: NodeJS.Timeout; readonly pause: NodeJS.Timeout }
+  | { readonly kind: 'open'; readonly link: Link; readonly session: Session; readonly agreed: AgreedLink };
+
+/** Answers that trying again will not change. */
+const FINAL = new Set(['KRG_PEER_VERSION', 'KRG_PEER_CLUSTER', 'KRG_PEER_IDENTITY', 'KRG_PEER_UNAUTHENTICATED', 'KRG_NO_SUCH_NODE']);
+
+export class Peer {
+  readonly id: NodeId;
+  readonly address: Address;
+  readonly #own: Identity;
+  readonly #environment: SessionEnvironment;
+  readonly #onLink: LinkListener;
+  #state: State = { kind: 'idle' };
+  #waiting: Waiting[] = [];
+  #lastLink = '';
+  #lastFailure: KorriganError | undefined;
+
+  constructor(id: NodeId, address: Address, own: Identity, environment: SessionEnvironment, onLink: LinkListener) {
+    this.id = id;
+    this.address = address;
+    this.#own = own;
+    this.#environment = environment;
+    this.#onLink = onLink;
+  }
+
+  /** Id of the last link that was open to this peer, '' for none. */
+  get lastLink(): string {
+    return this.#lastLink;
+  }
+
+  get openLink(): OpenLink | undefined {
+    if (this.#state.kind !== 'open') return undefined;
+    const { id, peerLife, opener } = this.#state.agreed;
+    return { id, peerLife, openedByPeer: !opener };
+  }
+
+  get isConnecting(): boolean {
+    return this.#state.kind === 'connecting';
+  }
+
+  /** Calls `then` at once when the link is open, else when it is, or when it cannot be had; in the order of asking. */
+  whenOpen(then: Waiting): void {
+    if (this.#state.kind === 'open') {
+      then(this.#state.session);
+      return;
+    }
+    const { outgoingCalls, connectMs, reconnectFirstMs } = this.#environment.limits;
+    if (this.#waiting.length >= outgoingCalls) {
+      then(new KorriganError('KRG_LIMIT', `${this.#waiting.length} calls wait for a link to node ${this.id}; no more are taken`));
+      return;
+    }
+    this.#waiting.push(then);
+    if (this.#state.kind !== 'idle') return;
+    const giveUp = setTimeout(() => this.#giveUp(), connectMs);
+    this.#connect(giveUp, reconnectFirstMs);
+  }
+
+  /** Takes over a link whose handshake is done, from whichever side it was opened. */
+  adopt(link: Link, agreed: AgreedLink): void {
+    const before = this.#state;
+    const session = new Session(this.#environment, link, this.id, agreed.peerLife, agreed.opener);
+    this.#state = { kind: 'open', link, session, agreed };
+    this.#lastLink = agreed.id;
+    this.#lastFailure = undefined;
+    if (before.kind === 'connecting') before.abandon();
+    if (before.kind === 'pausing') clearTimeout(before.pause);
+    if (before.kind === 'connecting' || before.kind === 'pausing') clearTimeout(before.giveUp);
+    if (before.kind === 'open') {
+      const reason = dead('it opened a new link');
+      this.#lost(before.session, reason);
+      before.link.close(reason);
+    }
+    this.#environment.log.info({ peer: this.id, remote: link.remote, opener: agreed.opener }, 'link is up');
+    this.#onLink({ peer: this.id, up: true });
+    for (const then of this.#waiting.splice(0)) then(session);
+  }
+
+  /** A frame has come over a link of this peer. Throws KRG_PEER_PROTOCOL. */
+  receive(link: Link, frame: Frame): void {
+    if (this.#state.kind === 'open' && this.#state.link === link) this.#state.session.receive(frame);
+  }
+
+  /** A link of this peer has ended. */
+  linkClosed(link: Link, reason: KorriganError): void {
+    if (this.#state.kind !== 'open' || this.#state.link !== link) return;
+    const { session } = this.#state;
+    this.#state = { kind: 'idle' };
+    this.#lost(session, reason);
+  }
+
+  /** Ends the link and whatever waits. `goodbye` tells the peer. */
+  close(reason: KorriganError, goodbye: boolean): void {
+    const state = this.#state;
+    if (state.kind === 'open' && goodbye) state.link.goodbye();
+    else if (state.kind === 'open') state.link.close(reason);
+    else this.#fail(reason);
+  }
+
+  #lost(session: Session, reason: KorriganError): void {
+    this.#environment.log.warn({ peer: this.id, code: reason.code, reason: reason.message }, 'link is down');
+    session.closed(reason);
+    this.#onLink({ peer: this.id, up: false, reason });
+  }
+
+  #connect(giveUp: NodeJS.Timeout, pauseMs: number): void {
+    const socket = connect(this.address);
+    let link: Link | undefined;
+    let isAbandoned = false;
+    const abandon = (): void => {
+      isAbandoned = true;
+      if (link === undefined) socket.destroy();
+      else link.close(new KorriganError(DUPLICATE_LINK, 'another link is used'));
+    };
+    this.#state = { kind: 'connecting', giveUp, pauseMs, abandon };
+
+    const failed = (reason: KorriganError): void => {
+      if (!isAbandoned) this.#attemptFailed(reason);
+    };
+    const onError = (cause: Error): void =>
+      failed(dead(`node ${this.id} at ${this.address.host}:${this.address.port}: ${cause.message}`, { cause }));
+    socket.once('error', onError);
+    socket.once('connect', () => {
+      socket.off('error', onError);
+      link = this.#shakeHands(socket, failed, () => {
+        // The attempt has become the link: adopting it must not abandon it.
+        isAbandoned = true;
+        this.#state = { kind: 'idle' };
+        clearTimeout(giveUp);
+      });
+    });
+  }
+
+  #shakeHands(socket: Socket, failed: (reason: KorriganError) => void, succeeded: () => void): Link {
+    const { next, send } = greet(this.#own, this.id, this.#lastLink);
+    let isLink = false;
+    const link: Link = new Link(socket, next, send, this.#environment.limits, {
+      opened: (agreed) => {
+        isLink = true;
+        succeeded();
+        this.adopt(link, agreed);
+      },
+      frame: (frame) => this.receive(link, frame),
+      closed: (reason) => {
+        if (isLink) this.linkClosed(link, reason);
+        else failed(reason);
+      },
+    });
+    return link;
+  }
+
+  #attemptFailed(reason: KorriganError): void {
+    if (this.#state.kind !== 'connecting') return;
+    const { giveUp, pauseMs } = this.#state;
+    const isDuplicate = reason.code === DUPLICATE_LINK;
+    if (!isDuplicate) {
+      this.#lastFailure = reason;
+      this.#environment.log.debug({ peer: this.id, code: reason.code, reason: reason.message }, 'could not connect');
+    }
+    if (FINAL.has(reason.code) || reason.code === 'KRG_PEER_PROTOCOL') {
+      this.#environment.log.warn({ peer: this.id, code: reason.code, reason: reason.message }, 'the peer was refused');
+      this.#fail(reason);
+      return;
+    }
+    const nextPauseMs = Math.min(pauseMs * 2, this.#environment.limits.reconnectLastMs);
+    const pause = setTimeout(() => this.#connect(giveUp, nextPauseMs), pauseMs);
+    this.#state = { kind: 'pausing', giveUp, pause };
+  }
+
+  #giveUp(): void {
+    const cause = this.#lastFailure;
+    const why = cause === undefined ? 'it did not answer' : cause.message;
+    this.#fail(dead(`node ${this.id} cannot be reached: ${why}`, cause === undefined ? undefined : { cause }));
+  }
+
+  /** Ends the attempts; what waits gets `reason`. */
+  #fail(reason: KorriganError): void {
+    const state = this.#state;
+    this.#state = { kind: 'idle' };
+    if (state.kind === 'connecting') state.abandon();
+    if (state.kind === 'pausing') clearTimeout(state.pause);
+    if (state.kind === 'connecting' || state.kind === 'pausing') clearTimeout(state.giveUp);
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const then of waiting) then(reason);
+  }
+}

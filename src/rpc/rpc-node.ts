@@ -1,0 +1,341 @@
+/** The RPC of one node: its port, its peers, its handlers, and the calls, notices and streams that it starts. */
+import { randomBytes } from 'node:crypto';
+import { createServer, type Server, type Socket } from 'node:net';
+import type { z } from 'zod';
+import { KorriganError } from '../linux/errors.ts';
+import { admit } from './admission.ts';
+import type { AnyDefinition, CallDefinition, Carried, NodeId, NoticeDefinition, Received, Sent, StreamDefinition } from './definition.ts';
+import { cancelled, dead, deadlinePassed } from './failures.ts';
+import { malformed } from './frame.ts';
+import { callEach, type GroupAnswer, type GroupPolicy } from './group-call.ts';
+import { DUPLICATE_LINK, type Hello, type Identity } from './handshake.ts';
+import type { CallContext } from './incoming-call.ts';
+import { DEFAULT_LIMITS, type RpcLimits } from './limits.ts';
+import { Link } from './link.ts';
+import { type RpcLog, SILENT_LOG } from './log.ts';
+import { loopbackSession } from './loopback.ts';
+import { pack, unpack } from './message.ts';
+import { type CallOptions, OutgoingCall, type RawAnswer } from './outgoing-call.ts';
+import { type Address, type LinkListener, Peer } from './peer.ts';
+import { HandlerRegistry, type NoticeContext } from './registry.ts';
+import { RememberedAnswers } from './remembered-answers.ts';
+import { checkedSecret } from './secret.ts';
+import type { Session, SessionEnvironment } from './session.ts';
+import type { RpcStream } from './stream.ts';
+
+export interface RpcNodeOptions {
+  /** This node's number, from 1. */
+  readonly id: NodeId;
+  /** Name or id of the cluster; nodes of another one are refused. */
+  readonly cluster: string;
+  /** What all nodes of the cluster share, at least 32 bytes. See `readClusterSecret`. */
+  readonly secret: Uint8Array;
+  /** Says that all nodes live on one machine. Links are not encrypted yet, so anything else is refused with KRG_UNAUTHENTICATED_PORT. */
+  readonly oneMachine: boolean;
+  readonly log?: RpcLog;
+  readonly limits?: Partial<RpcLimits>;
+}
+
+export interface StreamOptions {
+  /** Time for the peer to accept the stream, in milliseconds. @default none */
+  readonly deadlineMs?: number;
+  /** Breaks the stream off, whenever it is aborted. */
+  readonly signal?: AbortSignal;
+}
+
+export class RpcNode implements AsyncDisposable {
+  readonly id: NodeId;
+  readonly #own: Identity;
+  readonly #log: RpcLog;
+  readonly #limits: RpcLimits;
+  readonly #registry: HandlerRegistry;
+  readonly #environment: SessionEnvironment;
+  readonly #loopback: Session;
+  readonly #peers = new Map<NodeId, Peer>();
+  readonly #linkListeners = new Set<LinkListener>();
+  readonly #strangers = new Set<Link>();
+  #server: Server | undefined;
+  #isClosed = false;
+
+  constructor(options: RpcNodeOptions) {
+    if (!options.oneMachine) {
+      throw new KorriganError(
+        'KRG_UNAUTHENTICATED_PORT',
+        'links between nodes are not encrypted yet, so all nodes of a cluster must run on one machine',
+      );
+    }
+    this.id = options.id;
+    this.#log = options.log ?? SILENT_LOG;
+    this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
+    const life = randomBytes(12).toString('hex');
+    this.#own = { id: options.id, cluster: options.cluster, life, secret: checkedSecret(options.secret) };
+    this.#registry = new HandlerRegistry(this.#limits.callsOfDisabledHandler);
+    const answers = new RememberedAnswers(this.#limits, () => performance.now());
+    this.#environment = { registry: this.#registry, answers, limits: this.#limits, log: this.#log };
+    this.#loopback = loopbackSession(this.#environment, this.id, life);
+  }
+
+  /** Accepts links on one address of this machine (port 0: any free one), and returns it. */
+  async listen(address: Address): Promise<Address> {
+    if (['', '*', '0.0.0.0', '::'].includes(address.host)) {
+      throw new KorriganError(
+        'KRG_UNAUTHENTICATED_PORT',
+        `to listen on every address (${address.host}) would reach beyond this machine; name one address`,
+      );
+    }
+    const server = createServer((socket) => this.#accept(socket));
+    this.#server = server;
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', (cause) => {
+        reject(new KorriganError('KRG_PORT_IN_USE', `cannot listen on ${address.host}:${address.port}: ${cause.message}`, { cause }));
+      });
+      server.listen(address.port, address.host, resolve);
+    });
+    const bound = server.address();
+    return typeof bound === 'object' && bound !== null ? { host: bound.address, port: bound.port } : address;
+  }
+
+  /** Makes a node known. The link is made when it is first needed, from either side. */
+  addPeer(id: NodeId, host: string, port: number): void {
+    if (id === this.id) throw new KorriganError('KRG_BAD_REQUEST', `node ${id} is this node`);
+    const before = this.#peers.get(id);
+    if (before?.address.host === host && before.address.port === port) return;
+    if (before !== undefined) this.removePeer(id);
+    this.#peers.set(id, new Peer(id, { host, port }, this.#own, this.#environment, (change) => this.#linkChanged(change)));
+  }
+
+  /** Forgets a node. Its link is closed, calls to it end in KRG_NODE_DEAD. */
+  removePeer(id: NodeId): void {
+    const peer = this.#peers.get(id);
+    this.#peers.delete(id);
+    peer?.close(dead(`node ${id} was removed`), true);
+  }
+
+  /** Ids of the nodes that are known, without this one. */
+  get peers(): NodeId[] {
+    return [...this.#peers.keys()];
+  }
+
+  /** Whether a link to the node is open at this moment. */
+  isConnected(id: NodeId): boolean {
+    return this.#peers.get(id)?.openLink !== undefined;
+  }
+
+  /** Closes the link to a node, as if it had been cut. */
+  disconnect(id: NodeId): void {
+    const peer = this.#peers.get(id);
+    if (peer?.openLink !== undefined) peer.close(dead('the link was closed on this node'), false);
+  }
+
+  /** Tells of links that come up and go down. Returns what takes the listener off again. */
+  onLinkChange(listener: LinkListener): () => void {
+    this.#linkListeners.add(listener);
+    return () => this.#linkListeners.delete(listener);
+  }
+
+  /** Answers a call. Calls of one peer are started in the order in which they were made; they may then run side by side. */
+  handle<Request extends z.ZodType, Response extends z.ZodType>(
+    definition: CallDefinition<Request, Response>,
+    run: (request: z.output<Request>, context: CallContext) => z.input<Response> | Promise<z.input<Response>>,
+  ): void {
+    this.#registry.add({ ...definition, run: run as (request: unknown, context: CallContext) => unknown });
+  }
+
+  handleNotice<Message extends z.ZodType>(
+    definition: NoticeDefinition<Message>,
+    run: (message: z.output<Message>, context: NoticeContext) => void | Promise<void>,
+  ): void {
+    this.#registry.add({ ...definition, run: run as (message: unknown, context: NoticeContext) => unknown });
+  }
+
+  /** Answers a stream. When `run` returns, this direction is ended; when it throws, the stream is broken off with its error. */
+  handleStream<Request extends z.ZodType, ToHandler extends Carried, ToOpener extends Carried>(
+    definition: StreamDefinition<Request, ToHandler, ToOpener>,
+    run: (request: z.output<Request>, stream: RpcStream<Received<ToHandler>, Sent<ToOpener>>) => Promise<void>,
+  ): void {
+    this.#registry.add({ ...definition, run: run as (request: unknown, stream: RpcStream<unknown, unknown>) => Promise<void> });
+  }
+
+  /** From now on what comes for this handler waits until it is enabled. */
+  disable(definition: AnyDefinition): void {
+    this.#registry.disable(definition);
+  }
+
+  enable(definition: AnyDefinition): void {
+    this.#registry.enable(definition);
+  }
+
+  /** Calls a node (or this one) and returns its response. Throws the handler's KorriganError, or KRG_NODE_DEAD, KRG_DEADLINE, KRG_CANCELLED … */
+  async call<Request extends z.ZodType, Response extends z.ZodType>(
+    node: NodeId,
+    definition: CallDefinition<Request, Response>,
+    request: z.input<Request>,
+    options: CallOptions = {},
+  ): Promise<z.output<Response>> {
+    return (await this.callWithBytes(node, definition, request, options)).response;
+  }
+
+  /** The same, with the raw bytes that came with the response, and the node that gave it (another one when the call was forwarded). */
+  async callWithBytes<Request extends z.ZodType, Response extends z.ZodType>(
+    node: NodeId,
+    definition: CallDefinition<Request, Response>,
+    request: z.input<Request>,
+    options: CallOptions = {},
+  ): Promise<{ readonly response: z.output<Response>; readonly bytes: Uint8Array; readonly from: NodeId }> {
+    const { body, bytes, from } = await new Promise<RawAnswer>((resolve, reject) => {
+      const routes = { forwards: this.#limits.forwards, whenOpen: (to: NodeId, then: Then) => this.#whenOpen(to, then) };
+      new OutgoingCall(routes, node, definition, request, options, resolve, reject).start();
+    });
+    const parsed = definition.response.safeParse(unpack(body));
+    if (!parsed.success) throw malformed(`the response of node ${from} to ${definition.name} has the wrong form: ${parsed.error.message}`);
+    return { response: parsed.data, bytes, from };
+  }
+
+  /** Calls several nodes at a time. See `GroupPolicy` for what counts as success. */
+  callGroup<Request extends z.ZodType, Response extends z.ZodType>(
+    nodes: Iterable<NodeId>,
+    definition: CallDefinition<Request, Response>,
+    request: z.input<Request>,
+    options: CallOptions & { readonly policy: GroupPolicy },
+  ): Promise<GroupAnswer<z.output<Response>>> {
+    const { policy, ...each } = options;
+    return callEach(nodes, policy, each.signal, (node, signal) => this.call(node, definition, request, { ...each, signal }));
+  }
+
+  /** Sends a message and forgets it. One that cannot be delivered is logged. Throws KRG_NO_SUCH_NODE. */
+  notify<Message extends z.ZodType>(node: NodeId, definition: NoticeDefinition<Message>, message: z.input<Message>): void {
+    const body = pack([definition.name, message]);
+    this.#whenOpen(node, (session) => {
+      if (session instanceof KorriganError)
+        this.#log.warn({ peer: node, name: definition.name, code: session.code }, 'a notice was not delivered');
+      else session.notify(body, definition.priority);
+    });
+  }
+
+  /** Opens a stream and waits until the peer's handler has it. */
+  async openStream<Request extends z.ZodType, ToHandler extends Carried, ToOpener extends Carried>(
+    node: NodeId,
+    definition: StreamDefinition<Request, ToHandler, ToOpener>,
+    request: z.input<Request>,
+    options: StreamOptions = {},
+  ): Promise<RpcStream<Received<ToOpener>, Sent<ToHandler>>> {
+    const body = pack([definition.name, request]);
+    const { deadlineMs, signal } = options;
+    if (signal?.aborted === true) throw cancelled(signal.reason);
+    const ended = new AbortController();
+    const late = deadlineMs === undefined ? undefined : setTimeout(() => ended.abort(deadlinePassed(deadlineMs)), deadlineMs);
+    const onAbort = (): void => ended.abort(cancelled(signal?.reason));
+    signal?.addEventListener('abort', onAbort);
+    try {
+      return (await new Promise<RpcStream<unknown, unknown>>((resolve, reject) => {
+        ended.signal.addEventListener('abort', () => reject(ended.signal.reason as KorriganError));
+        this.#whenOpen(node, (session) => {
+          if (ended.signal.aborted) return;
+          if (session instanceof KorriganError) {
+            reject(session);
+            return;
+          }
+          try {
+            const { toOpener, toHandler, priority } = definition;
+            const stream = session.streams.open(body, toOpener, toHandler, priority, () => resolve(stream));
+            const abort = (): void => stream.abort(ended.signal.reason);
+            ended.signal.addEventListener('abort', abort);
+            void stream.closed.then((error) => {
+              signal?.removeEventListener('abort', onAbort);
+              if (error !== undefined) reject(error);
+              else resolve(stream);
+            });
+          } catch (error) {
+            reject(error);
+          }
+        });
+      })) as unknown as RpcStream<Received<ToOpener>, Sent<ToHandler>>;
+    } catch (error) {
+      signal?.removeEventListener('abort', onAbort);
+      throw error;
+    } finally {
+      clearTimeout(late);
+    }
+  }
+
+  /** Says goodbye to all peers and stops listening. What is under way ends in KRG_NODE_DEAD. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    const reason = dead('this node was shut down');
+    for (const link of this.#strangers) link.close(reason);
+    for (const peer of this.#peers.values()) peer.close(reason, true);
+    this.#loopback.closed(reason);
+    const server = this.#server;
+    if (server !== undefined) await new Promise<void>((resolve) => server.close(() => resolve()));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #whenOpen(node: NodeId, then: Then): void {
+    if (this.#isClosed) {
+      then(dead('this node was shut down'));
+      return;
+    }
+    if (node === this.id) {
+      then(this.#loopback);
+      return;
+    }
+    const peer = this.#peers.get(node);
+    if (peer === undefined) throw new KorriganError('KRG_NO_SUCH_NODE', `the cluster has no node ${node}`);
+    peer.whenOpen(then);
+  }
+
+  #accept(socket: Socket): void {
+    const remote = `${socket.remoteAddress}:${socket.remotePort}`;
+    if (this.#isClosed || this.#strangers.size >= this.#limits.strangers) {
+      this.#log.warn({ remote }, 'too many connections are in their handshake; this one is closed');
+      socket.destroy();
+      return;
+    }
+    let peer: Peer | undefined;
+    const link: Link = new Link(
+      socket,
+      {
+        kind: 'acceptor-waits',
+        own: this.#own,
+        admit: (hello) => this.#admit(hello),
+        lastLinkWith: (id) => this.#peers.get(id)?.lastLink ?? '',
+      },
+      undefined,
+      this.#limits,
+      {
+        opened: (agreed) => {
+          this.#strangers.delete(link);
+          peer = this.#peers.get(agreed.peer);
+          peer?.adopt(link, agreed);
+        },
+        frame: (frame) => peer?.receive(link, frame),
+        closed: (reason) => {
+          this.#strangers.delete(link);
+          if (peer !== undefined) peer.linkClosed(link, reason);
+          else if (reason.code !== DUPLICATE_LINK)
+            this.#log.warn({ remote, code: reason.code, reason: reason.message }, 'a connection was refused');
+        },
+      },
+    );
+    this.#strangers.add(link);
+  }
+
+  /** What to say to a node that greets; asked at its hello and once more when it has proven who it is. */
+  #admit(hello: Hello): KorriganError | undefined {
+    const peer = this.#peers.get(hello.from);
+    if (peer === undefined) return new KorriganError('KRG_NO_SUCH_NODE', `node ${this.id} knows no node ${hello.from}`);
+    const admission = admit({ ownId: this.id, openLink: peer.openLink, connecting: peer.isConnecting }, hello);
+    if (admission === 'accept') return undefined;
+    return new KorriganError(DUPLICATE_LINK, `node ${this.id} has another link to node ${hello.from}`);
+  }
+
+  #linkChanged(change: Parameters<LinkListener>[0]): void {
+    for (const listener of this.#linkListeners) listener(change);
+  }
+}
+
+type Then = (session: Session | KorriganError) => void;
