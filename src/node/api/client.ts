@@ -41,7 +41,7 @@ export class NodeClient {
   async run(request: RunRequest): Promise<AttachedProcess> {
     const response = await exchange(this.#socketPath, 'POST', '/v1/run', { Connection: 'Upgrade', Upgrade: RUN_PROTOCOL });
     if (response.status !== 101) throw await failureOf(response);
-    return attach(response.socket, response.following, request);
+    return attach(response.socket, response.body, request);
   }
 
   runDetached(request: RunRequest): Promise<StartedProcess> {

@@ -11,11 +11,13 @@ export interface HttpResponse {
   readonly status: number;
   /** Names in small letters. */
   readonly headers: ReadonlyMap<string, string>;
-  /** Ends with the body. @throws KorriganError KRG_STREAM_BROKEN when the connection ends before it */
+  /**
+   * Ends with the body; after an upgrade, with the connection.
+   * @throws KorriganError KRG_STREAM_BROKEN when the connection ends before the body does
+   */
   readonly body: AsyncIterable<Uint8Array>;
+  /** To write to after an upgrade. */
   readonly socket: Socket;
-  /** What followed the head of the answer: of interest after an upgrade. */
-  readonly following: Uint8Array;
 }
 
 const HEAD_LIMIT = 64 * 1024;
@@ -83,8 +85,7 @@ async function readResponse(socket: Socket): Promise<HttpResponse> {
     const colon = line.indexOf(':');
     headers.set(line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim());
   }
-  const following = status === 101 ? source.release() : new Uint8Array(0);
-  return { status, headers, body: readBody(source, headers), socket, following };
+  return { status, headers, body: status === 101 ? source.rest() : readBody(source, headers), socket };
 }
 
 async function* readBody(source: ByteSource, headers: ReadonlyMap<string, string>): AsyncGenerator<Uint8Array> {
@@ -122,23 +123,25 @@ class ByteSource {
       if (index >= 0) return this.#cut(index + end.length);
       if (this.#pending.length > limit)
         throw new KorriganError('KRG_STREAM_BROKEN', `no end was found within ${limit} bytes of the daemon's answer`);
-      await this.#more();
+      await this.#need();
     }
   }
 
   /** The next `length` bytes, as they come. */
   async *take(length: number): AsyncGenerator<Buffer> {
     for (let left = length; left > 0; ) {
-      if (this.#pending.length === 0) await this.#more();
+      if (this.#pending.length === 0) await this.#need();
       const piece = this.#cut(Math.min(left, this.#pending.length));
       left -= piece.length;
       yield piece;
     }
   }
 
-  /** What was read and not taken; the socket is then the caller's. */
-  release(): Buffer {
-    return this.#cut(this.#pending.length);
+  /** Everything that comes until the other side ends the connection. */
+  async *rest(): AsyncGenerator<Buffer> {
+    do {
+      if (this.#pending.length > 0) yield this.#cut(this.#pending.length);
+    } while (await this.#more());
   }
 
   #cut(length: number): Buffer {
@@ -147,14 +150,21 @@ class ByteSource {
     return piece;
   }
 
-  async #more(): Promise<void> {
+  async #need(): Promise<void> {
+    if (await this.#more()) return;
+    throw new KorriganError('KRG_STREAM_BROKEN', 'the daemon closed the connection before its answer was complete');
+  }
+
+  /** Waits for more bytes; false at the end of the connection. */
+  async #more(): Promise<boolean> {
     let next: IteratorResult<Buffer>;
     try {
       next = await this.#iterator.next();
     } catch (cause) {
       throw new KorriganError('KRG_STREAM_BROKEN', 'the connection to the daemon was lost before its answer was complete', { cause });
     }
-    if (next.done === true) throw new KorriganError('KRG_STREAM_BROKEN', 'the daemon closed the connection before its answer was complete');
+    if (next.done === true) return false;
     this.#pending = this.#pending.length === 0 ? next.value : Buffer.concat([this.#pending, next.value]);
+    return true;
   }
 }

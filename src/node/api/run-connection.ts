@@ -22,8 +22,9 @@ export interface AttachedProcess {
   close(): void;
 }
 
-export function attach(socket: Socket, received: Uint8Array, request: unknown): AttachedProcess {
-  return new RunConnection(socket, received, request);
+/** @param socket upgraded; written to here @param incoming what comes from it */
+export function attach(socket: Socket, incoming: AsyncIterable<Uint8Array>, request: unknown): AttachedProcess {
+  return new RunConnection(socket, incoming, request);
 }
 
 class RunConnection implements AttachedProcess {
@@ -39,9 +40,10 @@ class RunConnection implements AttachedProcess {
   readonly #exited = Promise.withResolvers<ExitStatus>();
   #credit = STDIN_WINDOW;
   #creditWaiter: (() => void) | undefined;
+  #outputTaken: (() => void) | undefined;
   #ended = false;
 
-  constructor(socket: Socket, received: Uint8Array, request: unknown) {
+  constructor(socket: Socket, incoming: AsyncIterable<Uint8Array>, request: unknown) {
     this.#socket = socket;
     this.started = this.#started.promise;
     this.exited = this.#exited.promise;
@@ -49,8 +51,8 @@ class RunConnection implements AttachedProcess {
     this.started.catch(() => undefined);
     this.exited.catch(() => undefined);
 
-    this.stdout = new Readable({ read: () => this.#flow() });
-    this.stderr = new Readable({ read: () => this.#flow() });
+    this.stdout = new Readable({ read: () => this.#outputTaken?.() });
+    this.stderr = new Readable({ read: () => this.#outputTaken?.() });
     this.stdin = new Writable({
       write: (chunk: Buffer, _encoding, done) => {
         this.#sendInput(chunk).then(() => done(), done);
@@ -63,12 +65,11 @@ class RunConnection implements AttachedProcess {
     // Input that nobody reads any more, because the program has ended, is no failure of the run.
     this.stdin.on('error', () => undefined);
 
-    socket.on('data', (bytes) => this.#receive(bytes));
-    socket.on('error', (cause) => this.#lose(cause));
-    socket.on('close', () => this.#lose(undefined));
     this.#send({ type: 'request', body: request });
-    this.#receive(received);
-    socket.resume();
+    this.#receive(incoming).then(
+      () => this.#finish(connectionLost()),
+      (error: unknown) => this.#finish(error),
+    );
   }
 
   signal(signal: number): void {
@@ -81,6 +82,7 @@ class RunConnection implements AttachedProcess {
 
   close(): void {
     this.#socket.destroy();
+    this.#finish(connectionLost());
   }
 
   #send(frame: Frame): void {
@@ -102,12 +104,15 @@ class RunConnection implements AttachedProcess {
     }
   }
 
-  #receive(bytes: Uint8Array): void {
-    try {
+  /** Takes frames until the connection ends, no faster than the output is read. */
+  async #receive(incoming: AsyncIterable<Uint8Array>): Promise<void> {
+    for await (const bytes of incoming) {
       for (const frame of this.#decoder.push(bytes)) this.#accept(frame);
-    } catch (error) {
-      this.#finish(error);
-      this.#socket.destroy();
+      while (isFull(this.stdout) || isFull(this.stderr)) {
+        const { promise, resolve } = Promise.withResolvers<void>();
+        this.#outputTaken = resolve;
+        await promise;
+      }
     }
   }
 
@@ -121,10 +126,10 @@ class RunConnection implements AttachedProcess {
         this.#creditWaiter?.();
         return;
       case 'stdout':
-        if (!this.stdout.push(frame.data)) this.#socket.pause();
+        this.stdout.push(frame.data);
         return;
       case 'stderr':
-        if (!this.stderr.push(frame.data)) this.#socket.pause();
+        this.stderr.push(frame.data);
         return;
       case 'exit':
         this.#exited.resolve(frame.status);
@@ -140,17 +145,6 @@ class RunConnection implements AttachedProcess {
     }
   }
 
-  #flow(): void {
-    // Both must have room: they share the connection.
-    if (this.stdout.readableLength < this.stdout.readableHighWaterMark && this.stderr.readableLength < this.stderr.readableHighWaterMark) {
-      this.#socket.resume();
-    }
-  }
-
-  #lose(cause: Error | undefined): void {
-    this.#finish(new KorriganError('KRG_STREAM_BROKEN', 'the connection to the node was lost while the program ran', { cause }));
-  }
-
   /** Ends the streams; the promises that are still open reject with `error`. */
   #finish(error: unknown): void {
     if (this.#ended) return;
@@ -162,4 +156,12 @@ class RunConnection implements AttachedProcess {
     this.stdin.destroy();
     this.#creditWaiter?.();
   }
+}
+
+function isFull(stream: Readable): boolean {
+  return !stream.destroyed && !stream.readableEnded && stream.readableLength >= stream.readableHighWaterMark;
+}
+
+function connectionLost(): KorriganError {
+  return new KorriganError('KRG_STREAM_BROKEN', 'the connection to the node was lost while the program ran');
 }
