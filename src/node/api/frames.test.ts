@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { isKorriganError } from '../../linux/errors.ts';
 import { DATA_LIMIT, encodeFrame, FrameDecoder, inPieces } from './frames.ts';
 import type { Frame } from './frames.ts';
@@ -24,7 +24,7 @@ const frame: fc.Arbitrary<Frame> = fc.oneof(
 
 /** `bytes` cut at the given places. */
 function cut(bytes: Uint8Array, places: readonly number[]): Uint8Array[] {
-  const edges = [0, ...places.map((place) => place % (bytes.length + 1)).sort((a, b) => a - b), bytes.length];
+  const edges = [0, ...places.map((place) => place % (bytes.length + 1)).toSorted((a, b) => a - b), bytes.length];
   return edges.slice(1).map((edge, index) => bytes.subarray(edges[index], edge));
 }
 

@@ -85,21 +85,18 @@ export function findRoute(method: string, path: string): Route {
 async function* migrate({ caller, parameters, services, abort }: Call): AsyncGenerator<MigrationLine> {
   const request = parseRequest(migrateRequest, parameters);
   const newest = new Map<number, MigrationProgress>();
-  let wake = Promise.withResolvers<void>();
+  let wake = Promise.withResolvers<'progress' | 'end'>();
   const onProgress = (progress: MigrationProgress): void => {
     newest.set(progress.pid, progress);
-    wake.resolve();
+    wake.resolve('progress');
   };
   const moved = services.migrate(caller, request, onProgress, abort);
-  let running = true;
-  const ended = (): void => {
-    running = false;
-    wake.resolve();
-  };
-  moved.then(ended, ended);
-  while (running) {
-    await wake.promise;
-    wake = Promise.withResolvers<void>();
+  const ended = moved.then(
+    () => 'end' as const,
+    () => 'end' as const,
+  );
+  while ((await Promise.race([ended, wake.promise])) === 'progress') {
+    wake = Promise.withResolvers();
     for (const progress of newest.values()) yield { progress };
     newest.clear();
   }

@@ -54,8 +54,8 @@ class RunConnection implements AttachedProcess {
     this.stdout = new Readable({ read: () => this.#outputTaken?.() });
     this.stderr = new Readable({ read: () => this.#outputTaken?.() });
     this.stdin = new Writable({
-      write: (chunk: Buffer, _encoding, done) => {
-        this.#sendInput(chunk).then(() => done(), done);
+      write: (chunk: Buffer, _encoding, written) => {
+        this.#sendInput(chunk).then(() => written(), written);
       },
       final: (done) => {
         this.#send({ type: 'stdin-end' });

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { KorriganError } from '../../linux/errors.ts';
 import { NodeClient } from './client.ts';
 import { startApiServer } from './server.ts';

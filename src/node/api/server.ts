@@ -191,7 +191,7 @@ function withFaults(services: NodeServices, onFault: (error: unknown) => void): 
 
 function callerOf(socket: Socket): Caller {
   // Node has no public way to the descriptor of a socket.
-  const handle = (socket as unknown as { _handle: { fd: number } | null })._handle;
+  const handle = (socket as unknown as Record<'_handle', { fd: number } | null>)['_handle'];
   if (handle === null) throw new KorriganError('KRG_STREAM_BROKEN', 'the connection was closed before it could be looked at');
   return peerCredentials(handle.fd);
 }
