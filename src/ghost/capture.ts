@@ -11,6 +11,8 @@ import { captureIntervalTimers, capturePosixTimers } from './timers.ts';
 const PR_GET_DUMPABLE = 3;
 const PR_GET_CHILD_SUBREAPER = 37;
 const PR_GET_THP_DISABLE = 42;
+/** Linux 6.3 */
+const MEMBARRIER_CMD_GET_REGISTRATIONS = 1 << 9;
 const LEADER_RECORDS = 256;
 const LEADER_DATA = 16384;
 const LEADER_BYTES = LEADER_RECORDS * 64 + LEADER_DATA;
@@ -41,6 +43,7 @@ export function captureProcess(remote: RemoteProcess, flags: AreaFlags): Process
   const dumpable = program.call('prctl', PR_GET_DUMPABLE, 0, 0, 0, 0);
   const subreaper = program.data(8);
   program.call('prctl', PR_GET_CHILD_SUBREAPER, subreaper, 0, 0, 0);
+  const barriers = program.tryCall('membarrier', MEMBARRIER_CMD_GET_REGISTRATIONS, 0, 0);
   const noHugePages = program.call('prctl', PR_GET_THP_DISABLE, 0, 0, 0, 0);
 
   const others = remote.threads.slice(1).map((thread, index) => {
@@ -83,6 +86,7 @@ export function captureProcess(remote: RemoteProcess, flags: AreaFlags): Process
     dumpable: program.result(dumpable),
     childSubreaper: program.viewAt(subreaper, 4).getInt32(0, true) !== 0,
     transparentHugePagesDisabled: program.result(noHugePages) !== 0,
+    memoryBarriers: Math.max(0, program.result(barriers)),
     personality: captureNumber(remote.pid, 'personality', 16),
     oomScoreAdjustment: captureNumber(remote.pid, 'oom_score_adj'),
     coreDumpFilter: captureNumber(remote.pid, 'coredump_filter', 16),

@@ -109,6 +109,8 @@ export interface ProcessImage {
   dumpable: number;
   childSubreaper: boolean;
   transparentHugePagesDisabled: boolean;
+  /** Commands of membarrier(2) that the process registered for, a bit mask. */
+  memoryBarriers: number;
   personality: number;
   oomScoreAdjustment: number;
   coreDumpFilter: number;

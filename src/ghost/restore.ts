@@ -90,6 +90,9 @@ export class Inflation {
     restoreActions(program, image.actions);
     if (image.childSubreaper) program.call('prctl', PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     if (image.transparentHugePagesDisabled) program.call('prctl', PR_SET_THP_DISABLE, 1, 0, 0, 0);
+    for (let command = 1; command <= image.memoryBarriers; command <<= 1) {
+      if ((image.memoryBarriers & command) !== 0) program.call('membarrier', command, 0, 0);
+    }
     const [leader, ...others] = image.threads;
     if (leader === undefined) throw new Error('an image has at least one thread');
     // Threads read credentials and memory of the leader at their birth, so they are made before it gives up its privileges.

@@ -14,12 +14,16 @@ import { Tracee, type WaitStatus } from './ptrace.ts';
 import { Registers } from './registers.ts';
 import { SYS, type SystemCallName } from './system-call-numbers.ts';
 
-const ALL_SIGNALS = 0xffffffffffffffffn;
+const SIGTRAP = 5;
+/**
+ * All but SIGTRAP: a breakpoint whose signal is blocked makes the kernel reset the program's own action for it (kernel/signal.c,
+ * force_sig_info_to_task).
+ */
+const BLOCKED_WHILE_HELD = 0xffffffffffffffffn & ~(1n << BigInt(SIGTRAP - 1));
 const PAGE = 4096;
 const PROT_READ_WRITE_EXEC = 7;
 const MAP_PRIVATE_ANONYMOUS = 0x22;
 const MAP_FIXED_NOREPLACE = 0x100000;
-const SIGTRAP = 5;
 
 /** Where in the target the interpreter and its programs lie. */
 interface Region {
@@ -252,12 +256,28 @@ function stopThread(tid: number, options: { traceOptions?: number; deadlineMs?: 
     if (status.kind === 'exited' || status.kind === 'killed') return undefined;
     if (status.kind === 'interrupted') {
       const signalMask = tracee.signalMask();
-      const registers = tracee.registers();
-      tracee.setSignalMask(ALL_SIGNALS);
+      const registers = hideInterruption(tracee.registers());
+      tracee.setSignalMask(BLOCKED_WHILE_HELD);
       return { tracee, registers, signalMask, groupStop: status.groupStop };
     }
     tracee.resume(status.kind === 'signal' ? status.signal : 0);
   }
+}
+
+const EINTR = -4;
+const SYSCALL_INSTRUCTION_SIZE = 2n;
+/** Calls that fail with EINTR even when a mere stop interrupts them (man 7 signal); others are restarted by the kernel. */
+const NEVER_RESTARTED = new Set<number>(
+  (['epoll_wait', 'epoll_pwait', 'epoll_pwait2', 'rt_sigtimedwait', 'semop', 'semtimedop', 'io_getevents', 'io_pgetevents'] as const).map(
+    (name) => SYS[name],
+  ),
+);
+
+/** Our stop must not be seen: such a call begins anew. A signal that really came is still pending and interrupts it again. */
+function hideInterruption(registers: Registers): Registers {
+  const number = registers.getNumber('originalRax');
+  if (registers.getNumber('rax') !== EINTR || !NEVER_RESTARTED.has(number)) return registers;
+  return registers.set('rax', number).set('rip', registers.get('rip') - SYSCALL_INSTRUCTION_SIZE).set('originalRax', -1);
 }
 
 function threadIsZombie(tid: number): boolean {

@@ -31,8 +31,8 @@ export interface Area {
   flags: string[];
 }
 
-/** VmFlags that are carried (Documentation/filesystems/proc.rst): growsdown, locked, noreserve, and madvise states. */
-const CARRIED_FLAGS = new Set(['gd', 'lo', 'lf', 'nr', 'dc', 'dd', 'wf', 'mg', 'hg', 'nh', 'sr', 'rr', 'mw']);
+/** VmFlags that are carried (Documentation/filesystems/proc.rst): growsdown, locked, noreserve, sealed, and madvise states. */
+const CARRIED_FLAGS = new Set(['gd', 'lo', 'lf', 'nr', 'dc', 'dd', 'wf', 'mg', 'hg', 'nh', 'sr', 'rr', 'mw', 'sl']);
 /** sched-independent names of the kernel's own areas. */
 const VDSO_NAMES = new Set(['[vvar]', '[vvar_vclock]', '[vdso]']);
 

@@ -82,6 +82,7 @@ export function finishLayout(program: Program, areas: readonly Area[], filled: R
       if (advice !== undefined) program.tryCall('madvise', area.start, length, advice);
     }
     if (area.flags.includes('lo')) program.tryCall('mlock2', area.start, length, area.flags.includes('lf') ? MLOCK_ONFAULT : 0);
+    if (area.flags.includes('sl')) program.call('mseal', area.start, length, 0);
   }
 }
 

@@ -53,7 +53,6 @@ export function isTrackable(area: Area): boolean {
 
 /** Memory of a running process whose writes are noted, and what of it was sent. */
 export class TrackedMemory implements Disposable {
-  private readonly pid: number;
   private readonly tracker: WriteTracker;
   private readonly pagemap: Pagemap;
   private readonly pages: ProcessPages;
@@ -66,7 +65,6 @@ export class TrackedMemory implements Disposable {
    * @param areas candidates; those that the kernel cannot track are left out
    */
   constructor(remote: RemoteProcess, areas: readonly Area[]) {
-    this.pid = remote.pid;
     const fd = remote.stepSystemCall('userfaultfd', USERFAULTFD_FLAGS);
     const pidfd = syscall('pidfd_open', remote.pid, 0);
     const copy = syscall('pidfd_getfd', pidfd, fd, 0);
