@@ -1,0 +1,211 @@
+/**
+ * Gives a process that is being restored its descriptors. They come from pid 1 in messages over a socketpair that the process makes
+ * itself, which works for any credentials. Because the process's table is empty but for that socket, each descriptor
+ * lands on the lowest free number: all numbers are known beforehand, and one program does everything.
+ */
+import {
+  attempt,
+  call,
+  converse,
+  DESCRIPTORS_PER_MESSAGE,
+  FCNTL,
+  FD_CLOEXEC,
+  KorriganError,
+  messageWithDescriptors,
+  OPEN,
+  receivedDescriptors,
+  roomForDescriptors,
+  type Call,
+  type Conversation,
+  type Message,
+  type ProgramRunner,
+} from '../linux/index.ts';
+import type { Descriptor, ProcessFiles } from './image.ts';
+import type { InstalledTable } from './kind.ts';
+import { giveUpLock, takeLock } from './locks.ts';
+import type { DescriptorStore } from './store.ts';
+
+export interface InstallOptions {
+  readonly store: DescriptorStore;
+  readonly files: ProcessFiles;
+  /** Runs programs inside the process, which still has the rights of pid 1. */
+  readonly inside: ProgramRunner;
+  /** Runs programs in pid 1 of the container. */
+  readonly lane: ProgramRunner;
+  /** Descriptions that the process needs for a while, e.g. to map them. */
+  readonly mapped?: readonly number[];
+}
+
+/** Descriptors beyond the process's own, for {@link InstallOptions.mapped}; whoever asked for them closes all from `first` on. */
+export interface LentDescriptors {
+  readonly first: number;
+  readonly numbers: ReadonlyMap<number, number>;
+}
+
+const AF_UNIX = 1;
+const SOCK_SEQPACKET = 5;
+const RLIMIT_NOFILE = 7;
+const MSG_DONTWAIT = 0x40;
+const HIGHEST_DESCRIPTOR = 0xffffffff;
+const CHROOT_HERE = '.';
+
+/** Where received descriptors land and where they belong. Pure, so that it can be tested for any table. */
+export interface Placement {
+  /** Number of the socket meanwhile: above all numbers of the table. */
+  readonly socket: number;
+  /** Descriptions in the order in which they are sent. */
+  readonly order: readonly number[];
+  /** Numbers on which they land. */
+  readonly landing: readonly number[];
+  /** Moves from landing to final number, in this order. */
+  readonly moves: readonly { readonly from: number; readonly to: number; readonly closeOnExec: boolean }[];
+  /** Numbers that are already right but for FD_CLOEXEC. */
+  readonly setCloseOnExec: readonly number[];
+  /** Landing numbers that must be closed at the end. */
+  readonly close: readonly number[];
+  readonly extras: ReadonlyMap<number, number>;
+}
+
+/** Plans a table: what is sent i-th lands on number i (or, above the socket, i + 1), which is never above its final number. */
+export function planPlacement(descriptors: readonly Descriptor[], extras: readonly number[]): Placement {
+  const table = descriptors.toSorted((a, b) => a.fd - b.fd);
+  const socket = (table.at(-1)?.fd ?? -1) + 1;
+  const numbers = new Map(extras.map((description, n) => [description, socket + 1 + n]));
+  const wanted = [...table, ...Array.from(numbers, ([description, fd]) => ({ fd, description, closeOnExec: true }))];
+  const landing = wanted.map((_, n) => (n < socket ? n : n + 1));
+  const finals = new Set(wanted.map(({ fd }) => fd));
+  const moves: { from: number; to: number; closeOnExec: boolean }[] = [];
+  const setCloseOnExec: number[] = [];
+  // From the top down: a final number is never below its landing, so that it is free or was left already.
+  for (let n = wanted.length - 1; n >= 0; n--) {
+    const { fd, closeOnExec } = wanted[n] as Descriptor;
+    const from = landing[n] as number;
+    if (from !== fd) moves.push({ from, to: fd, closeOnExec });
+    else if (closeOnExec) setCloseOnExec.push(fd);
+  }
+  const close = landing.filter((number) => !finals.has(number));
+  return { socket, order: wanted.map(({ description }) => description), landing, moves, setCloseOnExec, close, extras: numbers };
+}
+
+/**
+ * Replaces whatever descriptors the process has by those of its image, and sets its working and root directory and umask. Everything but record locks.
+ * @returns the descriptors lent for mapping
+ */
+export function installFiles(options: InstallOptions): LentDescriptors {
+  const { store, files, inside, lane, mapped = [] } = options;
+  const needed = firstHeld(store, files).flatMap(({ kind, state }) => [...(kind.needs?.(state) ?? [])]);
+  const lent = [...new Set(mapped)];
+  const extras = [...new Set([...lent, files.workingDirectory, files.rootDirectory, ...needed])];
+  const placement = planPlacement(files.descriptors, extras);
+
+  const [near, far] = converse(inside, makeChannel(placement.socket + extras.length + 2));
+  const messages = chunk(placement.order, DESCRIPTORS_PER_MESSAGE);
+  converse(lane, send(files.pid, far, messages.map((ids) => messageWithDescriptors(ids.map((id) => store.descriptor(id))))));
+  converse(inside, receive(near, placement, messages.map((ids) => roomForDescriptors(ids.length))));
+
+  const extra = (description: number): number => {
+    const number = placement.extras.get(description);
+    if (number === undefined) throw new RangeError(`description ${description} was not asked for`);
+    return number;
+  };
+  const spare = placement.socket + 1 + extras.length;
+  const descriptors = new Map(files.descriptors.map((descriptor) => [descriptor.fd, descriptor]));
+  converse(inside, complete(options, { descriptors, extra, spare }, placement.socket + 1 + lent.length));
+  return { first: placement.socket + 1, numbers: new Map(lent.map((description) => [description, extra(description)])) };
+}
+
+/** Takes the record locks of a process, after the source has given them up. @throws SyscallError EAGAIN when somebody snatched one */
+export function takeRecordLocks(inside: ProgramRunner, files: ProcessFiles): void {
+  changeRecordLocks(inside, files, takeLock);
+}
+
+/** Gives the record locks of a process up: at the source, before the target takes them. */
+export function giveUpRecordLocks(inside: ProgramRunner, files: ProcessFiles): void {
+  changeRecordLocks(inside, files, giveUpLock);
+}
+
+function changeRecordLocks(inside: ProgramRunner, { recordLocks }: ProcessFiles, make: typeof takeLock): void {
+  if (recordLocks.length === 0) return;
+  const change = function* (): Conversation<void> {
+    yield recordLocks.map(({ fd, lock }) => make(fd, lock));
+  };
+  converse(inside, change());
+}
+
+/** Descriptions whose first holder this process is: what is done once for each is done there. */
+function firstHeld(store: DescriptorStore, files: ProcessFiles) {
+  const earlier = new Set<number>();
+  for (const process of store.image.processes) {
+    if (process.pid === files.pid) break;
+    for (const { description } of process.descriptors) earlier.add(description);
+  }
+  const found: { fd: number; kind: ReturnType<DescriptorStore['kind']>; state: unknown }[] = [];
+  const byId = new Map(store.image.descriptions.map((description) => [description.id, description]));
+  for (const { fd, description } of files.descriptors) {
+    const held = byId.get(description);
+    if (held === undefined || earlier.has(description)) continue;
+    earlier.add(description);
+    found.push({ fd, kind: store.kind(held.kind), state: held.state });
+  }
+  return found;
+}
+
+/** Makes the socketpair, and room for `count` descriptors as far as the hard limit allows. */
+function* makeChannel(count: number): Conversation<[number, number]> {
+  const pair = new Int32Array(2);
+  const limits = new BigUint64Array(2);
+  yield [
+    call('prlimit64', 0, RLIMIT_NOFILE, 0, new Uint8Array(limits.buffer)),
+    call('socketpair', AF_UNIX, SOCK_SEQPACKET | OPEN.closeOnExec, 0, new Uint8Array(pair.buffer)),
+  ];
+  const [soft = 0n, hard = 0n] = limits;
+  if (BigInt(count) > hard) {
+    throw new KorriganError('KRG_LIMIT', `a process needs ${count} descriptors, and may not have more than ${hard} (RLIMIT_NOFILE); raise the limit of the node`);
+  }
+  if (BigInt(count) > soft) yield [call('prlimit64', 0, RLIMIT_NOFILE, new Uint8Array(BigUint64Array.of(hard, hard).buffer), 0)];
+  const [near = -1, far = -1] = pair;
+  return [near, far];
+}
+
+function* send(pid: number, far: number, messages: readonly Message[]): Conversation<void> {
+  const [pidfd = -1] = yield [call('pidfd_open', pid, 0)];
+  const [socket = -1] = yield [attempt('pidfd_getfd', pidfd, far, 0), call('close', pidfd)];
+  const results = yield [...messages.map(({ header }) => attempt('sendmsg', socket, header, MSG_DONTWAIT)), call('close', socket)];
+  const failed = results.slice(0, messages.length).find((result) => result !== 1);
+  if (failed !== undefined) throw new KorriganError('KRG_INTERNAL', `descriptors could not be sent to process ${pid}: result ${failed}`);
+}
+
+function* receive(near: number, { socket, landing, moves, setCloseOnExec, close }: Placement, rooms: readonly Message[]): Conversation<void> {
+  const isAbove = near === socket ? [] : [call('dup3', near, socket, OPEN.closeOnExec)];
+  yield [
+    ...isAbove,
+    ...(socket === 0 ? [] : [call('close_range', 0, socket - 1, 0)]),
+    call('close_range', socket + 1, HIGHEST_DESCRIPTOR, 0),
+    ...rooms.map(({ header }) => call('recvmsg', socket, header, MSG_DONTWAIT)),
+    ...moves.map(({ from, to, closeOnExec }) => call('dup3', from, to, closeOnExec ? OPEN.closeOnExec : 0)),
+    ...setCloseOnExec.map((fd) => call('fcntl', fd, FCNTL.setDescriptorFlags, FD_CLOEXEC)),
+    ...close.map((fd) => call('close', fd)),
+    call('close', socket),
+  ];
+  const received = rooms.flatMap((room) => receivedDescriptors(room));
+  if (received.length !== landing.length || received.some((fd, n) => fd !== landing[n])) {
+    throw new KorriganError('KRG_INTERNAL', `descriptors landed on ${received.join(' ')} instead of ${landing.join(' ')}`);
+  }
+}
+
+function* complete({ store, files }: InstallOptions, table: InstalledTable, firstToClose: number): Conversation<void> {
+  for (const { fd, kind, state } of firstHeld(store, files)) {
+    const step = kind.install?.(state, fd, table);
+    if (step !== undefined) yield* step;
+  }
+  const root = store.image.descriptions.find(({ id }) => id === files.rootDirectory);
+  const calls: Call[] = [];
+  if (root?.name !== '/') calls.push(call('fchdir', table.extra(files.rootDirectory)), call('chroot', CHROOT_HERE));
+  calls.push(call('fchdir', table.extra(files.workingDirectory)), call('umask', files.umask));
+  calls.push(call('close_range', firstToClose, HIGHEST_DESCRIPTOR, 0));
+  yield calls;
+}
+
+function chunk<T>(items: readonly T[], size: number): T[][] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, n) => items.slice(n * size, (n + 1) * size));
+}

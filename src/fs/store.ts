@@ -1,0 +1,217 @@
+/**
+ * The descriptions of an image, opened in pid 1's descriptor table: once for all processes that arrive together. From there they
+ * are delivered to each process; then the store lets go of them.
+ */
+import {
+  attempt,
+  call,
+  converse,
+  FCNTL,
+  OPEN,
+  settled,
+  together,
+  valueOf,
+  type Call,
+  type Conversation,
+  type ProgramRunner,
+} from '../linux/index.ts';
+import type { Extent, FileIdentity, FilesImage, OpenDescription } from './image.ts';
+import { lookFor } from './identity.ts';
+import type { ContainerClocks, Kind } from './kind.ts';
+import { giveUpLock, takeLock } from './locks.ts';
+import { Refusal, type Verdict } from './verdict.ts';
+
+export interface StoreOptions {
+  readonly image: FilesImage;
+  readonly kinds: readonly Kind[];
+  /** Runs programs in pid 1 of the container. */
+  readonly lane: ProgramRunner;
+  readonly clocks: ContainerClocks;
+}
+
+/** Where contents that travel beside the image are to be written, before `finish`. */
+export interface BulkTarget {
+  readonly object: number;
+  /** Descriptor of pid 1. */
+  readonly fd: number;
+  readonly extents: readonly Extent[];
+}
+
+const OWNER_TYPE = { thread: 0, process: 1, group: 2 } as const;
+const SETTABLE_FLAGS = OPEN.append | OPEN.nonBlocking | OPEN.direct | OPEN.noAccessTime | OPEN.async;
+
+export class DescriptorStore {
+  readonly image: FilesImage;
+  private readonly kinds: ReadonlyMap<string, Kind>;
+  private readonly lane: ProgramRunner;
+  private readonly clocks: ContainerClocks;
+  private readonly open = new OpenDescriptors();
+  private readonly objects = new Map<number, readonly number[]>();
+  private readonly descriptions = new Map<number, number>();
+
+  constructor({ image, kinds, lane, clocks }: StoreOptions) {
+    this.image = image;
+    this.kinds = new Map(kinds.map((kind) => [kind.name, kind]));
+    this.lane = lane;
+    this.clocks = clocks;
+  }
+
+  /**
+   * Makes objects and opens descriptions. Whoever calls then fills the {@link BulkTarget}s and calls {@link DescriptorStore.finish}.
+   * @throws Refusal or SyscallError; nothing stays open then
+   */
+  begin(): BulkTarget[] {
+    return this.orRelease(() => {
+      const made = this.converse(
+        together(this.image.objects.map((object) => this.objectKind(object.kind).restore(object.state, this.context()))),
+      );
+      for (const [n, { id }] of this.image.objects.entries()) this.objects.set(id, made[n] ?? []);
+      const opened = this.converse(together(this.image.descriptions.map((description) => this.restore(description))));
+      for (const [n, { id }] of this.image.descriptions.entries()) this.descriptions.set(id, opened[n] ?? -1);
+      return this.image.objects.flatMap(({ id, kind, state }) => {
+        const extents = this.objectKind(kind).bulk?.(state) ?? [];
+        const [fd] = this.objects.get(id) ?? [];
+        return extents.length === 0 || fd === undefined ? [] : [{ object: id, fd, extents }];
+      });
+    });
+  }
+
+  /** Completes what needs all descriptions or all contents. @throws as begin */
+  finish(): void {
+    this.orRelease(() => {
+      const steps: Conversation<void>[] = [];
+      for (const { id, kind, state } of this.image.objects) {
+        const step = this.objectKind(kind).finish?.(state, this.objects.get(id) ?? [], this.context());
+        if (step !== undefined) steps.push(step);
+      }
+      for (const { id, kind, state } of this.image.descriptions) {
+        const step = this.kind(kind).finish?.(state, this.descriptor(id), this.context());
+        if (step !== undefined) steps.push(step);
+      }
+      this.converse(together(steps));
+    });
+  }
+
+  /** Descriptor of pid 1 for a description. */
+  descriptor(description: number): number {
+    const fd = this.descriptions.get(description);
+    if (fd === undefined) throw new RangeError(`the image has no description ${description}`);
+    return fd;
+  }
+
+  kind(name: string): Kind {
+    const kind = this.kinds.get(name);
+    if (kind === undefined) throw new Refusal('anonymous.unknown', `this node does not know files of kind ${name}`);
+    return kind;
+  }
+
+  /** Takes flock and open-file locks, after the source has given them up. @throws SyscallError EAGAIN when somebody snatched one */
+  takeLocks(): void {
+    this.converse(this.lockCalls(takeLock));
+  }
+
+  /** Gives them up again, e.g. because the source takes them back. */
+  giveUpLocks(): void {
+    this.converse(this.lockCalls(giveUpLock));
+  }
+
+  /** Closes everything in pid 1. What was delivered stays open in the processes. */
+  release(): void {
+    const fds = this.open.takeAll();
+    if (fds.length === 0) return;
+    const closing = function* (): Conversation<void> {
+      yield fds.map((fd) => attempt('close', fd));
+    };
+    converse(this.lane, closing());
+  }
+
+  private *restore(description: OpenDescription): Conversation<number> {
+    const kind = this.kind(description.kind);
+    const objects = description.object === undefined ? [] : (this.objects.get(description.object) ?? []);
+    const fd = yield* kind.restore(kind.schema.parse(description.state), description, objects, this.context());
+    const { owner, flags } = description;
+    const calls: Call[] = [];
+    if (owner !== undefined) {
+      const bytes = new Uint8Array(Int32Array.of(OWNER_TYPE[owner.type], owner.pid).buffer);
+      // The owner may have ended long ago: then nobody gets the signal, as before.
+      calls.push(attempt('fcntl', fd, FCNTL.setOwnerEx, bytes), call('fcntl', fd, FCNTL.setSignal, owner.signal));
+    }
+    if ((flags & OPEN.async) !== 0) calls.push(call('fcntl', fd, FCNTL.setFlags, flags & SETTABLE_FLAGS));
+    if (calls.length > 0) yield calls;
+    return fd;
+  }
+
+  private *lockCalls(make: typeof takeLock): Conversation<void> {
+    const calls = this.image.descriptions.flatMap(({ id, locks }) => locks.map((lock) => make(this.descriptor(id), lock)));
+    if (calls.length > 0) yield calls;
+  }
+
+  private objectKind(name: string): NonNullable<Kind['object']> {
+    const { object } = this.kind(name);
+    if (object === undefined) throw new Refusal('anonymous.unknown', `files of kind ${name} have no shared object`);
+    return object;
+  }
+
+  private context(): { clocks: ContainerClocks; objects: ReadonlyMap<number, readonly number[]>; descriptions: ReadonlyMap<number, number> } {
+    return { clocks: this.clocks, objects: this.objects, descriptions: this.descriptions };
+  }
+
+  private converse<T>(conversation: Conversation<T>): T {
+    return converse(this.lane, conversation, (made, result) => this.open.note(made, result));
+  }
+
+  private orRelease<T>(act: () => T): T {
+    try {
+      return act();
+    } catch (error) {
+      this.release();
+      throw error;
+    }
+  }
+}
+
+const OPENING = new Set<Call['name']>([
+  'open',
+  'openat',
+  'eventfd2',
+  'signalfd4',
+  'timerfd_create',
+  'memfd_create',
+  'epoll_create1',
+  'inotify_init1',
+  'pidfd_open',
+  'pidfd_getfd',
+  'socket',
+  'accept4',
+  'dup',
+]);
+
+/** Which descriptors a series of calls has left open. */
+export class OpenDescriptors {
+  private readonly fds = new Set<number>();
+
+  note({ name, args }: Call, result: number): void {
+    if (result < 0) return;
+    if (OPENING.has(name) || (name === 'fcntl' && (args[1] === FCNTL.duplicate || args[1] === FCNTL.duplicateCloseOnExec))) this.fds.add(result);
+    else if (name === 'pipe2' || name === 'socketpair') {
+      const pair = args[name === 'pipe2' ? 0 : 3];
+      if (pair instanceof Uint8Array) for (const fd of new Int32Array(pair.buffer, pair.byteOffset, 2)) this.fds.add(fd);
+    } else if (name === 'close') this.fds.delete(Number(args[0]));
+  }
+
+  takeAll(): number[] {
+    const all = [...this.fds];
+    this.fds.clear();
+    return all;
+  }
+}
+
+/** Whether this node sees the files that moving processes need; run before anything is touched. @param lane runs in pid 1 */
+export function lookForFiles(identities: readonly FileIdentity[], lane: ProgramRunner): Verdict[] {
+  const outcomes = converse(lane, settled(identities.map((identity) => lookFor(identity))));
+  return outcomes.flatMap((outcome, n): Verdict[] => {
+    if ('value' in outcome) return [];
+    if (!(outcome.error instanceof Refusal)) return [valueOf(outcome)];
+    return [{ resource: `file ${identities[n]?.path}`, outcome: 'refused', code: outcome.error.code, reason: outcome.error.message }];
+  });
+}

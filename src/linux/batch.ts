@@ -1,0 +1,222 @@
+/**
+ * Conversations with the kernel as coroutines: a generator yields the system calls that it wants next and is given their results.
+ * Many coroutines run together in lockstep; what all of them want next becomes one {@link Program}, so that a hundred files
+ * are opened in as many round trips as one. The program runs wherever the {@link ProgramRunner} runs it: on this thread, in
+ * pid 1 of a container, in a stopped process.
+ */
+import { SyscallError } from './errno.ts';
+import { interpretLocally, RECORD_SIZE } from './interpreter.ts';
+import { NativeMemory } from './native.ts';
+import { Program, setWord, type Word } from './program.ts';
+import type { RemoteProcess, StoppedThread } from './remote-process.ts';
+import type { SystemCallName } from './system-call-numbers.ts';
+
+/** Bytes for the kernel that hold addresses of other bytes, such as a msghdr. */
+export interface Structure {
+  readonly bytes: Uint8Array;
+  readonly pointers: readonly { readonly offset: number; readonly to: Uint8Array | Structure }[];
+}
+
+/** What a call takes. Byte arrays and structures go there and come back: after the call they hold what the kernel wrote. */
+export type CallArgument = Word | string | Uint8Array | Structure;
+
+/** One system call of a conversation. */
+export interface Call {
+  readonly name: SystemCallName;
+  readonly args: readonly CallArgument[];
+  /** A failure is an ordinary result (the negated errno) and not an exception in the coroutine. */
+  readonly mayFail: boolean;
+}
+
+/** Yields batches of calls, receives their results in the same order, returns what it found. */
+export type Conversation<T> = Generator<readonly Call[], T, readonly number[]>;
+
+/** A call that throws {@link SyscallError} into its conversation when it fails. Strings are passed NUL-terminated. */
+export function call(name: SystemCallName, ...args: CallArgument[]): Call {
+  return { name, args, mayFail: false };
+}
+
+/** A call whose failure is a result: the negated errno. */
+export function attempt(name: SystemCallName, ...args: CallArgument[]): Call {
+  return { name, args, mayFail: true };
+}
+
+/** A conversation of a single call. */
+export function* one(name: SystemCallName, ...args: CallArgument[]): Conversation<number> {
+  const [result = 0] = yield [call(name, ...args)];
+  return result;
+}
+
+/** A place where programs run. */
+export interface ProgramRunner {
+  /** Address of the memory for programs. */
+  readonly address: number;
+  /** Bytes of it. */
+  readonly size: number;
+  /** Runs a program made for `address` to its end and loads the results into it. Its failures are tolerated. */
+  run(program: Program): void;
+}
+
+/** How one of several conversations ended. */
+export type Outcome<T> = { readonly value: T } | { readonly error: unknown };
+
+/**
+ * Joins conversations into one that runs them in lockstep. A failing call, or any other exception, ends only its own conversation.
+ * @returns their outcomes, in their order
+ */
+export function* settled<T>(conversations: readonly Conversation<T>[]): Conversation<Outcome<T>[]> {
+  const outcomes: Outcome<T>[] = [];
+  let round: { index: number; calls: readonly Call[] }[] = [];
+  const advance = (index: number, step: () => IteratorResult<readonly Call[], T>): void => {
+    try {
+      const result = step();
+      if (result.done === true) outcomes[index] = { value: result.value };
+      else round.push({ index, calls: result.value });
+    } catch (error) {
+      outcomes[index] = { error };
+    }
+  };
+  for (const [index, conversation] of conversations.entries()) advance(index, () => conversation.next());
+  while (round.length > 0) {
+    const asked = round;
+    round = [];
+    const results = yield asked.flatMap(({ calls }) => calls.map((made) => ({ ...made, mayFail: true })));
+    let start = 0;
+    for (const { index, calls } of asked) {
+      const own = results.slice(start, start + calls.length);
+      start += calls.length;
+      const conversation = conversations[index];
+      const failure = firstFailure(calls, own);
+      if (conversation === undefined) continue;
+      advance(index, () => (failure === undefined ? conversation.next(own) : conversation.throw(failure)));
+    }
+  }
+  return outcomes;
+}
+
+/** As {@link settled}; the first exception is thrown after all have ended. */
+export function* together<T>(conversations: readonly Conversation<T>[]): Conversation<T[]> {
+  return (yield* settled(conversations)).map(valueOf);
+}
+
+/**
+ * Runs a conversation to its end.
+ * @param observe told of every call that was made, with its result, before the conversation goes on
+ */
+export function converse<T>(runner: ProgramRunner, conversation: Conversation<T>, observe?: (made: Call, result: number) => void): T {
+  for (let step = conversation.next(); ; ) {
+    if (step.done === true) return step.value;
+    const calls = step.value;
+    const results = execute(runner, calls);
+    if (observe !== undefined) for (const [n, made] of calls.entries()) observe(made, results[n] ?? 0);
+    const failure = firstFailure(calls, results);
+    step = failure === undefined ? conversation.next(results) : conversation.throw(failure);
+  }
+}
+
+/** The value of a conversation that ended well; its exception is thrown otherwise. */
+export function valueOf<T>(outcome: Outcome<T>): T {
+  if ('error' in outcome) throw outcome.error;
+  return outcome.value;
+}
+
+function firstFailure(calls: readonly Call[], results: readonly number[]): SyscallError | undefined {
+  const failed = calls.findIndex((made, n) => !made.mayFail && isFailure(results[n] ?? 0));
+  return failed < 0 ? undefined : new SyscallError(describe(calls[failed]), -(results[failed] ?? 0));
+}
+
+const isFailure = (result: number): boolean => result < 0 && result >= -4095;
+
+function describe(made: Call | undefined): string {
+  if (made === undefined) return 'call';
+  const text = made.args.map((argument) => (typeof argument === 'object' ? '…' : typeof argument === 'string' ? JSON.stringify(argument) : String(argument)));
+  return `${made.name}(${text.join(', ')})`;
+}
+
+/** Records kept free at the end of a program for the operation with which its runner ends it. */
+const CLOSING_RECORDS = 2;
+const ALIGNMENT = 8;
+
+/** Runs calls in as few programs as the runner's memory allows. */
+function execute(runner: ProgramRunner, calls: readonly Call[]): number[] {
+  const results: number[] = [];
+  let start = 0;
+  while (start < calls.length) {
+    let end = start;
+    let data = 0;
+    for (; end < calls.length; end++) {
+      const more = data + (calls[end]?.args.reduce((sum: number, argument) => sum + sizeOf(argument), 0) ?? 0);
+      if ((end - start + 1 + CLOSING_RECORDS) * RECORD_SIZE + more > runner.size) break;
+      data = more;
+    }
+    if (end === start) throw new RangeError(`${describe(calls[start])} does not fit the ${runner.size} bytes for programs`);
+    executeOne(runner, calls.slice(start, end), data, results);
+    start = end;
+  }
+  return results;
+}
+
+function executeOne(runner: ProgramRunner, calls: readonly Call[], data: number, results: number[]): void {
+  const program = new Program(runner.address, { records: calls.length + CLOSING_RECORDS, data });
+  const returning: { bytes: Uint8Array; address: number }[] = [];
+  const place = (bytes: Uint8Array): number => {
+    const address = program.data(bytes, ALIGNMENT);
+    returning.push({ bytes, address });
+    return address;
+  };
+  const placeStructure = (structure: Structure): number => {
+    const view = new DataView(structure.bytes.buffer, structure.bytes.byteOffset, structure.bytes.byteLength);
+    for (const { offset, to } of structure.pointers) setWord(view, offset, to instanceof Uint8Array ? place(to) : placeStructure(to));
+    return place(structure.bytes);
+  };
+  const encode = (argument: CallArgument): Word => {
+    if (typeof argument === 'number' || typeof argument === 'bigint') return argument;
+    if (typeof argument === 'string') return program.data(Buffer.from(`${argument}\0`), ALIGNMENT);
+    return argument instanceof Uint8Array ? place(argument) : placeStructure(argument);
+  };
+  for (const made of calls) program.tryCall(made.name, ...made.args.map(encode));
+  runner.run(program);
+  for (let index = 0; index < calls.length; index++) results.push(program.result(index));
+  for (const { bytes, address } of returning) bytes.set(program.bytesAt(address, bytes.length));
+}
+
+function sizeOf(argument: CallArgument): number {
+  if (typeof argument === 'number' || typeof argument === 'bigint') return 0;
+  if (typeof argument === 'string') return aligned(Buffer.byteLength(argument) + 1);
+  if (argument instanceof Uint8Array) return aligned(argument.length);
+  return aligned(argument.bytes.length) + argument.pointers.reduce((sum, { to }) => sum + sizeOf(to), 0);
+}
+
+const aligned = (length: number): number => Math.ceil(length / ALIGNMENT) * ALIGNMENT;
+
+/** Bytes for a local program; they are touched only as far as they are used. */
+const LOCAL_SIZE = 8 * 1024 * 1024;
+let localRunner: ProgramRunner | undefined;
+
+/** Runs programs on the calling thread: many system calls for the price of one crossing of the FFI. */
+export function onThisThread(): ProgramRunner {
+  if (localRunner === undefined) {
+    const memory = NativeMemory.allocate(LOCAL_SIZE);
+    localRunner = {
+      address: memory.address,
+      size: memory.length,
+      run(program) {
+        program.operation('return');
+        memory.bytes.set(program.image.subarray(0, program.usedSize));
+        interpretLocally(program.base);
+        program.load(memory.bytes.subarray(0, program.usedSize));
+      },
+    };
+  }
+  return localRunner;
+}
+
+/** Runs programs on a thread of a stopped process that has a region for them. */
+export function inProcess(remote: RemoteProcess, thread: StoppedThread = remote.main): ProgramRunner {
+  const { base } = remote.newProgram({ records: 0, data: 0 });
+  return {
+    address: base,
+    size: remote.regionAddress + remote.regionSize - base,
+    run: (program) => remote.run(program, thread),
+  };
+}
