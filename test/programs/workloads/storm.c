@@ -1,0 +1,30 @@
+/* storm COUNT [NUMBERS=4] [LATE=0]: receives real-time signals SIGRTMIN .. SIGRTMIN+NUMBERS-1, for each the values 0 .. COUNT-1 in order
+   (sigqueue, si_int). A value lost, doubled or out of order fails at once. With LATE=1 the signals stay blocked and queue up until the
+   file named by KRG_GO exists. Prints "ready" when it may be sent to, "received N" every 1,000. */
+#include "../workload.h"
+
+int main(int argc, char **argv) {
+  long count = number_argument(argc, argv, 1, 10000), numbers = number_argument(argc, argv, 2, 4), received = 0;
+  long next[32] = {0};
+  sigset_t mask;
+  within("numbers", numbers, 1, SIGRTMAX - SIGRTMIN + 1);
+  sigemptyset(&mask);
+  for (long i = 0; i < numbers; i++) sigaddset(&mask, SIGRTMIN + i);
+  must(sigprocmask(SIG_BLOCK, &mask, NULL));
+  prepare_stop();
+  dprintf(1, "ready\n");
+  if (number_argument(argc, argv, 3, 0) != 0) wait_go();
+  while (received < count * numbers) {
+    siginfo_t info;
+    int number = sigwaitinfo(&mask, &info);
+    if (number < 0 && errno == EINTR && stop_requested) fail("%ld signals, seen %ld when told to stop", count * numbers, received);
+    check(number > 0, "a signal, seen %s", strerror(errno));
+    long index = number - SIGRTMIN;
+    if (info.si_value.sival_int != next[index]) fail("value %ld of signal %ld, seen %d", next[index], index, info.si_value.sival_int);
+    next[index]++;
+    if (++received % 1000 == 0) dprintf(1, "received %ld\n", received);
+  }
+  siginfo_t extra;
+  refused(sigtimedwait(&mask, &extra, &(struct timespec){.tv_nsec = 200 * MILLISECOND}), EAGAIN);
+  pass_with("%ld signals", received);
+}
