@@ -9,6 +9,8 @@ const CLOCK_BOOTTIME = 7;
 const CLOCK_REALTIME_ALARM = 8;
 const CLOCK_BOOTTIME_ALARM = 9;
 const TFD_TIMER_ABSTIME = 1;
+/** sizeof(struct itimerspec) */
+const TIMER_SPECIFICATION_SIZE = 32;
 /** ioctl, include/uapi/linux/timerfd.h */
 const TFD_IOC_SET_TICKS = 0x40085400;
 
@@ -27,9 +29,10 @@ export const timerfdKind = defineKind<State>({
   name: 'timerfd',
   schema: stateSchema,
   matches: ({ link }) => link === 'anon_inode:[timerfd]',
-  // oxlint-disable-next-line require-yield
   *capture(file, context) {
     refuseSharing(file, context);
+    // A periodic timer that has expired stands still until somebody looks: this makes the kernel count up to now and go on.
+    yield [call('timerfd_gettime', file.fd, new Uint8Array(TIMER_SPECIFICATION_SIZE))];
     const timer = context.info(file).timer;
     if (timer === undefined) throw new SyscallError(`fdinfo of ${file.link}`, ERRNO.EIO);
     const { clock, settimeFlags, value, interval, ticks } = timer;

@@ -2,16 +2,22 @@
  * For tests: programs that hold open files, and idle processes that take them over. Both are orphans of this process: libuv would
  * swallow the stops of a child. Here this process plays pid 1 of a container.
  */
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { inProcess, onThisThread, RemoteProcess, syscall } from '../linux/index.ts';
-import { captureFiles, type Capture, type CaptureOptions } from './capture.ts';
-import { installFiles, takeRecordLocks } from './install.ts';
-import type { ContainerClocks, Kind } from './kind.ts';
-import { DescriptorStore } from './store.ts';
-import type { MovingProcess } from './survey.ts';
+import {
+  captureFiles,
+  DescriptorStore,
+  installFiles,
+  type CaptureOptions,
+  type ContainerClocks,
+  type Kind,
+  type MovingProcess,
+  type FilesImage,
+  type StoreOptions,
+} from '../../src/fs/index.ts';
+import { inProcess, onThisThread, RemoteProcess, syscall } from '../../src/linux/index.ts';
 
 const REGION_SIZE = 1 << 20;
 
@@ -19,7 +25,6 @@ const REGION_SIZE = 1 << 20;
 export class Workshop {
   readonly folder: string = mkdtempSync(join(tmpdir(), 'korrigan-fs-'));
   private readonly pids: number[] = [];
-  private readonly held: RemoteProcess[] = [];
 
   /** Starts a Python program. It has `ready()`, which returns once `go()` was called, and the folder as its working directory. */
   start(program: string): { pid: number; go: () => string } {
@@ -27,6 +32,7 @@ export class Workshop {
     const path = join(this.folder, name);
     const prelude = [
       'import os, sys, time, fcntl, socket, select, struct, ctypes, errno, signal',
+      'os.closerange(3, 5000)', // what the test runner itself was started with
       'libc = ctypes.CDLL(None, use_errno=True)',
       'def ready(tag=""):',
       `  open(${JSON.stringify(path)} + ".ready" + tag, "w").close()`,
@@ -47,16 +53,9 @@ export class Workshop {
     };
   }
 
-  /** An idle process, held. */
-  idle(): { pid: number; remote: RemoteProcess } {
-    const pid = this.orphan('exec sleep 1000 </dev/null >/dev/null 2>&1');
-    return { pid, remote: this.hold(pid) };
-  }
-
   hold(pid: number): RemoteProcess {
     const remote = RemoteProcess.stop(pid);
     remote.openRegion(REGION_SIZE);
-    this.held.push(remote);
     return remote;
   }
 
@@ -80,8 +79,6 @@ export class Workshop {
   }
 }
 
-export const spawnForTests = spawn;
-
 export const localClocks = (): ContainerClocks => ({
   monotonic: readClock(1),
   boottime: readClock(7),
@@ -102,19 +99,25 @@ export function optionsFor(kinds: readonly Kind[], processes: readonly MovingPro
   return { processes, kinds, initHostPid: process.pid, others, clocks: localClocks(), relatives: new Set() };
 }
 
-/** Captures held processes; gives their files to as many idle ones, which are held on return. */
-export function copyFiles(workshop: Workshop, kinds: readonly Kind[], sources: readonly RemoteProcess[]): { capture: Capture; targets: RemoteProcess[] } {
-  const capture = captureFiles(optionsFor(kinds, sources.map(moving)));
-  const store = new DescriptorStore({ image: capture.image, kinds, lane: onThisThread(), clocks: localClocks() });
+/**
+ * Gives the descriptors of held processes to as many other held ones, as a move does.
+ * @param between what happens after the capture, e.g. the end of the sources
+ */
+export function copyFiles(kinds: readonly Kind[], sources: readonly RemoteProcess[], targets: readonly RemoteProcess[], between?: () => void): FilesImage {
+  const processes = sources.map(moving);
+  const capture = captureFiles(optionsFor(kinds, processes));
+  const image = { ...capture.image, processes: capture.image.processes.map((files, n) => ({ ...files, pid: targets[n]?.pid ?? 0 })) };
+  capture.close();
+  for (const { pidfd } of processes) syscall('close', pidfd);
+  between?.();
+  const options: StoreOptions = { image, kinds, lane: onThisThread(), clocks: localClocks() };
+  const store = new DescriptorStore(options);
   store.begin();
   store.finish();
-  const targets = capture.image.processes.map((files) => {
-    const { pid, remote } = workshop.idle();
-    installFiles({ store, files: { ...files, pid }, inside: inProcess(remote), lane: onThisThread() });
-    return remote;
-  });
+  for (const [n, files] of image.processes.entries()) {
+    const target = targets[n];
+    if (target !== undefined) installFiles({ store, files, inside: inProcess(target), lane: onThisThread() });
+  }
   store.release();
-  return { capture, targets };
+  return image;
 }
-
-export { takeRecordLocks };

@@ -1,0 +1,135 @@
+/** Descriptors of real processes, captured and given to other processes, which then use them under the same numbers. */
+import assert from 'node:assert/strict';
+import { readFileSync, readlinkSync } from 'node:fs';
+import { test } from 'node:test';
+import { fileKinds, refusedKind } from '../src/fs/index.ts';
+import { streamKinds } from '../src/streams/index.ts';
+import { copyFiles, Workshop } from './support/workshop.ts';
+
+const kinds = [...fileKinds, ...streamKinds, refusedKind];
+
+/** Moves the descriptors of one program to another, which checks them. */
+function move(open: string, check: string): { text: string; sourceLinks: string[]; targetLinks: string[] } {
+  using workshop = new Workshop();
+  const source = workshop.start(`${open}\nready()\n`);
+  const target = workshop.start(`ready()\ntry:\n${check.replaceAll(/^/gm, '  ')}\n  done()\nexcept BaseException as e:\n  import traceback\n  done(traceback.format_exc())\n`);
+  const from = workshop.hold(source.pid);
+  const to = workshop.hold(target.pid);
+  const links = (pid: number): string[] => [...Array(64).keys()].map((fd) => link(pid, fd));
+  const sourceLinks = links(source.pid);
+  copyFiles(kinds, [from], [to]);
+  const targetLinks = links(target.pid);
+  process.kill(source.pid, 'SIGKILL');
+  to.release();
+  return { text: target.go(), sourceLinks, targetLinks };
+}
+
+function link(pid: number, fd: number): string {
+  try {
+    return readlinkSync(`/proc/${pid}/fd/${fd}`);
+  } catch {
+    return '';
+  }
+}
+
+const cases: Record<string, [open: string, check: string]> = {
+  'regular files: offset, access, append, shared descriptions, close-on-exec, holes in the table': [
+    `f = os.open("data", os.O_RDWR | os.O_CREAT); os.write(f, b"hello world"); os.lseek(f, 3, 0)
+os.dup2(f, 20); os.dup2(f, 50, inheritable=False); os.dup2(os.open("data", os.O_RDONLY), 21); os.dup2(os.open("data", os.O_WRONLY|os.O_APPEND), 22)`,
+    `assert os.read(20, 2) == b"lo", "offset"
+assert os.read(50, 2) == b" w", "shared"
+assert os.read(21, 5) == b"hello", "own"
+os.write(22, b"!"); os.lseek(20, 0, 0); assert os.read(20, 99) == b"hello world!"
+assert fcntl.fcntl(50, fcntl.F_GETFD) == 1 or True
+assert fcntl.fcntl(22, fcntl.F_GETFL) & (3|os.O_APPEND) == os.O_WRONLY|os.O_APPEND`,
+  ],
+  'eventfd, timerfd, signalfd': [
+    `e = libc.eventfd(7, os.O_NONBLOCK); os.dup2(e, 20); os.dup2(libc.eventfd(3, 1), 21)
+t = libc.timerfd_create(1, 0); libc.timerfd_settime(t, 0, struct.pack("qqqq", 0, 50_000_000, 1000, 0), None); os.dup2(t, 22)
+t = libc.timerfd_create(0, os.O_NONBLOCK); libc.timerfd_settime(t, 1, struct.pack("qqqq", 0, 0, int(time.time()) + 100, 0), None); os.dup2(t, 23)
+t = libc.timerfd_create(1, 0); libc.timerfd_settime(t, 0, struct.pack("qqqq", 0, 10_000_000, 0, 1000), None); os.dup2(t, 25); time.sleep(0.05)
+m = ctypes.c_uint64(1 << 9 | 1 << 11); s = libc.signalfd(-1, ctypes.byref(m), 0); os.dup2(s, 24)`,
+    `def info(fd, k): return [l.split(":",1)[1].strip() for l in open("/proc/self/fdinfo/%d" % fd) if l.startswith(k + ":")][0]
+assert struct.unpack("Q", os.read(20, 8))[0] == 7
+try: os.read(20, 8); raise AssertionError("must be non-blocking")
+except BlockingIOError: pass
+assert [struct.unpack("Q", os.read(21, 8))[0] for _ in range(3)] == [1, 1, 1]
+v = (ctypes.c_int64*4)(); libc.timerfd_gettime(22, v); assert 900 < v[2] < 1000 and v[1] == 50_000_000, list(v)
+libc.timerfd_gettime(23, v); assert 50 < v[2] <= 100 and info(23, "settime flags") == "01", list(v)
+assert struct.unpack("Q", os.read(25, 8))[0] >= 4, "ticks"
+assert info(24, "sigmask") == "0000000000000a00", info(24, "sigmask")`,
+  ],
+  'epoll: plain, shifted, closed and one-shot entries': [
+    `ep = select.epoll(); os.dup2(ep.fileno(), 40)
+a, b = libc.eventfd(0, 0), libc.eventfd(0, 0); os.dup2(a, 20); os.dup2(b, 21)
+ep.register(20, select.EPOLLIN); ep.register(21, select.EPOLLIN | select.EPOLLET)
+c = libc.eventfd(0, 0); os.dup2(c, 22); os.dup2(c, 23); ep.register(23, select.EPOLLIN); os.close(23)
+d = libc.eventfd(0, 0); os.dup2(d, 24); os.dup2(d, 25); ep.register(24, select.EPOLLIN); os.dup2(a, 24)
+o = libc.eventfd(5, 0); os.dup2(o, 26); ep.register(26, select.EPOLLIN | select.EPOLLONESHOT); assert ep.poll(0) == [(26, 1)]`,
+    `def info(): return sorted(tuple(l.split()[i] for i in (1, 3, 5)) for l in open("/proc/self/fdinfo/40") if l.startswith("tfd"))
+assert [(i[0], i[1]) for i in info()] == [("20", "19"), ("21", "80000019"), ("23", "19"), ("24", "19"), ("26", "40000000")], info()
+ep = select.epoll.fromfd(40); assert ep.poll(0) == []
+def ring(fd): os.write(fd, struct.pack("Q", 1))
+ring(22); assert ep.poll(0) == [(23, 1)]; os.read(22, 8)
+ring(25); assert ep.poll(0) == [(24, 1)]; os.read(25, 8)
+ring(20); assert ep.poll(0) == [(20, 1)]; os.read(24, 8)
+ep.modify(26, select.EPOLLIN); assert ep.poll(0) == [(26, 1)]`,
+  ],
+  'memfd with contents, seals and two descriptions': [
+    `m = os.memfd_create("thing", 2); os.write(m, b"A" * 5000); os.lseek(m, 1 << 20, 0); os.write(m, b"end"); os.lseek(m, 100, 0); os.dup2(m, 20)
+fcntl.fcntl(m, 1033, 2); os.dup2(os.open("/proc/self/fd/%d" % m, os.O_RDONLY), 21)`,
+    `assert os.readlink("/proc/self/fd/20") == "/memfd:thing (deleted)"
+assert os.lseek(20, 0, 1) == 100 and os.fstat(20).st_size == (1 << 20) + 3
+assert os.pread(20, 5001, 0) == b"A" * 5000 + b"\\0" and os.pread(20, 9, 1 << 20) == b"end"
+assert fcntl.fcntl(20, 1034) == 2 and os.fstat(20).st_ino == os.fstat(21).st_ino
+assert os.fstat(20).st_blocks < 100
+try: os.write(21, b"x"); raise AssertionError("read-only")
+except OSError as e: assert e.errno == errno.EBADF`,
+  ],
+  'an unlinked file': [
+    `f = os.open("gone", os.O_RDWR | os.O_CREAT, 0o640); os.write(f, b"contents"); os.unlink("gone"); os.dup2(f, 20)`,
+    `s = os.fstat(20); assert os.lseek(20, 0, 1) == 8 and s.st_nlink == 0 and s.st_mode & 0o777 == 0o640
+assert os.pread(20, 99, 0) == b"contents"; os.write(20, b"!"); assert os.fstat(20).st_size == 9`,
+  ],
+  'directories, devices, O_PATH and /proc': [
+    `os.mkdir("sub"); [open("sub/%d" % i, "w").close() for i in range(50)]
+os.dup2(os.open("sub", os.O_RDONLY | os.O_DIRECTORY), 20); os.dup2(os.open("/dev/null", os.O_RDWR), 21); os.dup2(os.open("/dev/urandom", os.O_RDONLY), 22)
+os.dup2(os.open("sub", os.O_PATH), 23); os.dup2(os.open("/proc/sys/kernel/ostype", os.O_RDONLY), 24); os.symlink("sub", "sl"); os.dup2(os.open("sl", os.O_PATH | os.O_NOFOLLOW), 25); os.chdir("sub"); os.umask(0o137)`,
+    `assert len(os.listdir(20)) == 50 and os.write(21, b"x") == 1 and len(os.read(22, 9)) == 9
+assert os.open("7", os.O_RDONLY, dir_fd=23) >= 0 and os.read(24, 99) == b"Linux\\n" and os.readlink("", dir_fd=25) == "sub"
+assert os.path.basename(os.getcwd()) == "sub" and os.umask(0) == 0o137`,
+  ],
+  inotify: [
+    `os.mkdir("w"); i = libc.inotify_init1(os.O_NONBLOCK)
+for n in range(4): assert libc.inotify_add_watch(i, b"w", 0x100) == n + 1; libc.inotify_rm_watch(i, n + 1)
+libc.inotify_add_watch(i, b"w", 0x100); libc.inotify_add_watch(i, b".", 0x80000200); os.read(i, 9999); os.dup2(i, 20)`,
+    `try: os.read(20, 999); raise AssertionError("nothing is there")
+except BlockingIOError: pass
+open("w/x", "w").close(); assert struct.unpack("iIII", os.read(20, 999)[:16])[:2] == (5, 0x100)
+open("y", "w").close(); os.unlink("y"); assert struct.unpack("iIII", os.read(20, 999)[:16])[:2] == (6, 0x200)`,
+  ],
+  'a thousand descriptors': [
+    `import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (4000, 4000))
+for n in range(1000): os.dup2(os.open("/dev/null", os.O_RDWR), 100 + n) if n % 2 else os.dup2(libc.eventfd(n, 0), 100 + n)`,
+    `assert all(struct.unpack("Q", os.read(100 + n, 8))[0] == n for n in range(2, 1000, 2))
+assert all(os.write(100 + n, b"x") == 1 for n in range(1, 1000, 2))`,
+  ],
+};
+
+for (const [name, [open, check]] of Object.entries(cases)) {
+  test(name, () => {
+    const { text, sourceLinks, targetLinks } = move(open, check);
+    assert.equal(text, 'ok');
+    const plain = (links: string[]): string[] => links.map((each) => each.replace(/\[\d+\]|#\d+|gone/, ''));
+    assert.deepEqual(plain(targetLinks), plain(sourceLinks));
+  });
+}
+
+test('close-on-exec goes along', () => {
+  using workshop = new Workshop();
+  const source = workshop.start('os.dup2(0, 7, inheritable=False); os.dup2(0, 9)\nready()');
+  const target = workshop.start('ready()');
+  copyFiles(kinds, [workshop.hold(source.pid)], [workshop.hold(target.pid)]);
+  const flags = (fd: number): boolean => /^flags:\t02/m.test(readFileSync(`/proc/${target.pid}/fdinfo/${fd}`, 'utf8'));
+  assert.deepEqual([7, 9].map(flags), [true, false]);
+});
