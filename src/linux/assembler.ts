@@ -102,6 +102,13 @@ export class Assembler {
     return this.raw(0x48 | (r >> 3), 0xc7, 0xc0 | (r & 7)).immediate32(value);
   }
 
+  /** `register ← value`, all 64 bits. */
+  moveImmediate64(register: Register, value: bigint): this {
+    const r = registers[register];
+    const bytes = new Uint8Array(BigInt64Array.of(BigInt.asIntN(64, value)).buffer);
+    return this.raw(0x48 | (r >> 3), 0xb8 | (r & 7), ...bytes);
+  }
+
   compareImmediate(register: Register, value: number): this {
     return this.arithmeticImmediate(7, register, value);
   }

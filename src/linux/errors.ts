@@ -45,6 +45,11 @@ export const ERROR_CODES = {
   KRG_PORT_IN_USE: { meaning: 'the address is taken or does not belong to this machine', status: 500, exit: 1 },
   KRG_STREAM_BROKEN: { meaning: 'the stream was broken off before its end', status: 502, exit: 1 },
 
+  // Containers and what is started in them
+  KRG_CONTAINER_LOST: { meaning: 'the container of the node has ended, and all its processes with it', status: 500, exit: 1 },
+  KRG_COMMAND_NOT_FOUND: { meaning: 'the program to run does not exist', status: 404, exit: 127 },
+  KRG_COMMAND_NOT_EXECUTABLE: { meaning: 'the program exists but cannot be executed', status: 409, exit: 126 },
+
   // Processes and their migration
   KRG_NO_SUCH_PROCESS: { meaning: 'no process of the cluster has this pid', status: 404, exit: 3 },
   KRG_NOT_YOUR_PROCESS: { meaning: 'the process belongs to another user', status: 403, exit: 4 },

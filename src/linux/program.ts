@@ -98,6 +98,12 @@ export class Program {
     return this.data(Buffer.from(`${text}\0`), 1);
   }
 
+  /** Places a NULL-terminated array of NUL-terminated strings (argv, envp) in the data area. */
+  strings(texts: readonly string[]): number {
+    const addresses = BigUint64Array.from([...texts.map((text) => BigInt(this.string(text))), 0n]);
+    return this.data(new Uint8Array(addresses.buffer));
+  }
+
   addressOfRecord(index: number): number {
     return this.base + index * RECORD_SIZE;
   }

@@ -1,0 +1,106 @@
+/** Control groups, version 2 (Documentation/admin-guide/cgroup-v2.rst): only the core files, no controllers. */
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { KorriganError } from './errors.ts';
+import { readMountTable } from './mounts.ts';
+
+/** Where the version-2 hierarchy is mounted. @throws KorriganError KRG_NOT_SUPPORTED when it is not */
+export function cgroupMountPoint(): string {
+  const mount = readMountTable().findLast((candidate) => candidate.fileSystem === 'cgroup2');
+  if (mount !== undefined) return mount.mountPoint;
+  throw new KorriganError('KRG_NOT_SUPPORTED', 'no cgroup2 file system is mounted; mount one: mount -t cgroup2 none /sys/fs/cgroup');
+}
+
+/** One control group. The object holds only the path. */
+export class ControlGroup {
+  readonly path: string;
+
+  constructor(path: string) {
+    this.path = path;
+  }
+
+  get name(): string {
+    return basename(this.path);
+  }
+
+  get exists(): boolean {
+    return existsSync(this.path);
+  }
+
+  /** Makes the group, and those above it, where they are missing. */
+  create(): this {
+    mkdirSync(this.path, { recursive: true });
+    return this;
+  }
+
+  child(name: string): ControlGroup {
+    return new ControlGroup(join(this.path, name));
+  }
+
+  children(): ControlGroup[] {
+    return readdirSync(this.path, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map((entry) => this.child(entry.name));
+  }
+
+  /** A descriptor for CLONE_INTO_CGROUP; the caller closes it. */
+  open(): number {
+    return openSync(this.path, 'r');
+  }
+
+  close(fd: number): void {
+    closeSync(fd);
+  }
+
+  /** Pids, as seen from this pid namespace, of the processes in this group itself. */
+  processes(): number[] {
+    return this.read('cgroup.procs').split('\n').filter(Boolean).map(Number);
+  }
+
+  /** Moves a process, with all its threads, into this group. */
+  attach(pid: number): void {
+    this.write('cgroup.procs', String(pid));
+  }
+
+  /** Begins to stop everything in the group and below; {@link ControlGroup.frozen} tells when it has. */
+  freeze(): void {
+    this.write('cgroup.freeze', '1');
+  }
+
+  thaw(): void {
+    this.write('cgroup.freeze', '0');
+  }
+
+  /** SIGKILL to everything in the group and below, frozen or not. */
+  kill(): void {
+    this.write('cgroup.kill', '1');
+  }
+
+  get frozen(): boolean {
+    return this.event('frozen');
+  }
+
+  /** Whether there is a process in the group or below; zombies do not count. */
+  get populated(): boolean {
+    return this.event('populated');
+  }
+
+  /** Removes the group and those below. @throws EBUSY while a process is in one of them */
+  remove(): void {
+    if (!this.exists) return;
+    for (const child of this.children()) child.remove();
+    rmdirSync(this.path);
+  }
+
+  private event(name: string): boolean {
+    return new RegExp(`^${name} 1$`, 'm').test(this.read('cgroup.events'));
+  }
+
+  private read(file: string): string {
+    return readFileSync(join(this.path, file), 'utf8');
+  }
+
+  private write(file: string, text: string): void {
+    writeFileSync(join(this.path, file), text);
+  }
+}

@@ -1,0 +1,131 @@
+/**
+ * seccomp user notification (seccomp(2), seccomp_unotify(2)): filters in classic BPF, and the structures of a listener.
+ */
+import { SYS, type SystemCallName } from './system-call-numbers.ts';
+
+/** Operation and flag of seccomp(2) that install a filter and return its listener. */
+export const SECCOMP_SET_MODE_FILTER = 1;
+export const SECCOMP_FILTER_FLAG_NEW_LISTENER = 8;
+
+/** Requests of ioctl(2) on a listener. */
+export const SECCOMP_NOTIFY = { receive: 0xc0502100, send: 0xc0182101, idValid: 0x40082102, addDescriptor: 0x40182103 } as const;
+
+/** sizeof(struct seccomp_notif); must be zero before it is received into. */
+export const NOTIFICATION_SIZE = 80;
+/** sizeof(struct seccomp_notif_resp) */
+export const NOTIFICATION_RESPONSE_SIZE = 24;
+
+const RET_ALLOW = 0x7fff0000;
+const RET_USER_NOTIFICATION = 0x7fc00000;
+const RET_ERRNO = 0x50000;
+const ENOSYS = 38;
+const AUDIT_ARCH_X86_64 = 0xc000003e;
+/** Bit of the system-call numbers of the x32 ABI. */
+const X32_BIT = 0x40000000;
+
+/** Offsets in struct seccomp_data. */
+const DATA = { number: 0, architecture: 4, argument: (n: number): number => 16 + 8 * n };
+
+/** Opcodes of classic BPF (include/uapi/linux/bpf_common.h). */
+const BPF = { loadAbsolute: 0x20, jumpIfEqual: 0x15, jumpIfAboveOrEqual: 0x35, jumpIfAnyBit: 0x45, return: 0x06 } as const;
+
+interface Instruction {
+  readonly code: number;
+  /** Instructions to skip. */
+  readonly ifTrue: number;
+  readonly ifFalse: number;
+  readonly operand: number;
+}
+
+const instruction = (code: number, operand: number, ifTrue = 0, ifFalse = 0): Instruction => ({ code, operand, ifTrue, ifFalse });
+
+/** A call to trap when its argument `pidArgument` names a process that may be elsewhere. */
+export interface TrappedCall {
+  readonly name: SystemCallName;
+  readonly pidArgument: number;
+}
+
+/** Pids whose calls need no notification: below `lowest` no process of another node can be, `own` are this node's. */
+export interface NativePids {
+  readonly lowest: number;
+  readonly own: { readonly low: number; readonly high: number };
+}
+
+/**
+ * A filter that notifies of the trapped calls with a pid that is ≥ `lowest` and outside [low, high), and lets everything else
+ * pass: 0 and negative pids (groups) included, and other architectures, whose numbers it does not know. Calls of the x32 ABI get
+ * ENOSYS, as on a kernel without it.
+ */
+export function pidFilter(calls: readonly TrappedCall[], pids: NativePids): Uint8Array {
+  const program: Instruction[] = [
+    instruction(BPF.loadAbsolute, DATA.architecture),
+    instruction(BPF.jumpIfEqual, AUDIT_ARCH_X86_64, 1, 0),
+    instruction(BPF.return, RET_ALLOW),
+    instruction(BPF.loadAbsolute, DATA.number),
+    instruction(BPF.jumpIfAboveOrEqual, X32_BIT, 0, 1),
+    instruction(BPF.return, RET_ERRNO | ENOSYS),
+  ];
+  for (const { name, pidArgument } of calls) {
+    program.push(
+      instruction(BPF.jumpIfEqual, SYS[name], 0, 7),
+      instruction(BPF.loadAbsolute, DATA.argument(pidArgument)),
+      instruction(BPF.jumpIfAnyBit, 0x80000000, 4, 0),
+      instruction(BPF.jumpIfAboveOrEqual, pids.lowest, 0, 3),
+      instruction(BPF.jumpIfAboveOrEqual, pids.own.high, 1, 0),
+      instruction(BPF.jumpIfAboveOrEqual, pids.own.low, 1, 0),
+      instruction(BPF.return, RET_USER_NOTIFICATION),
+      instruction(BPF.return, RET_ALLOW),
+    );
+  }
+  program.push(instruction(BPF.return, RET_ALLOW));
+  return encodeFilter(program);
+}
+
+function encodeFilter(program: readonly Instruction[]): Uint8Array {
+  const bytes = new Uint8Array(program.length * 8);
+  const view = new DataView(bytes.buffer);
+  for (const [n, { code, ifTrue, ifFalse, operand }] of program.entries()) {
+    view.setUint16(n * 8, code, true);
+    view.setUint8(n * 8 + 2, ifTrue);
+    view.setUint8(n * 8 + 3, ifFalse);
+    view.setUint32(n * 8 + 4, operand >>> 0, true);
+  }
+  return bytes;
+}
+
+/** A trapped call, waiting for its answer. */
+export interface Notification {
+  readonly id: bigint;
+  /** Thread id, in the pid namespace of who received it. */
+  readonly thread: number;
+  readonly number: number;
+  readonly args: readonly [bigint, bigint, bigint, bigint, bigint, bigint];
+}
+
+/** struct seccomp_notif */
+export function decodeNotification(view: DataView): Notification {
+  const argument = (n: number): bigint => view.getBigUint64(32 + 8 * n, true);
+  return {
+    id: view.getBigUint64(0, true),
+    thread: view.getUint32(8, true),
+    number: view.getInt32(16, true),
+    args: [argument(0), argument(1), argument(2), argument(3), argument(4), argument(5)],
+  };
+}
+
+/** What a trapped call returns; `continue`: the kernel runs it as if there were no filter. */
+export type NotificationAnswer =
+  | { readonly kind: 'continue' }
+  | { readonly kind: 'value'; readonly value: bigint }
+  | { readonly kind: 'error' /** Positive. */; readonly errno: number };
+
+/** struct seccomp_notif_resp */
+export function encodeAnswer(id: bigint, answer: NotificationAnswer): Uint8Array {
+  const bytes = new Uint8Array(NOTIFICATION_RESPONSE_SIZE);
+  const view = new DataView(bytes.buffer);
+  view.setBigUint64(0, id, true);
+  if (answer.kind === 'value') view.setBigInt64(8, answer.value, true);
+  if (answer.kind === 'error') view.setInt32(16, -answer.errno, true);
+  if (answer.kind === 'continue') view.setUint32(20, 1, true);
+  return bytes;
+}
