@@ -2,8 +2,9 @@
  * Preflight: every resource of a process with a verdict, before anything is touched. What stands here as refused would otherwise have
  * been half a process.
  */
+import { createHash } from 'node:crypto';
 import { closeSync, openSync, readSync } from 'node:fs';
-import { readDetailedMaps, readProcessLink, readStat, readStatus } from '../linux/index.ts';
+import { readDetailedMaps, readMaps, readMemory, readProcessLink, readStat, readStatus } from '../linux/index.ts';
 import { judgeArea } from '../mm/index.ts';
 import { REGION_ADDRESS } from './restore.ts';
 
@@ -70,4 +71,15 @@ function elfClass(pid: number): '64' | 'other' | 'unknown' {
   } finally {
     closeSync(file);
   }
+}
+
+/** A digest of the vDSO's code and of the size of its data: processes move only between kernels where both are the same. */
+export function vdsoDigest(pid: number): string {
+  const areas = readMaps(pid).filter((area) => area.name === '[vdso]' || area.name.startsWith('[vvar'));
+  const hash = createHash('sha256');
+  for (const { start, end, name } of areas) {
+    hash.update(`${name} ${end - start}\n`);
+    if (name === '[vdso]') hash.update(readMemory(pid, start, end - start));
+  }
+  return hash.digest('hex');
 }

@@ -1,0 +1,50 @@
+/**
+ * What a migration needs from the modules below, as the two engines see it. Everything is synchronous, on the worker's thread.
+ */
+import type { RemoteProcess } from '../linux/index.ts';
+
+/** One process that moves. */
+export interface MovingPid {
+  /** Cluster-wide pid. */
+  pid: number;
+  /** Its number in the daemon's pid namespace. */
+  hostPid: number;
+}
+
+/** The source's side of proc, fs and the journal. */
+export interface SourceParts {
+  /** Relatives as the target needs them to make the husks. */
+  describeFamily(processes: readonly MovingPid[]): unknown;
+  /** Descriptors of the frozen processes. */
+  captureFiles(processes: readonly (MovingPid & { remote: RemoteProcess })[]): unknown;
+  /** Writes the state of the migration where a new daemon finds it. */
+  record(state: 'frozen' | 'committed' | 'done' | 'aborted'): void;
+  /** Makes the captured process a husk in place and lets go of it. */
+  deflate(process: MovingPid, remote: RemoteProcess): void;
+  /** The processes run elsewhere or here again: what capture held is given back. `moved` tells which. */
+  releaseFiles(moved: boolean): void;
+}
+
+/** A husk that is held for inflation. */
+export interface HeldHusk {
+  remote: RemoteProcess;
+  /** Memory of the husk itself: kept while the process is restored, unmapped at the end. */
+  own: readonly { start: number; end: number }[];
+  /** It was this process before. */
+  returning: boolean;
+}
+
+/** The target's side. */
+export interface TargetParts {
+  /** Makes the husks. @throws KorriganError when the family cannot be reproduced; nothing is left then. */
+  prepareFamily(family: unknown): void;
+  /** The husk that becomes the process. */
+  takeHusk(pid: number): HeldHusk;
+  /** Opens all descriptions and gives every process its descriptors. */
+  installFiles(files: unknown, processes: ReadonlyMap<number, RemoteProcess>): void;
+  record(state: 'imported' | 'running' | 'discarded'): void;
+  /** The processes run. */
+  finish(): void;
+  /** Removes whatever was made. */
+  discard(): void;
+}

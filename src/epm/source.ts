@@ -1,0 +1,221 @@
+/**
+ * The source's engine: brings processes to another node over a channel, or leaves them running as they were. Blocking; runs in a ghost worker.
+ */
+import { KorriganError, NativeMemory, Pagemap, readDetailedMaps, RemoteProcess, syscall } from '../linux/index.ts';
+import { captureProcess, captureRegionSize, discardPending, type ProcessImage, vdsoDigest } from '../ghost/index.ts';
+import { anotherRound, AreaFlags, contentRuns, describeAreas, isTrackable, type MigrationChannel, PRE_COPY, ProcessPages, TrackedMemory } from '../mm/index.ts';
+import { type Effect, type SourceEvent, type SourceState, stepSource } from './hand-over.ts';
+import { parseToSource, type ToSource } from './messages.ts';
+import type { MovingPid, SourceParts } from './parts.ts';
+import { IMAGE_VERSION } from '../ghost/index.ts';
+
+/** What a migration took. Times in microseconds. */
+export interface MigrationReport {
+  /** From the first thread's stop to the last thread's start on the other node, by CLOCK_REALTIME. */
+  downtimeMicroseconds: number;
+  totalMicroseconds: number;
+  /** Bytes of pages sent. */
+  bytes: number;
+  preCopyRounds: number;
+  /** Where the downtime went, by step. */
+  phases: Record<string, number>;
+}
+
+interface Frozen extends MovingPid {
+  remote: RemoteProcess;
+  image: ProcessImage;
+}
+
+const CLOCK_REALTIME = 0;
+const clock = NativeMemory.allocate(16);
+
+/** CLOCK_REALTIME in nanoseconds. */
+export function realTime(): bigint {
+  syscall('clock_gettime', CLOCK_REALTIME, clock.address);
+  return clock.view.getBigInt64(0, true) * 1_000_000_000n + clock.view.getBigInt64(8, true);
+}
+
+export class SourceMigration {
+  private readonly channel: MigrationChannel;
+  private readonly processes: readonly MovingPid[];
+  private readonly parts: SourceParts;
+  private state: SourceState = 'preparing';
+  private tracked = new Map<number, TrackedMemory>();
+  private flags = new Map<number, AreaFlags>();
+  private frozen: Frozen[] = [];
+  private readonly phases: Record<string, number> = {};
+
+  constructor(channel: MigrationChannel, processes: readonly MovingPid[], parts: SourceParts) {
+    this.channel = channel;
+    this.processes = processes;
+    this.parts = parts;
+  }
+
+  /**
+   * Runs the migration to its end. On any failure before the decision the processes go on here and the failure is thrown.
+   * @param identity ticket and id that the target handed out
+   */
+  run(identity: { ticket: string; migration: string }): MigrationReport {
+    const started = performance.now();
+    try {
+      this.prepare(identity);
+      this.preCopy();
+      const frozenAt = realTime();
+      this.freeze();
+      const runningAt = this.handOver();
+      return {
+        downtimeMicroseconds: Number(runningAt - frozenAt) / 1000,
+        totalMicroseconds: (performance.now() - started) * 1000,
+        bytes: this.channel.pageBytes,
+        preCopyRounds: Math.max(0, ...[...this.tracked.values()].map((tracked) => tracked.rounds.length)),
+        phases: this.phases,
+      };
+    } catch (error) {
+      if (this.state === 'preparing' || this.state === 'frozen') {
+        this.abortWith(error);
+      }
+      throw error;
+    } finally {
+      for (const tracked of this.tracked.values()) tracked[Symbol.dispose]();
+    }
+  }
+
+  private prepare({ ticket, migration }: { ticket: string; migration: string }): void {
+    const [first] = this.processes;
+    if (first === undefined) throw new KorriganError('KRG_BAD_REQUEST', 'no process to move was named');
+    this.channel.send({
+      kind: 'hello',
+      ticket,
+      migration,
+      imageVersion: IMAGE_VERSION,
+      pids: this.processes.map(({ pid }) => pid),
+      vdso: vdsoDigest(first.hostPid),
+      extendedStateSize: 0,
+      family: this.parts.describeFamily(this.processes),
+    });
+    for (const { pid, hostPid } of this.processes) this.flags.set(pid, new AreaFlags(readDetailedMaps(hostPid)));
+    this.expect('ready');
+  }
+
+  /** Sends the memory of large processes while they run. */
+  private preCopy(): void {
+    for (const { pid, hostPid } of this.processes) {
+      const areas = describeAreas(this.flags.get(pid)?.current(hostPid) ?? [], []).filter(isTrackable);
+      using pagemap = new Pagemap(hostPid);
+      const pages = areas.reduce((sum, area) => sum + contentRuns(pagemap, area).reduce((n, run) => n + (run.end - run.start) / 4096, 0), 0);
+      if (pages < PRE_COPY.worthwhilePages) continue;
+      const remote = RemoteProcess.stop(hostPid);
+      let tracked: TrackedMemory;
+      try {
+        tracked = new TrackedMemory(remote, areas);
+      } finally {
+        remote.release();
+      }
+      this.tracked.set(pid, tracked);
+      this.channel.send({ kind: 'ahead', pid, areas: tracked.tracked });
+      while (anotherRound(tracked.rounds)) tracked.round(this.channel, pid);
+    }
+  }
+
+  private freeze(): void {
+    this.timed('stop', () => {
+      for (const process of this.processes) {
+        const remote = RemoteProcess.stop(process.hostPid);
+        this.frozen.push({ ...process, remote, image: {} as ProcessImage });
+      }
+    });
+    this.step({ kind: 'frozen' });
+    this.timed('capture', () => {
+      for (const frozen of this.frozen) {
+        const { remote, pid } = frozen;
+        remote.openRegion(captureRegionSize(remote.threads.length));
+        frozen.image = captureProcess(remote, this.flags.get(pid) ?? new AreaFlags([]));
+      }
+    });
+    this.timed('files', () => this.channel.send({ kind: 'files', files: this.parts.captureFiles(this.frozen) }));
+    this.timed('memory', () => {
+      for (const frozen of this.frozen) this.sendMemory(frozen);
+      this.channel.send({ kind: 'complete' });
+    });
+  }
+
+  private sendMemory({ pid, hostPid, image }: Frozen): void {
+    const tracked = this.tracked.get(pid);
+    this.channel.send({ kind: 'image', pid, image, discarded: tracked?.discarded(image.areas) ?? [] });
+    using pagemap = new Pagemap(hostPid);
+    using pages = new ProcessPages(hostPid);
+    for (const area of image.areas) {
+      const read = pages.reader(area);
+      for (const run of tracked?.remaining(area) ?? contentRuns(pagemap, area)) this.channel.sendPages(pid, run.start, run.end, read);
+    }
+  }
+
+  /** @returns when the processes started on the target */
+  private handOver(): bigint {
+    this.timed('import', () => this.expect('imported'));
+    this.step({ kind: 'message', message: 'imported' });
+    const running = this.timed('commit', () => this.expect('running'));
+    this.timed('deflate', () => this.step({ kind: 'message', message: 'running' }));
+    return running.at;
+  }
+
+  private step(event: SourceEvent): void {
+    const { state, effects } = stepSource(this.state, event);
+    if (state !== this.state && state !== 'preparing') this.parts.record(state);
+    this.state = state;
+    for (const effect of effects) this.perform(effect);
+  }
+
+  private perform(effect: Effect): void {
+    switch (effect.kind) {
+      case 'send':
+        if (effect.message === 'commit') this.channel.send({ kind: 'commit' });
+        return;
+      case 'resume':
+        for (const { remote } of this.frozen) remote.release();
+        this.parts.releaseFiles(false);
+        return;
+      case 'deflate':
+        for (const frozen of this.frozen) {
+          const { image, remote } = frozen;
+          discardPending(remote, image.pending, image.threads.map((thread) => thread.pending));
+          this.parts.deflate(frozen, remote);
+        }
+        this.parts.releaseFiles(true);
+        return;
+      default:
+        throw new Error(`the source does not ${effect.kind}`);
+    }
+  }
+
+  private abortWith(error: unknown): void {
+    this.step({ kind: 'failed' });
+    const { code, message } = error instanceof KorriganError ? error : { code: 'KRG_INTERNAL', message: (error as Error).message };
+    try {
+      this.channel.send({ kind: 'abort', error: { code, message } });
+    } catch (lost) {
+      // The link is what failed: the target notices by itself.
+      if (!(lost instanceof KorriganError)) throw lost;
+    }
+  }
+
+  private expect<Kind extends ToSource['kind']>(kind: Kind): Extract<ToSource, { kind: Kind }> {
+    const message = parseToSource(
+      this.channel.receive(() => {
+        throw new KorriganError('KRG_PEER_PROTOCOL', 'the target sent pages');
+      }),
+    );
+    if (message.kind === kind) return message as Extract<ToSource, { kind: Kind }>;
+    if (message.kind === 'refused') throw new KorriganError(message.error.code, message.error.message);
+    throw new KorriganError('KRG_PEER_PROTOCOL', `the target answered "${message.kind}" where "${kind}" was due`);
+  }
+
+  private timed<T>(phase: string, action: () => T): T {
+    const started = performance.now();
+    try {
+      return action();
+    } finally {
+      this.phases[phase] = (this.phases[phase] ?? 0) + (performance.now() - started) * 1000;
+    }
+  }
+}

@@ -1,0 +1,153 @@
+/**
+ * The target's engine: receives processes over a channel and holds them, complete and stopped, until the source has decided. Blocking; runs
+ * in a ghost worker.
+ */
+import { KorriganError, type RemoteProcess } from '../linux/index.ts';
+import { Inflation, vdsoDigest } from '../ghost/index.ts';
+import { type MigrationChannel, type PageWriter, writePages } from '../mm/index.ts';
+import { type Effect, stepTarget, type TargetEvent, type TargetState } from './hand-over.ts';
+import { checkImageVersion, parseToTarget, type ToTarget } from './messages.ts';
+import type { HeldHusk, TargetParts } from './parts.ts';
+import { realTime } from './source.ts';
+
+interface Arriving {
+  husk: HeldHusk;
+  inflation: Inflation;
+}
+
+export class TargetMigration {
+  private readonly channel: MigrationChannel;
+  private readonly parts: TargetParts;
+  private state: TargetState = 'preparing';
+  private readonly arriving = new Map<number, Arriving>();
+  private files: unknown;
+
+  constructor(channel: MigrationChannel, parts: TargetParts) {
+    this.channel = channel;
+    this.parts = parts;
+  }
+
+  /**
+   * Runs the import to its end.
+   * @returns the pids that run here now, or an empty list when the source gave the migration up
+   * @throws what made the import fail; the source has been told and nothing is left here
+   */
+  run(expected: { ticket: string; migration: string }): number[] {
+    try {
+      this.prepare(expected);
+      for (;;) {
+        const message = this.receive();
+        if (message.kind === 'abort') {
+          this.step({ kind: 'message', message: 'abort' });
+          return [];
+        }
+        if (message.kind === 'commit') {
+          this.step({ kind: 'message', message: 'commit' });
+          return [...this.arriving.keys()];
+        }
+        if (this.state !== 'preparing') throw new KorriganError('KRG_PEER_PROTOCOL', `"${message.kind}" came after the import was complete`);
+        this.take(message);
+      }
+    } catch (error) {
+      if (this.state === 'preparing') this.refuse(error);
+      throw error;
+    }
+  }
+
+  private prepare(expected: { ticket: string; migration: string }): void {
+    const hello = this.receive();
+    if (hello.kind !== 'hello' || hello.ticket !== expected.ticket || hello.migration !== expected.migration) {
+      throw new KorriganError('KRG_PEER_UNAUTHENTICATED', 'the connection does not carry the ticket of this migration');
+    }
+    checkImageVersion(hello.imageVersion);
+    if (hello.vdso !== vdsoDigest(process.pid)) {
+      throw new KorriganError('KRG_NOT_MOVABLE', "the nodes' kernels have different vDSOs; the program may hold pointers into its own");
+    }
+    this.parts.prepareFamily(hello.family);
+    for (const pid of hello.pids) {
+      const husk = this.parts.takeHusk(pid);
+      this.arriving.set(pid, { husk, inflation: new Inflation(husk.remote, { returning: husk.returning }) });
+    }
+    this.channel.send({ kind: 'ready' });
+  }
+
+  private take(message: ToTarget): void {
+    switch (message.kind) {
+      case 'ahead': {
+        const { inflation, husk } = this.process(message.pid);
+        inflation.mapAhead(message.areas, husk.own);
+        return;
+      }
+      case 'image': {
+        const { inflation, husk } = this.process(message.pid);
+        checkImageVersion(message.image.version);
+        inflation.mapMemory(message.image, husk.own, message.discarded);
+        return;
+      }
+      case 'files':
+        this.files = message.files;
+        return;
+      case 'complete': {
+        const remotes = new Map<number, RemoteProcess>([...this.arriving].map(([pid, { husk }]) => [pid, husk.remote]));
+        this.parts.installFiles(this.files, remotes);
+        for (const { inflation } of this.arriving.values()) inflation.complete();
+        this.step({ kind: 'imported' });
+        return;
+      }
+      default:
+        throw new KorriganError('KRG_PEER_PROTOCOL', `"${message.kind}" came at the wrong time`);
+    }
+  }
+
+  private step(event: TargetEvent): void {
+    const { state, effects } = stepTarget(this.state, event);
+    if (state !== this.state && state !== 'preparing') this.parts.record(state);
+    this.state = state;
+    for (const effect of effects) this.perform(effect);
+  }
+
+  private perform(effect: Effect): void {
+    switch (effect.kind) {
+      case 'send':
+        if (effect.message === 'imported') this.channel.send({ kind: 'imported' });
+        return;
+      case 'run': {
+        for (const { inflation, husk } of this.arriving.values()) {
+          inflation.resume(husk.own.map(({ start, end }) => ({ start, length: end - start })));
+        }
+        this.channel.send({ kind: 'running', at: realTime() });
+        this.parts.finish();
+        return;
+      }
+      case 'discard':
+        this.parts.discard();
+        return;
+      default:
+        throw new Error(`the target does not ${effect.kind}`);
+    }
+  }
+
+  private refuse(error: unknown): void {
+    const { code, message } = error instanceof KorriganError ? error : { code: 'KRG_INTERNAL', message: (error as Error).message };
+    this.step({ kind: 'failed' });
+    try {
+      this.channel.send({ kind: 'refused', error: { code, message } });
+    } catch (lost) {
+      if (!(lost instanceof KorriganError)) throw lost; // the link is what failed; the source notices by itself
+    }
+  }
+
+  private receive(): ToTarget {
+    return parseToTarget(this.channel.receive(this.write));
+  }
+
+  private process(pid: number): Arriving {
+    const arriving = this.arriving.get(pid);
+    if (arriving === undefined) throw new KorriganError('KRG_PEER_PROTOCOL', `process ${pid} is not part of this migration`);
+    return arriving;
+  }
+
+  private readonly write: PageWriter = (pid, address, native, length) => {
+    writePages(this.process(pid).husk.remote.pid, address, native, length);
+  };
+}
