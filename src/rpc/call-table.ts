@@ -20,9 +20,9 @@ export class CallTable {
     this.#part = part;
   }
 
-  /** Sends a call and returns its id. Throws KRG_LIMIT. */
-  start(call: OutgoingCall, body: Uint8Array, bytes: Uint8Array, priority: Priority): number {
-    const { limits, peer, transport } = this.#part;
+  /** Gives a call its id. Throws KRG_LIMIT. */
+  add(call: OutgoingCall, body: Uint8Array, bytes: Uint8Array): number {
+    const { limits, peer } = this.#part;
     if (this.#outgoing.size >= limits.outgoingCalls) {
       throw new KorriganError(
         'KRG_LIMIT',
@@ -34,8 +34,11 @@ export class CallTable {
     }
     const id = this.#part.newId((used) => this.#outgoing.has(used));
     this.#outgoing.set(id, call);
-    transport.send(FRAME.call, id, body, bytes, priority);
     return id;
+  }
+
+  send(id: number, body: Uint8Array, bytes: Uint8Array, priority: Priority): void {
+    this.#part.transport.send(FRAME.call, id, body, bytes, priority);
   }
 
   cancel(id: number, priority: Priority): void {

@@ -34,6 +34,7 @@ export type { RpcLog } from './log.ts';
 export type { CallOptions } from './outgoing-call.ts';
 export type { Address, LinkListener } from './peer.ts';
 export type { NoticeContext } from './registry.ts';
-export { RpcNode, type RpcNodeOptions, type StreamOptions } from './rpc-node.ts';
+export type { StreamOptions } from './open-stream.ts';
+export { RpcNode, type RpcNodeOptions } from './rpc-node.ts';
 export { createClusterSecret, readClusterSecret } from './secret.ts';
 export type { RpcStream } from './stream.ts';

@@ -8,7 +8,7 @@ import type { Socket } from 'node:net';
 import { type KorriganError, toKorriganError } from '../linux/errors.ts';
 import type { Priority } from './definition.ts';
 import { dead } from './failures.ts';
-import { FRAME, type Frame, FrameDecoder, type FrameType, frameBytes, malformed, NO_BYTES } from './frame.ts';
+import { FRAME, type Frame, FrameDecoder, type FrameType, malformed, NO_BYTES } from './frame.ts';
 import { type AgreedLink, advance, type Handshake } from './handshake.ts';
 import type { RpcLimits } from './limits.ts';
 import { errorMessage, pack, unpackAs } from './message.ts';
@@ -61,9 +61,8 @@ export class Link {
   /** Sends a frame; does nothing on a link that is closed, whose owner has been told. */
   send(type: FrameType, id: number, body: Uint8Array, trailer: Uint8Array, priority: Priority): void {
     if (this.#state.kind !== 'open') return;
-    const frame = { type, id, body, trailer };
-    this.#queue.push(frame, priority);
-    if (this.#queue.queuedBytes + frameBytes(frame) > this.#limits.queuedBytes) this.close(dead('it does not read what is sent to it'));
+    this.#queue.push({ type, id, body, trailer }, priority);
+    if (this.#queue.queuedBytes > this.#limits.queuedBytes) this.close(dead('it does not read what is sent to it'));
   }
 
   /** A promise to wait for before bulk frames are sent, or undefined when there is room. */
@@ -90,11 +89,10 @@ export class Link {
     this.#owner.closed(reason);
   }
 
-  /** Tells the peer that this node leaves, and closes. */
-  goodbye(): void {
-    const reason = dead('this node was shut down');
-    const farewell = pack({ code: 'KRG_NODE_DEAD', message: 'the node was shut down' });
-    if (this.#state.kind === 'open') this.closeAfter({ type: FRAME.goodbye, id: 0, body: farewell, trailer: NO_BYTES }, reason);
+  /** Tells the peer why this node leaves, and closes. */
+  goodbye(reason: KorriganError): void {
+    if (this.#state.kind === 'open')
+      this.closeAfter({ type: FRAME.goodbye, id: 0, body: pack(reason.toJSON()), trailer: NO_BYTES }, reason);
     else this.close(reason);
   }
 
@@ -152,7 +150,7 @@ export class Link {
       case FRAME.pong:
         break;
       case FRAME.goodbye:
-        this.close(dead(unpackAs(errorMessage, frame.body).message));
+        this.close(dead(`it said goodbye: ${unpackAs(errorMessage, frame.body).message}`));
         break;
       case FRAME.hello:
       case FRAME.proof:

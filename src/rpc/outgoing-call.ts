@@ -157,8 +157,10 @@ export class OutgoingCall {
     const isFirst = this.#peerLife === undefined;
     this.#peerLife = session.peerLife;
     try {
-      const id = session.calls.start(this, this.#body, bytes ?? NO_BYTES, this.#priority);
+      const id = session.calls.add(this, this.#body, bytes ?? NO_BYTES);
+      // Before it is sent, for sending may find that the link is lost.
       this.#state = { kind: 'sent', session, id };
+      session.calls.send(id, this.#body, bytes ?? NO_BYTES, this.#priority);
     } catch (error) {
       this.#fail(error as KorriganError);
       return;

@@ -119,7 +119,7 @@ export class Peer {
   /** Ends the link and whatever waits. `goodbye` tells the peer. */
   close(reason: KorriganError, goodbye: boolean): void {
     const state = this.#state;
-    if (state.kind === 'open' && goodbye) state.link.goodbye();
+    if (state.kind === 'open' && goodbye) state.link.goodbye(reason);
     else if (state.kind === 'open') state.link.close(reason);
     else this.#fail(reason);
   }

@@ -5,7 +5,7 @@ import type { z } from 'zod';
 import { KorriganError } from '../linux/errors.ts';
 import { admit } from './admission.ts';
 import type { AnyDefinition, CallDefinition, Carried, NodeId, NoticeDefinition, Received, Sent, StreamDefinition } from './definition.ts';
-import { cancelled, dead, deadlinePassed } from './failures.ts';
+import { dead } from './failures.ts';
 import { malformed } from './frame.ts';
 import { callEach, type GroupAnswer, type GroupPolicy } from './group-call.ts';
 import { DUPLICATE_LINK, type Hello, type Identity } from './handshake.ts';
@@ -15,7 +15,8 @@ import { Link } from './link.ts';
 import { type RpcLog, SILENT_LOG } from './log.ts';
 import { loopbackSession } from './loopback.ts';
 import { pack, unpack } from './message.ts';
-import { type CallOptions, OutgoingCall, type RawAnswer } from './outgoing-call.ts';
+import { openStream, type StreamOptions } from './open-stream.ts';
+import { type CallOptions, OutgoingCall, type RawAnswer, type Routes } from './outgoing-call.ts';
 import { type Address, type LinkListener, Peer } from './peer.ts';
 import { HandlerRegistry, type NoticeContext } from './registry.ts';
 import { RememberedAnswers } from './remembered-answers.ts';
@@ -36,13 +37,6 @@ export interface RpcNodeOptions {
   readonly limits?: Partial<RpcLimits>;
 }
 
-export interface StreamOptions {
-  /** Time for the peer to accept the stream, in milliseconds. @default none */
-  readonly deadlineMs?: number;
-  /** Breaks the stream off, whenever it is aborted. */
-  readonly signal?: AbortSignal;
-}
-
 export class RpcNode implements AsyncDisposable {
   readonly id: NodeId;
   readonly #own: Identity;
@@ -54,7 +48,8 @@ export class RpcNode implements AsyncDisposable {
   readonly #peers = new Map<NodeId, Peer>();
   readonly #linkListeners = new Set<LinkListener>();
   readonly #strangers = new Set<Link>();
-  #server: Server | undefined;
+  readonly #routes: Routes;
+  readonly #servers: Server[] = [];
   #isClosed = false;
 
   constructor(options: RpcNodeOptions) {
@@ -72,10 +67,11 @@ export class RpcNode implements AsyncDisposable {
     this.#registry = new HandlerRegistry(this.#limits.callsOfDisabledHandler);
     const answers = new RememberedAnswers(this.#limits, () => performance.now());
     this.#environment = { registry: this.#registry, answers, limits: this.#limits, log: this.#log };
+    this.#routes = { forwards: this.#limits.forwards, whenOpen: (node, then) => this.#whenOpen(node, then) };
     this.#loopback = loopbackSession(this.#environment, this.id, life);
   }
 
-  /** Accepts links on one address of this machine (port 0: any free one), and returns it. */
+  /** Accepts links on one address of this machine (port 0: any free one), and returns it. May be called for several. */
   async listen(address: Address): Promise<Address> {
     if (['', '*', '0.0.0.0', '::'].includes(address.host)) {
       throw new KorriganError(
@@ -84,7 +80,7 @@ export class RpcNode implements AsyncDisposable {
       );
     }
     const server = createServer((socket) => this.#accept(socket));
-    this.#server = server;
+    this.#servers.push(server);
     await new Promise<void>((resolve, reject) => {
       server.once('error', (cause) => {
         reject(new KorriganError('KRG_PORT_IN_USE', `cannot listen on ${address.host}:${address.port}: ${cause.message}`, { cause }));
@@ -183,8 +179,7 @@ export class RpcNode implements AsyncDisposable {
     options: CallOptions = {},
   ): Promise<{ readonly response: z.output<Response>; readonly bytes: Uint8Array; readonly from: NodeId }> {
     const { body, bytes, from } = await new Promise<RawAnswer>((resolve, reject) => {
-      const routes = { forwards: this.#limits.forwards, whenOpen: (to: NodeId, then: Then) => this.#whenOpen(to, then) };
-      new OutgoingCall(routes, node, definition, request, options, resolve, reject).start();
+      new OutgoingCall(this.#routes, node, definition, request, options, resolve, reject).start();
     });
     const parsed = definition.response.safeParse(unpack(body));
     if (!parsed.success) throw malformed(`the response of node ${from} to ${definition.name} has the wrong form: ${parsed.error.message}`);
@@ -219,43 +214,11 @@ export class RpcNode implements AsyncDisposable {
     request: z.input<Request>,
     options: StreamOptions = {},
   ): Promise<RpcStream<Received<ToOpener>, Sent<ToHandler>>> {
-    const body = pack([definition.name, request]);
-    const { deadlineMs, signal } = options;
-    if (signal?.aborted === true) throw cancelled(signal.reason);
-    const ended = new AbortController();
-    const late = deadlineMs === undefined ? undefined : setTimeout(() => ended.abort(deadlinePassed(deadlineMs)), deadlineMs);
-    const onAbort = (): void => ended.abort(cancelled(signal?.reason));
-    signal?.addEventListener('abort', onAbort);
-    try {
-      return (await new Promise<RpcStream<unknown, unknown>>((resolve, reject) => {
-        ended.signal.addEventListener('abort', () => reject(ended.signal.reason as KorriganError));
-        this.#whenOpen(node, (session) => {
-          if (ended.signal.aborted) return;
-          if (session instanceof KorriganError) {
-            reject(session);
-            return;
-          }
-          try {
-            const { toOpener, toHandler, priority } = definition;
-            const stream = session.streams.open(body, toOpener, toHandler, priority, () => resolve(stream));
-            const abort = (): void => stream.abort(ended.signal.reason);
-            ended.signal.addEventListener('abort', abort);
-            void stream.closed.then((error) => {
-              signal?.removeEventListener('abort', onAbort);
-              if (error !== undefined) reject(error);
-              else resolve(stream);
-            });
-          } catch (error) {
-            reject(error);
-          }
-        });
-      })) as unknown as RpcStream<Received<ToOpener>, Sent<ToHandler>>;
-    } catch (error) {
-      signal?.removeEventListener('abort', onAbort);
-      throw error;
-    } finally {
-      clearTimeout(late);
-    }
+    const { name, toOpener, toHandler, priority } = definition;
+    const opening = { body: pack([name, request]), incoming: toOpener, outgoing: toHandler, priority };
+    const stream = await openStream(this.#routes, node, opening, options);
+    // The two directions of the definition are what the stream parses and sends.
+    return stream as unknown as RpcStream<Received<ToOpener>, Sent<ToHandler>>;
   }
 
   /** Says goodbye to all peers and stops listening. What is under way ends in KRG_NODE_DEAD. */
@@ -266,15 +229,15 @@ export class RpcNode implements AsyncDisposable {
     for (const link of this.#strangers) link.close(reason);
     for (const peer of this.#peers.values()) peer.close(reason, true);
     this.#loopback.closed(reason);
-    const server = this.#server;
-    if (server !== undefined) await new Promise<void>((resolve) => server.close(() => resolve()));
+    const stopped = this.#servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
+    await Promise.all(stopped);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
-  #whenOpen(node: NodeId, then: Then): void {
+  #whenOpen(node: NodeId, then: (session: Session | KorriganError) => void): void {
     if (this.#isClosed) {
       then(dead('this node was shut down'));
       return;
@@ -337,5 +300,3 @@ export class RpcNode implements AsyncDisposable {
     for (const listener of this.#linkListeners) listener(change);
   }
 }
-
-type Then = (session: Session | KorriganError) => void;

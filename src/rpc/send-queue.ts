@@ -14,6 +14,7 @@ export class SendQueue {
   readonly #socket: Socket;
   readonly #limits: RpcLimits;
   readonly #control: Frame[] = [];
+  #controlBytes = 0;
   #bulk: Frame[] = [];
   /** Frames of `#bulk` before this index have been written. */
   #bulkStart = 0;
@@ -30,7 +31,7 @@ export class SendQueue {
 
   /** Bytes that are not yet in the kernel. */
   get queuedBytes(): number {
-    return this.#socket.writableLength + this.#bulkBytes;
+    return this.#socket.writableLength + this.#controlBytes + this.#bulkBytes;
   }
 
   /** Bytes of a trailer belong to the queue from here on: they must not be changed. */
@@ -38,6 +39,7 @@ export class SendQueue {
     if (this.#closed) return;
     if (priority === 'control') {
       this.#control.push(frame);
+      this.#controlBytes += frameBytes(frame);
     } else {
       this.#bulk.push(frame);
       this.#bulkBytes += frameBytes(frame);
@@ -65,6 +67,7 @@ export class SendQueue {
   close(): void {
     this.#closed = true;
     this.#control.length = 0;
+    this.#controlBytes = 0;
     this.#bulk = [];
     this.#bulkStart = 0;
     this.#bulkBytes = 0;
@@ -75,8 +78,8 @@ export class SendQueue {
     this.#flushIsPlanned = false;
     if (this.#closed) return;
     const batch = this.#control.splice(0);
-    let room = this.#limits.socketBufferBytes - this.#socket.writableLength;
-    for (const frame of batch) room -= frameBytes(frame);
+    let room = this.#limits.socketBufferBytes - this.#socket.writableLength - this.#controlBytes;
+    this.#controlBytes = 0;
     while (this.#bulkStart < this.#bulk.length && room > 0) {
       const frame = this.#bulk[this.#bulkStart++] as Frame;
       batch.push(frame);

@@ -1,0 +1,239 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import fc from 'fast-check';
+import { encodeFrame, FRAME, type Frame, FrameDecoder, type FrameType, NO_BYTES } from './frame.ts';
+import { advance, greet, type Handshake } from './handshake.ts';
+import { pack } from './message.ts';
+import type { Address } from './peer.ts';
+import { RpcNode } from './rpc-node.ts';
+import { createClusterSecret, readClusterSecret, SECRET_BYTES } from './secret.ts';
+import { bytes, count, echo, HOST, SECRET, sums, TestCluster, told, until } from './test-cluster.ts';
+
+const OPTIONS = { timeout: 60_000 };
+const LIMITS = { handshakeMs: 300, bodyBytes: 10_000, trailerBytes: 10_000, streamWindowBytes: 10_000 };
+
+async function open(address: Address): Promise<Socket> {
+  const socket = connect(address);
+  socket.on('error', () => {});
+  await new Promise((resolve) => socket.once('connect', resolve));
+  return socket;
+}
+
+/** A peer made by hand, that has shaken hands as node 9 and can then send anything. */
+async function handMade(address: Address, received: (frame: Frame) => void = () => {}): Promise<Socket> {
+  const socket = await open(address);
+  const own = { id: 9, cluster: 'test', life: randomBytes(8).toString('hex'), secret: SECRET };
+  const first = greet(own, 1, '');
+  let handshake: Handshake | undefined = first.next;
+  const { promise, resolve, reject } = Promise.withResolvers<Socket>();
+  const decoder = new FrameDecoder({ body: 1e6, trailer: 1e6 }, (next) => {
+    if (handshake === undefined) {
+      received(next);
+      return;
+    }
+    const step = advance(handshake, next);
+    if (step.send !== undefined) socket.write(encodeFrame(step.send));
+    handshake = step.kind === 'go-on' ? step.next : undefined;
+    if (step.kind === 'open') resolve(socket);
+    if (step.kind === 'refused') reject(step.error);
+  });
+  socket.on('data', (piece: Buffer) => decoder.push(piece));
+  socket.write(encodeFrame(first.send));
+  return promise;
+}
+
+/** Node 1, which answers, knows node 2 and expects a node 9. */
+async function target(cluster: TestCluster, limits = {}): Promise<{ one: RpcNode; address: Address; isWell: () => Promise<void> }> {
+  const [one, two] = await cluster.pair({ ...LIMITS, ...limits });
+  one.handle(echo, ({ text }) => ({ text, by: 1 }));
+  one.handle(count, (number) => number);
+  one.handleNotice(told, () => {});
+  one.handleStream(sums, async (_, stream) => {
+    for await (const number of stream) await stream.write(number);
+  });
+  one.handleStream(bytes, async (_, stream) => void (await stream.closed));
+  one.addPeer(9, HOST, 1);
+  const address = await one.listen({ host: HOST, port: 0 });
+  const isWell = async (): Promise<void> => {
+    assert.deepEqual(await two.call(1, echo, { text: 'well' }), { text: 'well', by: 1 });
+  };
+  return { one, address, isWell };
+}
+
+const closed = (socket: Socket): Promise<void> =>
+  socket.destroyed ? Promise.resolve() : new Promise((resolve) => socket.once('close', () => resolve()));
+
+describe('strangers and broken peers', OPTIONS, () => {
+  test('without oneMachine there is no node, and no port on every address', async () => {
+    assert.throws(() => new RpcNode({ id: 1, cluster: 'c', secret: SECRET, oneMachine: false }), { code: 'KRG_UNAUTHENTICATED_PORT' });
+    await using cluster = new TestCluster();
+    const node = cluster.node(1);
+    for (const host of ['0.0.0.0', '::', '']) await assert.rejects(node.listen({ host, port: 0 }), { code: 'KRG_UNAUTHENTICATED_PORT' });
+  });
+
+  test('an address that is taken is named', async () => {
+    await using cluster = new TestCluster();
+    const address = await cluster.node(1).listen({ host: HOST, port: 0 });
+    await assert.rejects(cluster.node(2).listen(address), { code: 'KRG_PORT_IN_USE' });
+  });
+
+  test('wrong secret, other cluster, other node, unknown node: both sides get the reason, by name', async () => {
+    const cases: [code: string, change: object, id: number][] = [
+      ['KRG_PEER_UNAUTHENTICATED', { secret: Buffer.alloc(32, 8) }, 2],
+      ['KRG_PEER_CLUSTER', { cluster: 'other' }, 2],
+      ['KRG_NO_SUCH_NODE', {}, 3],
+    ];
+    for (const [code, change, id] of cases) {
+      await using cluster = new TestCluster();
+      const one = cluster.node(1);
+      const { host, port } = await one.listen({ host: HOST, port: 0 });
+      one.addPeer(2, HOST, 1);
+      const other = cluster.node(id, change);
+      other.addPeer(1, host, port);
+      await assert.rejects(other.call(1, echo, { text: '' }), { code });
+      await until(() => cluster.complaints.filter(({ details }) => details['code'] === code).length === 2);
+    }
+    await using cluster = new TestCluster();
+    const one = cluster.node(1);
+    const { host, port } = await one.listen({ host: HOST, port: 0 });
+    const two = cluster.node(2);
+    two.addPeer(5, host, port);
+    await assert.rejects(two.call(5, echo, { text: '' }), { code: 'KRG_PEER_IDENTITY', message: /node 5 was expected .* node 1/ });
+  });
+
+  test('garbage, other protocols, silence and half a frame cost their connection only', async () => {
+    await using cluster = new TestCluster();
+    const { address, isWell } = await target(cluster);
+    const pieces: (string | Buffer)[] = [
+      'GET / HTTP/1.1\r\n\r\n',
+      '\x16\x03\x01\x02',
+      randomBytes(5000),
+      '',
+      'K',
+      encodeFrame(frame(FRAME.hello, Buffer.alloc(4097))),
+    ];
+    const sockets = await Promise.all(pieces.map(() => open(address)));
+    sockets.forEach((socket, index) => socket.write(pieces[index] ?? ''));
+    await Promise.all(sockets.map(closed));
+    assert.equal(cluster.complaints.length, pieces.length);
+    assert.ok(cluster.complaints.every(({ details }) => typeof details['remote'] === 'string'));
+    await isWell();
+  });
+
+  test('a stranger cannot use up the connections of the others', async () => {
+    await using cluster = new TestCluster();
+    const { address, isWell } = await target(cluster, { strangers: 4, connectMs: 5000 });
+    const sockets = await Promise.all(Array.from({ length: 30 }, () => open(address)));
+    await isWell();
+    await Promise.all(sockets.map(closed));
+  });
+
+  test('any frames from a peer that has the secret: the link may end, the node goes on', async () => {
+    await using cluster = new TestCluster();
+    const { address, isWell } = await target(cluster);
+    const anything = fc.oneof(fc.jsonValue(), fc.uint8Array({ maxLength: 100 }), fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }));
+    const named = fc.tuple(fc.constantFrom(echo.name, count.name, told.name, sums.name, bytes.name, 'none'), anything, anything, anything);
+    const body = fc.oneof(
+      fc.uint8Array({ maxLength: 200 }),
+      anything.map(pack),
+      named.map(pack),
+      named.map(([name, request]) => pack([name, request])),
+    );
+    const frames = fc.record({
+      type: fc.constantFrom<FrameType>(...Object.values(FRAME)),
+      id: fc.constantFrom(0, 1, 2, 3, 4, 2 ** 32 - 1),
+      body,
+      trailer: fc.uint8Array({ maxLength: 50 }),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(frames, { maxLength: 20 }), async (sent) => {
+        const socket = await handMade(address);
+        for (const each of sent) socket.write(encodeFrame(each));
+        socket.end();
+        await closed(socket);
+      }),
+      { numRuns: 150 },
+    );
+    await isWell();
+  });
+
+  const breaches: [name: string, send: Frame[], problem: RegExp][] = [
+    ['an unknown frame', [frame(99 as FrameType, NO_BYTES)], /unknown type 99/],
+    ['too large a message', [frame(FRAME.call, Buffer.alloc(10_001))], /10001 bytes; the limit is 10000/],
+    ['a message that is none', [frame(FRAME.call, Buffer.from([0x94, 1]))], /cannot be decoded/],
+    ['a call without a name', [frame(FRAME.call, pack([5]))], /wrong form/],
+    ['a bomb of nested lists', [frame(FRAME.call, Buffer.alloc(9999, 0x91))], /./],
+    ['a list that says it has four billion members', [frame(FRAME.call, Buffer.from([0xdd, 0xff, 0xff, 0xff, 0xff]))], /./],
+    ['a second handshake', [frame(FRAME.hello, Buffer.from('{}'))], /second time/],
+    ['one id for two streams', [opening(bytes.name, {}), opening(bytes.name, {})], /two streams at a time/],
+    [
+      'more than the window of a stream',
+      [opening(bytes.name, {}), ...Array.from({ length: 5 }, () => data(9000))],
+      /more of a stream than it had credit/,
+    ],
+    ['credit out of nothing', [opening(bytes.name, {}), frame(FRAME.streamCredit, pack(1))], /more credit/],
+    ['more of a stream after its end', [opening(bytes.name, {}), frame(FRAME.streamEnd, NO_BYTES), data(10)], /after its end/],
+  ];
+  for (const [name, send, problem] of breaches) {
+    test(`a breach closes the link and is logged with the peer: ${name}`, async () => {
+      await using cluster = new TestCluster();
+      const { address, isWell } = await target(cluster);
+      const socket = await handMade(address);
+      for (const each of send) socket.write(encodeFrame(each));
+      await closed(socket);
+      assert.equal(cluster.complaints.length, 1);
+      const [line] = cluster.complaints;
+      assert.equal(line?.details['peer'], 9);
+      assert.match(String(line?.details['reason']), problem);
+      await isWell();
+    });
+  }
+
+  test('a peer that does not read is given up when too much waits for it', async () => {
+    await using cluster = new TestCluster();
+    const { one, address } = await target(cluster, { queuedBytes: 3_000_000, heartbeatMs: 60_000 });
+    const socket = await handMade(address);
+    socket.pause();
+    const calls = Array.from({ length: 4000 }, () => one.call(9, echo, { text: 'x'.repeat(9_000) }));
+    const outcomes = await Promise.allSettled(calls);
+    assert.ok(outcomes.every((outcome) => outcome.status === 'rejected'));
+    await until(() => cluster.complaints.some(({ details }) => /does not read/.test(String(details['reason']))));
+    socket.destroy();
+  });
+
+  test('the file of the secret is private, and a short secret is refused', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'korrigan-secret-'));
+    try {
+      const path = join(folder, 'secret');
+      const secret = createClusterSecret(path);
+      assert.equal(secret.byteLength, SECRET_BYTES);
+      assert.deepEqual(Buffer.from(readClusterSecret(path)), Buffer.from(secret));
+      assert.throws(() => createClusterSecret(path), { code: 'EEXIST' });
+      chmodSync(path, 0o640);
+      assert.throws(() => readClusterSecret(path), { code: 'KRG_PERMISSION' });
+      chmodSync(path, 0o600);
+      writeFileSync(path, 'abcd');
+      assert.throws(() => readClusterSecret(path), { code: 'KRG_BAD_REQUEST' });
+      assert.throws(() => new RpcNode({ id: 1, cluster: 'c', secret: Buffer.alloc(8), oneMachine: true }), { code: 'KRG_BAD_REQUEST' });
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+});
+
+function frame(type: FrameType, body: Uint8Array): Frame {
+  return { type, id: 1, body, trailer: NO_BYTES };
+}
+
+function opening(name: string, request: unknown): Frame {
+  return frame(FRAME.streamOpen, pack([name, request]));
+}
+
+function data(size: number): Frame {
+  return { type: FRAME.streamData, id: 1, body: NO_BYTES, trailer: Buffer.alloc(size) };
+}
