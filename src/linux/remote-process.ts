@@ -46,7 +46,7 @@ export class RemoteProcess {
   /** Process id in the caller's pid namespace. */
   readonly pid: number;
   /** All threads; the leader first unless it has already exited. */
-  readonly threads: readonly StoppedThread[];
+  threads: readonly StoppedThread[];
   private region: Region | undefined;
   private gadget: number | undefined;
 
@@ -169,14 +169,10 @@ export class RemoteProcess {
 
   /** Runs several programs at the same time, each on a thread of its own. */
   runTogether(jobs: readonly { program: Program; thread: StoppedThread }[]): void {
-    const entry = this.requireRegion().address + INTERPRETER_ENTRY;
     for (const { program, thread } of jobs) {
       program.operation('trap');
       writeMemory(this.pid, program.base, program.image.subarray(0, program.usedSize));
-      thread.tracee.setRegisters(
-        thread.registers.copy().set('originalRax', -1).set('rip', entry).set('rbx', program.base).set('r12', 0),
-      );
-      thread.tracee.resume();
+      this.start(program, thread);
     }
     let failure: Error | undefined;
     for (const { program, thread } of jobs) {
@@ -186,6 +182,19 @@ export class RemoteProcess {
       if (last !== program.length - 1) failure ??= new SyscallError(`in process ${this.pid}: ${program.describe(last)}`, -program.result(last));
     }
     if (failure !== undefined) throw failure;
+  }
+
+  /** Runs a program that ends its thread. The thread is no longer ours, and no longer there, afterwards. */
+  runToExit(program: Program, thread: StoppedThread): void {
+    writeMemory(this.pid, program.base, program.image.subarray(0, program.usedSize));
+    this.start(program, thread);
+    for (;;) {
+      const status = thread.tracee.wait();
+      if (status.kind === 'exited' || status.kind === 'killed') break;
+      if (status.kind === 'signal') throw new KorriganError('KRG_INTERNAL', `thread ${thread.tracee.tid} got signal ${status.signal} instead of ending`);
+      thread.tracee.resume();
+    }
+    this.threads = this.threads.filter((other) => other !== thread);
   }
 
   /** Runs one system call by a single step. @throws SyscallError */
@@ -216,6 +225,12 @@ export class RemoteProcess {
       tracee.setRegisters(registers);
       letGo(tracee, signalMask, groupStop);
     }
+  }
+
+  private start(program: Program, { tracee, registers }: StoppedThread): void {
+    const entry = this.requireRegion().address + INTERPRETER_ENTRY;
+    tracee.setRegisters(registers.copy().set('originalRax', -1).set('rip', entry).set('rbx', program.base).set('r12', 0));
+    tracee.resume();
   }
 
   private requireRegion(): Region {

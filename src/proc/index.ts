@@ -1,0 +1,11 @@
+/**
+ * proc: what keeps a family whole when one of it runs on another node. A *husk* is the stand-in of a process that runs elsewhere: the
+ * same task where it was born, emptied to two pages, parked in a wait for signals, which it passes on as records.
+ *
+ * Rules: a husk runs nothing of the program. It has all signals blocked, one descriptor (the node's record pipe), and ends only with the
+ * status that its process ended with elsewhere. Who holds a husk by ptrace puts it back into its loop before letting go.
+ */
+export * from './deflate.ts';
+export * from './family.ts';
+export * from './husk.ts';
+export * from './records.ts';
