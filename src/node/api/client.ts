@@ -23,10 +23,11 @@ type Query = Readonly<Record<string, string | number | boolean | undefined>>;
 
 /** Each method is one request on a connection of its own. All throw the KorriganError that the daemon answered, or KRG_NO_DAEMON. */
 export class NodeClient {
-  readonly #socketPath: string;
+  readonly #socketPaths: readonly string[];
 
-  constructor(socketPath: string) {
-    this.#socketPath = socketPath;
+  /** @param socketPaths daemons of one cluster; the first that listens is asked */
+  constructor(...socketPaths: string[]) {
+    this.#socketPaths = socketPaths;
   }
 
   status(): Promise<ClusterStatus> {
@@ -39,7 +40,7 @@ export class NodeClient {
 
   /** Starts a program with its streams attached. */
   async run(request: RunRequest): Promise<AttachedProcess> {
-    const response = await exchange(this.#socketPath, 'POST', '/v1/run', { Connection: 'Upgrade', Upgrade: RUN_PROTOCOL });
+    const response = await exchange(this.#socketPaths, 'POST', '/v1/run', { Connection: 'Upgrade', Upgrade: RUN_PROTOCOL });
     if (response.status !== 101) throw await failureOf(response);
     return attach(response.socket, response.body, request);
   }
@@ -91,13 +92,13 @@ export class NodeClient {
   }
 
   async #single<Answer>(method: 'GET' | 'POST', target: string, body?: string): Promise<Answer> {
-    const response = await exchange(this.#socketPath, method, target, { Connection: 'close' }, body);
+    const response = await exchange(this.#socketPaths, method, target, { Connection: 'close' }, body);
     if (response.status !== 200) throw await failureOf(response);
     return JSON.parse(await textOf(response)) as Answer;
   }
 
   async *#lines<Line>(method: 'GET' | 'POST', target: string, body?: string): AsyncGenerator<Line> {
-    const response = await exchange(this.#socketPath, method, target, { Connection: 'close' }, body);
+    const response = await exchange(this.#socketPaths, method, target, { Connection: 'close' }, body);
     if (response.status !== 200) throw await failureOf(response);
     const decoder = new TextDecoder();
     let rest = '';

@@ -25,15 +25,15 @@ const HEAD_LIMIT = 64 * 1024;
 const CONNECT_PATIENCE_MILLISECONDS = 2000;
 const CONNECT_PAUSE_MILLISECONDS = 25;
 
-/** Sends a request and reads the head of its answer. @throws KorriganError KRG_NO_DAEMON, KRG_STREAM_BROKEN */
+/** Sends a request to the first of the sockets where a daemon listens, and reads the head of its answer. @throws KorriganError KRG_NO_DAEMON, KRG_STREAM_BROKEN */
 export async function exchange(
-  socketPath: string,
+  socketPaths: readonly string[],
   method: 'GET' | 'POST',
   target: string,
   headers: Readonly<Record<string, string>>,
   body?: string,
 ): Promise<HttpResponse> {
-  const socket = await connectPatiently(socketPath);
+  const socket = await connectPatiently(socketPaths);
   const lines = [`${method} ${target} HTTP/1.1`, 'Host: node'];
   for (const [name, value] of Object.entries(headers)) lines.push(`${name}: ${value}`);
   if (body !== undefined) lines.push('Content-Type: application/json', `Content-Length: ${Buffer.byteLength(body)}`);
@@ -41,25 +41,28 @@ export async function exchange(
   return readResponse(socket);
 }
 
-async function connectPatiently(path: string): Promise<Socket> {
+async function connectPatiently(paths: readonly string[]): Promise<Socket> {
   const patientUntil = Date.now() + CONNECT_PATIENCE_MILLISECONDS;
   for (;;) {
-    try {
-      return await connectOnce(path);
-    } catch (cause) {
-      const code = (cause as NodeJS.ErrnoException).code;
-      if (code === 'ECONNREFUSED' && Date.now() < patientUntil) {
-        await delay(CONNECT_PAUSE_MILLISECONDS);
-        continue;
+    const failures: NodeJS.ErrnoException[] = [];
+    for (const path of paths) {
+      try {
+        return await connectOnce(path);
+      } catch (error) {
+        failures.push(error as NodeJS.ErrnoException);
       }
-      const why = code === 'EACCES' ? 'you may not connect to it' : 'it is not running, or it has died';
-      throw new KorriganError(
-        'KRG_NO_DAEMON',
-        `no daemon answers at ${path}: ${why}; see \`krg status\`, or start a cluster with \`krg up\``,
-        { cause },
-      );
     }
+    const restarting = failures.some((failure) => failure.code === 'ECONNREFUSED');
+    if (!restarting || Date.now() > patientUntil) throw noDaemon(paths, failures);
+    await delay(CONNECT_PAUSE_MILLISECONDS);
   }
+}
+
+function noDaemon(paths: readonly string[], failures: readonly NodeJS.ErrnoException[]): KorriganError {
+  const forbidden = failures.some((failure) => failure.code === 'EACCES');
+  const why = forbidden ? 'you may not connect to it' : 'it is not running, or it has died';
+  const message = `no daemon answers at ${paths.join(' or ')}: ${why}; look at \`krg logs\`, or start the cluster again with \`krg down\` and \`krg up\``;
+  return new KorriganError('KRG_NO_DAEMON', message, { cause: failures.at(-1) });
 }
 
 function connectOnce(path: string): Promise<Socket> {

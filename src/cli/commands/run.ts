@@ -1,0 +1,103 @@
+import { KorriganError } from '../../linux/errors.ts';
+import type { AttachedProcess, ExitStatus, RunRequest } from '../../node/api/index.ts';
+import { reportFailure, USAGE } from '../failure.ts';
+import { nodeClient } from '../options.ts';
+import type { CommonOptions } from '../options.ts';
+import { printJson } from '../output.ts';
+import { enterRawMode, terminalSize } from '../terminal.ts';
+
+export interface RunOptions extends CommonOptions {
+  readonly node?: string;
+  readonly detach?: boolean;
+  /** `-t`: true, `-T`: false; by default there is a terminal where stdin and stdout are one. */
+  readonly tty?: boolean;
+}
+
+/** When the connection is lost or krg itself fails, as ssh. */
+const LOST = 255;
+/** Those that keep their meaning: wrong usage; as a shell, a program that cannot be executed or is not found. */
+const OWN_STATUSES: readonly number[] = [USAGE, 126, 127];
+const SIGPIPE = 13;
+
+const FORWARDED: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGALRM', 'SIGCONT'];
+
+/** Runs a program on a node with this terminal's streams; its exit status is the command's. */
+export async function run(words: readonly string[], options: RunOptions): Promise<number> {
+  const json = options.json === true;
+  try {
+    if (options.detach === true) {
+      const started = await nodeClient(options).runDetached(runRequest(words, options, false));
+      if (json) printJson(started);
+      else process.stdout.write(`${started.pid}\n`);
+      return 0;
+    }
+    const withTerminal = options.tty ?? (process.stdin.isTTY && process.stdout.isTTY);
+    const attached = await nodeClient(options).run(runRequest(words, options, withTerminal));
+    await attached.started;
+    const status = await joinStreams(attached, withTerminal);
+    return exitStatusOf(status);
+  } catch (error) {
+    const status = reportFailure(error, json);
+    return OWN_STATUSES.includes(status) ? status : LOST;
+  }
+}
+
+/** As a shell shows it: signal(7), 128 + n. */
+export function exitStatusOf(status: ExitStatus): number {
+  return status.kind === 'exited' ? status.code : 128 + status.signal;
+}
+
+function runRequest(words: readonly string[], options: RunOptions, withTerminal: boolean): RunRequest {
+  if (words.length === 0) throw new KorriganError('KRG_USAGE', 'run: name the program: krg run [--node NODE] [-d] [-t|-T] -- COMMAND');
+  const environment = Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined));
+  delete environment['KRG_ARGV0'];
+  return {
+    arguments: [...words],
+    environment,
+    workingDirectory: process.cwd(),
+    umask: process.umask(),
+    ...(options.node === undefined ? {} : { node: options.node }),
+    ...(withTerminal ? { terminal: { ...terminalSize(), type: process.env['TERM'] ?? 'dumb' } } : {}),
+  };
+}
+
+/** Passes bytes, signals and window sizes until the program has ended and all its output is written. */
+async function joinStreams(attached: AttachedProcess, withTerminal: boolean): Promise<ExitStatus> {
+  const { stdin, stdout, stderr } = process;
+  const { signals } = (await import('node:os')).constants;
+  const restore = withTerminal && stdin.isTTY ? enterRawMode(stdin) : () => undefined;
+  const onResize = (): void => {
+    const { columns, rows } = terminalSize();
+    attached.resize(columns, rows);
+  };
+  const forward = (signal: NodeJS.Signals): void => attached.signal(signals[signal]);
+  for (const signal of FORWARDED) process.on(signal, forward);
+  if (withTerminal) process.on('SIGWINCH', onResize);
+  // Who reads the output has gone: the program learns it as if it had written to the pipe itself.
+  stdout.removeAllListeners('error');
+  stdout.on('error', () => {
+    attached.signal(SIGPIPE);
+    attached.stdout.resume();
+  });
+  try {
+    stdin.pipe(attached.stdin);
+    attached.stdout.pipe(stdout, { end: false });
+    attached.stderr.pipe(stderr, { end: false });
+    return await attached.exited;
+  } finally {
+    await Promise.all([ended(attached.stdout), ended(attached.stderr)]);
+    restore();
+    for (const signal of FORWARDED) process.off(signal, forward);
+    process.off('SIGWINCH', onResize);
+    stdin.unpipe();
+    stdin.pause();
+  }
+}
+
+function ended(stream: AttachedProcess['stdout']): Promise<void> {
+  if (stream.readableEnded || stream.destroyed) return Promise.resolve();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  stream.once('end', resolve);
+  stream.once('close', resolve);
+  return promise;
+}

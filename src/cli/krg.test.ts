@@ -1,0 +1,254 @@
+/** `krg` as a process of its own, before a real API server on a real socket; what the services answer is this file's. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { KorriganError } from '../linux/errors.ts';
+import { clusterDirectory } from '../node/api/index.ts';
+import type { ExitStatus, ProcessEntry, RunRequest } from '../node/api/index.ts';
+// The server is the daemon's, not the command line's: only this test joins the two.
+import { startApiServer } from '../node/api/server.ts';
+import type { ApiServer } from '../node/api/server.ts';
+import type { NodeServices, RunSession } from '../node/api/services.ts';
+
+const cluster = `test-krg-${process.pid}`;
+const directory = clusterDirectory(cluster);
+const socket = join(directory, 'node1.sock');
+let server: ApiServer;
+let asked: unknown;
+let program: (session: RunSession, request: RunRequest) => Promise<ExitStatus>;
+
+const entry: ProcessEntry = {
+  pid: 65601,
+  ppid: 65536,
+  processGroup: 65601,
+  session: 65601,
+  uid: 0,
+  node: 'node2',
+  state: 'S',
+  terminal: 'pts/0',
+  startedAt: Date.now(),
+  cpuTimeMilliseconds: 1000,
+  residentBytes: 4096,
+  command: 'sleep 1000',
+  kind: 'process',
+};
+
+const services: NodeServices = {
+  status: () =>
+    Promise.resolve({
+      cluster,
+      version: '1',
+      node: 'node1',
+      nodes: [{ id: 1, name: 'node1', address: '10.0.0.1', state: 'unreachable', daemon: null }],
+    }),
+  processes: (_caller, request) => {
+    asked = request;
+    return Promise.resolve([entry]);
+  },
+  run: (_caller, request, session) => {
+    session.started({ pid: 65601, node: 'node1' });
+    return program(session, request);
+  },
+  runDetached: (_caller, request) => {
+    asked = request;
+    return Promise.resolve({ pid: 65601, node: request.node ?? 'node1' });
+  },
+  kill: (_caller, request) => {
+    asked = request;
+    return request.pid === 1 ? Promise.reject(new KorriganError('KRG_NOT_YOUR_PROCESS', 'pid 1 belongs to the node')) : Promise.resolve();
+  },
+  migrate: (_caller, request) =>
+    Promise.resolve(
+      request.pids.map((pid) =>
+        pid === 5
+          ? { outcome: 'failed', pid, error: { code: 'KRG_NO_SUCH_PROCESS', message: 'no process 5' } }
+          : { outcome: 'already-there', pid, to: request.node },
+      ),
+    ),
+  explain: () => Promise.resolve({ pid: 7, node: 'node1', command: 'x', target: null, movable: false, resources: [] }),
+  doctor: () => Promise.resolve([]),
+  logs: async function* () {
+    yield await Promise.resolve('{"level":30,"time":0,"msg":"up"}');
+  },
+  events: async function* () {
+    yield await Promise.resolve({ time: 0, node: 'node1', kind: 'process.moved', message: '7 moved' });
+  },
+};
+
+before(async () => {
+  mkdirSync(directory, { recursive: true });
+  writeFileSync(
+    join(directory, 'cluster.json'),
+    JSON.stringify({ cluster, nodes: [{ id: 1, name: 'node1', address: '10.0.0.1', socket, pid: process.pid }] }),
+  );
+  server = await startApiServer({ socketPath: socket, services, onFault: (error) => assert.fail(String(error)) });
+});
+after(async () => {
+  await server.close();
+  rmSync(directory, { recursive: true });
+});
+
+interface Outcome {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+interface Invocation {
+  readonly input?: string;
+  readonly name?: string;
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Called with what stdout has shown so far. */
+  readonly onOutput?: (stdout: string, kill: (signal: NodeJS.Signals) => void) => void;
+}
+
+/** Runs krg and waits for its end. */
+function krg(words: readonly string[], { input = '', name = 'krg', environment = {}, onOutput }: Invocation = {}): Promise<Outcome> {
+  const { promise, resolve } = Promise.withResolvers<Outcome>();
+  const main = fileURLToPath(new URL('./main.ts', import.meta.url));
+  const env = { ...process.env, KRG_ARGV0: name, KRG_CLUSTER: cluster, ...environment };
+  const child = spawn(process.execPath, [main, ...words], { env });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.on('data', (chunk: Buffer) => {
+    stdout += chunk.toString();
+    onOutput?.(stdout, (signal) => child.kill(signal));
+  });
+  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+  child.stdin.on('error', () => undefined);
+  child.stdin.end(input);
+  child.on('close', (status) => resolve({ status, stdout, stderr }));
+  return promise;
+}
+
+test('ps shows a table, or JSON', async () => {
+  const table = await krg(['ps']);
+  assert.deepEqual([table.status, table.stderr], [0, '']);
+  assert.match(
+    table.stdout,
+    /^ {2}PID +PPID NODE +USER S TTY +START +TIME RSS COMMAND\n65601 65536 node2 root S pts\/0 \d\d:\d\d 00:00:01 +4 sleep 1000\n$/,
+  );
+  const json = await krg(['ps', '--json', '65601']);
+  assert.deepEqual(JSON.parse(json.stdout), [entry]);
+  assert.equal((await krg(['ps', '77'])).status, 1);
+});
+
+test('run passes bytes both ways and ends as the program ended', async () => {
+  program = async (session) => {
+    for await (const chunk of session.stdin) await session.writeStdout(chunk);
+    await session.writeStderr(Buffer.from('complaint'));
+    return { kind: 'exited', code: 42 };
+  };
+  assert.deepEqual(await krg(['run', '--', 'cat'], { input: 'hello' }), { status: 42, stdout: 'hello', stderr: 'complaint' });
+});
+
+test('run hands over words, environment, directory and umask as they are', async () => {
+  const requests: RunRequest[] = [];
+  program = (_session, request) => {
+    requests.push(request);
+    return Promise.resolve({ kind: 'exited', code: 0 });
+  };
+  await krg(['run', '--node', 'node1', 'ls', '--json', '-d', '--', '-x'], { environment: { MARK: 'a=b\nc' } });
+  const [request] = requests;
+  assert.deepEqual(request?.arguments, ['ls', '--json', '-d', '--', '-x']);
+  assert.equal(request?.node, 'node1');
+  assert.equal(request?.workingDirectory, process.cwd());
+  assert.equal(request?.umask, process.umask());
+  assert.equal(request?.environment['MARK'], 'a=b\nc');
+  assert.equal(request?.environment['KRG_ARGV0'], undefined);
+  assert.equal(request?.terminal, undefined);
+});
+
+test('run passes signals on and shows a death by signal as a shell does', async () => {
+  program = async (session) => {
+    const { promise, resolve } = Promise.withResolvers<number>();
+    session.onSignal(resolve);
+    await session.writeStdout(Buffer.from('ready'));
+    return { kind: 'signalled', signal: await promise, coreDumped: false };
+  };
+  const outcome = await krg(['run', 'sleep', '100'], { onOutput: (stdout, kill) => stdout === 'ready' && kill('SIGTERM') });
+  assert.deepEqual(outcome, { status: 143, stdout: 'ready', stderr: '' });
+});
+
+test('run ends with 255 and says so when the connection is lost', async () => {
+  program = async (session) => {
+    await session.writeStdout(Buffer.from('first'));
+    await server.close();
+    server = await startApiServer({ socketPath: socket, services, onFault: (error) => assert.fail(String(error)) });
+    return { kind: 'exited', code: 0 };
+  };
+  const outcome = await krg(['run', 'x']);
+  assert.equal(outcome.status, 255);
+  assert.match(outcome.stderr, /connection to the node was lost .*\(KRG_STREAM_BROKEN\)/);
+});
+
+test('a program that does not exist ends with 127, as in a shell', async () => {
+  program = () => Promise.reject(new KorriganError('KRG_COMMAND_NOT_FOUND', 'no such program: x'));
+  assert.equal((await krg(['run', 'x'])).status, 127);
+});
+
+test('run -d prints the pid, alone', async () => {
+  assert.deepEqual(await krg(['run', '-d', '--', 'sleep', '100']), { status: 0, stdout: '65601\n', stderr: '' });
+});
+
+test('kill sends what it was told to each, and goes on after a failure', async () => {
+  const outcome = await krg(['kill', '-s', 'HUP', '1', '--', '65601']).catch(assert.fail);
+  assert.equal(outcome.status, 2, 'a -- in the middle is no pid');
+  const both = await krg(['kill', '-HUP', '1', '65601']);
+  assert.deepEqual([both.status, both.stdout], [4, '']);
+  assert.match(both.stderr, /pid 1 belongs to the node \(KRG_NOT_YOUR_PROCESS\)/);
+  assert.deepEqual(asked, { pid: 65601, signal: 1 });
+  await krg(['kill', '-9', '--', '-65601']);
+  assert.deepEqual(asked, { pid: -65601, signal: 9 });
+});
+
+test('migrate moves what it can and ends with the status of what failed', async () => {
+  const outcome = await krg(['migrate', '4', '5', 'node1']);
+  assert.deepEqual([outcome.status, outcome.stdout], [3, '4 is on node1 already\n']);
+  assert.match(outcome.stderr, /no process 5 \(KRG_NO_SUCH_PROCESS\)/);
+  const usage = await krg(['migrate', '4']);
+  assert.equal(usage.status, 2);
+});
+
+test("Kerrighed's migrate is silent, or says what perror(3) says and ends with 1", async () => {
+  assert.deepEqual(await krg(['4', '1'], { name: 'migrate' }), { status: 0, stdout: '', stderr: '' });
+  const failed = await krg(['5', '1'], { name: 'migrate' });
+  assert.deepEqual([failed.status, failed.stdout, failed.stderr.split('\n')[0]], [1, '', 'migrate: No such process']);
+  const usage = await krg(['5', 'node1'], { name: 'migrate' });
+  assert.equal(usage.status, 1);
+  assert.match(usage.stderr, /^usage: migrate \[-h\] \[-v\] PID NODE\n/);
+  assert.deepEqual([(await krg(['-h'], { name: 'migrate' })).status, (await krg(['-v'], { name: 'migrate' })).status], [0, 0]);
+});
+
+test('wrong usage ends with 2 and points to the help; help and version end with 0', async () => {
+  const unknown = await krg(['frobnicate']);
+  assert.equal(unknown.status, 2);
+  assert.match(unknown.stderr, /unknown command 'frobnicate'[^]*--help/);
+  assert.equal((await krg(['ps', '--frob'])).status, 2);
+  assert.equal((await krg(['ps', 'x'])).status, 2);
+  assert.match((await krg(['--help'])).stdout, /migrate/);
+  assert.equal((await krg(['--version'])).status, 0);
+});
+
+test('an error is JSON where JSON was asked for', async () => {
+  const outcome = await krg(['ps', '--json', '--cluster', 'not-there']);
+  assert.equal(outcome.status, 6);
+  assert.equal((JSON.parse(outcome.stderr) as { error: { code: string } }).error.code, 'KRG_NO_DAEMON');
+});
+
+test('status, explain, logs and events answer', async () => {
+  assert.match((await krg(['status'])).stdout, /0 of 1 nodes online[^]*unreachable/);
+  assert.equal((await krg(['explain', '7'])).status, 1);
+  assert.match((await krg(['logs'])).stdout, /^00:00:00\.000 INFO {2}up\n$/);
+  assert.match((await krg(['events'])).stdout, /node1 process\.moved 7 moved\n$/);
+});
+
+test('completion asks the cluster for nodes and pids', async () => {
+  assert.equal((await krg(['complete', '--', 'migrate', '65601', ''])).stdout, 'node1\t10.0.0.1\n');
+  assert.equal((await krg(['complete', '--', 'kill', '6'])).stdout, '65601\tnode2 sleep 1000\n');
+  assert.equal((await krg(['complete', '--', 'run', 'l'])).stdout, ':files\n');
+  assert.equal((await krg(['completion', 'tcsh'])).status, 2);
+});

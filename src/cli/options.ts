@@ -1,0 +1,35 @@
+import { clusterDirectory, findNode, NodeClient, readClusterDescription } from '../node/api/index.ts';
+import type { ClusterDescription, NodeDescription } from '../node/api/index.ts';
+
+/** What every command takes. */
+export interface CommonOptions {
+  readonly json?: boolean;
+  readonly cluster?: string;
+  /** The node whose daemon is asked. */
+  readonly at?: string;
+}
+
+export function clusterName(options: CommonOptions): string {
+  const name = options.cluster ?? process.env['KRG_CLUSTER'] ?? 'default';
+  // Refuses a name that cannot be one, whatever the command would do with it.
+  clusterDirectory(name);
+  return name;
+}
+
+/** The cluster of this machine that is meant. @throws KorriganError KRG_NO_DAEMON when it is not up */
+export function describedCluster(options: CommonOptions): ClusterDescription {
+  return readClusterDescription(clusterName(options));
+}
+
+/** The node that `--at` names, else the first. */
+export function askedNode(options: CommonOptions): NodeDescription | undefined {
+  const { nodes } = describedCluster(options);
+  return options.at === undefined ? nodes[0] : findNode(nodes, options.at);
+}
+
+/** A client of the node that `--at` names, else of the first that answers. */
+export function nodeClient(options: CommonOptions): NodeClient {
+  const { nodes } = describedCluster(options);
+  const asked = options.at === undefined ? nodes : [findNode(nodes, options.at)];
+  return new NodeClient(...asked.map((node) => node.socket));
+}

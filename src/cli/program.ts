@@ -1,0 +1,109 @@
+/** The commands of `krg`, their options and help. What they do is loaded when they are called. */
+import { Command, CommanderError, Option } from 'commander';
+import { reportFailure, USAGE } from './failure.ts';
+import type { CommonOptions } from './options.ts';
+import type { LogsOptions } from './commands/logs.ts';
+import type { MigrateOptions } from './commands/migrate.ts';
+import type { PsOptions } from './commands/ps.ts';
+import type { RunOptions } from './commands/run.ts';
+import type { UpOptions } from './commands/up.ts';
+import { version } from './version.ts';
+
+/** Runs `krg` with the words of a command line; the result is its exit status. */
+export async function runProgram(words: readonly string[]): Promise<number> {
+  let status = 0;
+  const program = buildProgram((result) => (status = result));
+  try {
+    await program.parseAsync([...words], { from: 'user' });
+    return status;
+  } catch (error) {
+    // Commander has told the user already.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE;
+    return reportFailure(error, words.includes('--json'));
+  }
+}
+
+/** @param ended told the exit status of the command that ran */
+export function buildProgram(ended: (status: number) => void): Command {
+  const program = new Command('krg')
+    .description('Korrigan: the machines of a cluster as one machine. Programs run anywhere, are seen everywhere and move while they run.')
+    .version(version())
+    .enablePositionalOptions()
+    .exitOverride()
+    .showHelpAfterError('(krg --help, or krg COMMAND --help, tells more)');
+
+  const command = (usage: string, description: string): Command => {
+    const made = program.command(usage).description(description).exitOverride();
+    made.addOption(new Option('--json', 'print JSON, errors too'));
+    made.addOption(new Option('--cluster <name>', 'which cluster of this machine (environment: KRG_CLUSTER)'));
+    made.addOption(new Option('--at <node>', 'ask the daemon of this node'));
+    return made;
+  };
+
+  command('up', 'start a cluster on this machine')
+    .option('-n, --nodes <number>', 'how many nodes', '3')
+    .action(async (options: UpOptions) => ended(await (await import('./commands/up.ts')).up(options)));
+  command('down', 'stop the cluster and everything that runs in it').action(async (options: CommonOptions) =>
+    ended(await (await import('./commands/down.ts')).down(options)),
+  );
+  command('status', 'show the nodes and how they are').action(async (options: CommonOptions) =>
+    ended(await (await import('./commands/status.ts')).status(options)),
+  );
+  command('run', 'run a program on a node, with this terminal')
+    .argument('<command...>', 'the program and its arguments')
+    .option('--node <node>', 'where it starts')
+    .option('-d, --detach', 'do not wait for it; print its pid')
+    .option('-t, --tty', 'give it a terminal, also where stdin is none')
+    .option('-T, --no-tty', 'give it no terminal')
+    .passThroughOptions()
+    .action(async (words: string[], options: RunOptions) => ended(await (await import('./commands/run.ts')).run(words, options)));
+  command('ps', 'show the processes of the cluster')
+    .argument('[pid...]', 'only these')
+    .option('--node <node>', 'only those on this node')
+    .option('--husks', 'also the husks that keep the places of moved processes')
+    .action(async (words: string[], options: PsOptions) => ended(await (await import('./commands/ps.ts')).ps(words, options)));
+  command('kill', 'send a signal to processes, wherever they run')
+    .argument('<pid...>', '[-s SIGNAL | -SIGNAL] PID…; below zero: a process group; -l lists the signals')
+    .allowUnknownOption()
+    .action(async (words: string[], options: CommonOptions) => ended(await (await import('./commands/kill.ts')).kill(words, options)));
+  command('migrate', 'move processes to another node while they run')
+    .argument('<pid...>', 'PID… NODE')
+    .option('--tree', 'take their descendants along')
+    .usage('[options] PID… NODE')
+    .action(async (words: string[], options: MigrateOptions) =>
+      ended(await (await import('./commands/migrate.ts')).migrate(words, options)),
+    );
+  command('explain', 'say what of a process would move, and what would not')
+    .argument('<pid>')
+    .argument('[node]', 'judge a move to this node')
+    .action(async (pid: string, node: string | undefined, options: CommonOptions) =>
+      ended(await (await import('./commands/explain.ts')).explain(pid, node, options)),
+    );
+  command('doctor', 'say what this machine has and lacks').action(async (options: CommonOptions) =>
+    ended(await (await import('./commands/doctor.ts')).doctor(options)),
+  );
+  command('demo', 'three nodes, a counting program that moves, and the proof that no number is missing')
+    .option('--moves <number>', 'end after so many moves', '8')
+    .action(async (options: CommonOptions & { moves: string }) => ended(await (await import('./commands/demo.ts')).demo(options)));
+  command('logs', "show the log of a node's daemon")
+    .argument('[node]')
+    .option('-n, --lines <number>', 'how many lines from the end', '100')
+    .option('-f, --follow', 'go on as it grows')
+    .action(async (node: string | undefined, options: LogsOptions) =>
+      ended(await (await import('./commands/logs.ts')).logs(node, options)),
+    );
+  command('events', 'show what happens in the cluster, as it happens').action(async (options: CommonOptions) =>
+    ended(await (await import('./commands/events.ts')).events(options)),
+  );
+  command('completion', 'print what makes a shell complete krg: source <(krg completion bash)')
+    .argument('<shell>', 'bash, zsh or fish')
+    .action(async (shell: string) => ended((await import('./commands/completion.ts')).completion(shell)));
+  program
+    .command('complete', { hidden: true })
+    .argument('[words...]')
+    .allowUnknownOption()
+    .passThroughOptions()
+    .helpOption(false)
+    .action(async (words: string[]) => ended(await (await import('./commands/completion.ts')).complete(program, words)));
+  return program;
+}

@@ -1,0 +1,11 @@
+import { readFileSync } from 'node:fs';
+
+/** Gives the names of users, as passwd(5) has them; a user without a name is shown by number. */
+export function userNames(passwd: string = readFileSync('/etc/passwd', 'utf8')): (uid: number) => string {
+  const names = new Map<number, string>();
+  for (const line of passwd.split('\n')) {
+    const [name = '', , uid] = line.split(':');
+    if (uid !== undefined && !names.has(Number(uid))) names.set(Number(uid), name);
+  }
+  return (uid) => names.get(uid) ?? String(uid);
+}
