@@ -131,11 +131,13 @@ function* packageImportProblems(sources: Sources, file: string, specifier: strin
   else if (file.startsWith('src/') && !isTest(file)) yield `${name} is imported at run time, so it belongs to dependencies`;
 }
 
+const DYNAMIC_IMPORT = /\bimport\(\s*'(?<specifier>[^']+)'/g;
+const ENTRY_URL = /\bnew URL\(\s*'(?<specifier>\.[^']+\.ts)',\s*import\.meta\.url/g;
 const IMPORT_FORMS = [
   /^(?:import|export)\b(?<clause>[^'";=]*?)\bfrom\s*'(?<specifier>[^']+)'/gm,
   /^import\s+'(?<specifier>[^']+)'/gm,
-  /\bimport\(\s*'(?<specifier>[^']+)'/g,
-  /\bnew URL\(\s*'(?<specifier>\.[^']+\.ts)',\s*import\.meta\.url/g,
+  DYNAMIC_IMPORT,
+  ENTRY_URL,
 ];
 
 /** Imports of one file in the form that the formatter leaves: single quotes, static ones at the start of a line. */
@@ -146,9 +148,7 @@ function* importsOf(source: string): Generator<Import> {
     for (const match of text.matchAll(form)) {
       const line = text.slice(0, match.index).split('\n').length;
       const typeOnly = /^\s+type\b/.test(match.groups?.['clause'] ?? '');
-      const entry = /^new URL/.test(match[0]);
-      const dynamic = /^import\(/.test(match[0]);
-      yield { specifier: match.groups?.['specifier'] ?? '', line, typeOnly, dynamic, entry };
+      yield { specifier: match.groups?.['specifier'] ?? '', line, typeOnly, dynamic: form === DYNAMIC_IMPORT, entry: form === ENTRY_URL };
     }
   }
 }

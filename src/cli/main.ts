@@ -1,7 +1,9 @@
 /** The entry of `krg`, and of Kerrighed's `migrate` when it is called by that name. */
 import { enableCompileCache } from 'node:module';
+import { fileURLToPath } from 'node:url';
 
-enableCompileCache();
+// A directory of our own: one below /tmp could be another user's, and krg often runs as root.
+enableCompileCache(fileURLToPath(new URL('../../node_modules/.compile-cache', import.meta.url)));
 
 // Who reads our output has seen enough (`krg ps | head`): end as any program does.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
