@@ -1,9 +1,11 @@
 /** The entry of `krg`, and of Kerrighed's `migrate` when it is called by that name. */
-import { enableCompileCache } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
-// A directory of our own: one below /tmp could be another user's, and krg often runs as root.
-enableCompileCache(fileURLToPath(new URL('../../node_modules/.compile-cache', import.meta.url)));
+// What the launcher (`krg` at the root) set for this process is not for the programs that it runs.
+const calledAs = process.env['KRG_ARGV0'];
+delete process.env['KRG_ARGV0'];
+const ownCompileCache = fileURLToPath(new URL('../../node_modules/.compile-cache', import.meta.url));
+if (process.env['NODE_COMPILE_CACHE'] === ownCompileCache) delete process.env['NODE_COMPILE_CACHE'];
 
 // Who reads our output has seen enough (`krg ps | head`): end as any program does.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -13,7 +15,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 
 const words = process.argv.slice(2);
 const status =
-  process.env['KRG_ARGV0'] === 'migrate'
+  calledAs === 'migrate'
     ? await (await import('./kerrighed-migrate.ts')).kerrighedMigrate(words)
     : await (await import('./program.ts')).runProgram(words);
 process.exit(status);

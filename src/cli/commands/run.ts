@@ -50,7 +50,6 @@ export function exitStatusOf(status: ExitStatus): number {
 function runRequest(words: readonly string[], options: RunOptions, withTerminal: boolean): RunRequest {
   if (words.length === 0) throw new KorriganError('KRG_USAGE', 'run: name the program: krg run [--node NODE] [-d] [-t|-T] -- COMMAND');
   const environment = Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined));
-  delete environment['KRG_ARGV0'];
   return {
     arguments: [...words],
     environment,
