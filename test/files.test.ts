@@ -2,11 +2,15 @@
 import assert from 'node:assert/strict';
 import { readFileSync, readlinkSync } from 'node:fs';
 import { test } from 'node:test';
-import { fileKinds, refusedKind } from '../src/fs/index.ts';
+import { join } from 'node:path';
+import { fileKinds, refusedKind, type Verdict } from '../src/fs/index.ts';
+import type { RemoteProcess } from '../src/linux/index.ts';
 import { streamKinds } from '../src/streams/index.ts';
-import { copyFiles, Workshop } from './support/workshop.ts';
+import { copyFiles, examine as examineWith, Workshop } from './support/workshop.ts';
 
 const kinds = [...fileKinds, ...streamKinds, refusedKind];
+
+const examine = (remote: RemoteProcess, others: readonly number[] = []): readonly Verdict[] => examineWith(kinds, remote, others);
 
 /** Moves the descriptors of one program to another, which checks them. */
 function move(open: string, check: string): { text: string; sourceLinks: string[]; targetLinks: string[] } {
@@ -108,6 +112,58 @@ except BlockingIOError: pass
 open("w/x", "w").close(); assert struct.unpack("iIII", os.read(20, 999)[:16])[:2] == (5, 0x100)
 open("y", "w").close(); os.unlink("y"); assert struct.unpack("iIII", os.read(20, 999)[:16])[:2] == (6, 0x200)`,
   ],
+  'pipes: contents, both ends, capacity, ends of their own, packets, broken pipes': [
+    `r, w = os.pipe(); os.write(w, b"in the pipe"); fcntl.fcntl(w, 1031, 1 << 18); os.dup2(r, 20); os.dup2(w, 21)
+os.dup2(os.open("/proc/self/fd/%d" % r, os.O_RDONLY | os.O_NONBLOCK), 22)
+r, w = os.pipe2(os.O_DIRECT); os.write(w, b"one"); os.write(w, b"two"); os.dup2(r, 23); os.dup2(w, 24)
+r, w = os.pipe(); os.write(w, b"last"); os.dup2(r, 25); os.close(r); os.close(w)
+r, w = os.pipe(); os.dup2(w, 26); os.close(r); os.close(w)
+r, w = os.pipe(); os.dup2(r, 27); os.dup2(w, 28)
+while True:
+  os.set_blocking(w, False)
+  try: os.write(w, b"x" * 4096)
+  except BlockingIOError: break
+os.set_blocking(w, True); os.closerange(3, 20)`,
+    `assert fcntl.fcntl(20, 1032) == 1 << 18 and os.read(22, 6) == b"in the" and os.read(20, 99) == b" pipe"
+os.write(21, b"more"); assert os.read(20, 99) == b"more"
+try: os.read(22, 1); raise AssertionError("must be non-blocking")
+except BlockingIOError: pass
+assert os.get_blocking(20); os.close(21); assert os.read(20, 1) == b""
+os.write(24, b"three"); assert [os.read(23, 99) for _ in range(3)] == [b"one", b"two", b"three"]
+assert os.read(25, 99) == b"last" and os.read(25, 99) == b""
+try: os.write(26, b"x"); raise AssertionError("must be broken")
+except BrokenPipeError: pass
+assert not select.select([], [28], [], 0)[1] and len(os.read(27, 1 << 20)) == 65536`,
+  ],
+  'a FIFO': [
+    `os.mkfifo("fifo"); f = os.open("fifo", os.O_RDWR); os.write(f, b"queued"); os.dup2(os.open("fifo", os.O_RDONLY), 20); os.dup2(os.open("fifo", os.O_WRONLY), 21); os.closerange(3, 20)`,
+    `assert os.read(20, 99) == b"queued"; os.write(21, b"x"); assert os.read(20, 9) == b"x"; os.close(21); assert os.read(20, 9) == b""`,
+  ],
+  'socketpairs: stream, datagram, seqpacket, queues, half-closed, closed, options': [
+    `def pair(t, a, b):
+  x, y = socket.socketpair(socket.AF_UNIX, t); os.dup2(x.detach(), a); os.dup2(y.detach(), b)
+pair(socket.SOCK_STREAM, 20, 21); os.write(20, b"to b"); os.write(21, b"to "); os.write(21, b"a")
+pair(socket.SOCK_DGRAM, 22, 23); [os.write(22, m) for m in (b"one", b"two", b"x" * 9000)]; os.write(23, b"back")
+pair(socket.SOCK_SEQPACKET, 24, 25); os.write(24, b"p1"); os.write(24, b"p2 is longer"); os.set_blocking(25, False)
+pair(socket.SOCK_STREAM, 26, 27); os.write(26, b"bye"); socket.socket(fileno=os.dup(26)).shutdown(socket.SHUT_WR)
+pair(socket.SOCK_STREAM, 28, 29); os.write(28, b"gone"); os.close(28)
+s = socket.socket(fileno=os.dup(27)); s.setsockopt(1, socket.SO_SNDBUF, 50000); s.settimeout(None); s.setsockopt(1, socket.SO_RCVTIMEO, struct.pack("qq", 5, 0))
+pair(socket.SOCK_STREAM, 30, 31); [os.write(30, b"y" * 50000) for _ in range(3)]; os.dup2(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).detach(), 32)
+os.closerange(3, 20); os.closerange(33, 60)`,
+    `assert os.read(21, 99) == b"to b" and os.read(20, 99) == b"to a"; os.write(20, b"on"); assert os.read(21, 99) == b"on"
+assert [os.read(23, 9999) for _ in range(3)] == [b"one", b"two", b"x" * 9000] and os.read(22, 99) == b"back"
+assert [os.read(25, 99) for _ in range(2)] == [b"p1", b"p2 is longer"]
+try: os.read(25, 1); raise AssertionError("must be non-blocking")
+except BlockingIOError: pass
+assert os.read(27, 99) == b"bye" and os.read(27, 99) == b""; os.write(27, b"still"); assert os.read(26, 9) == b"still"
+try: os.write(26, b"x"); raise AssertionError("must be shut")
+except BrokenPipeError: pass
+assert os.read(29, 9) == b"gone" and os.read(29, 9) == b""
+s = socket.socket(fileno=27); assert s.getsockopt(1, socket.SO_SNDBUF) == 100000 and s.getsockopt(1, socket.SO_RCVTIMEO, 16) == struct.pack("qq", 5, 0)
+n = 0
+while n < 150000: n += len(os.read(31, 1 << 20))
+assert socket.socket(fileno=32).type == socket.SOCK_DGRAM`,
+  ],
   'a thousand descriptors': [
     `import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (4000, 4000))
 for n in range(1000): os.dup2(os.open("/dev/null", os.O_RDWR), 100 + n) if n % 2 else os.dup2(libc.eventfd(n, 0), 100 + n)`,
@@ -132,4 +188,66 @@ test('close-on-exec goes along', () => {
   copyFiles(kinds, [workshop.hold(source.pid)], [workshop.hold(target.pid)]);
   const flags = (fd: number): boolean => /^flags:\t02/m.test(readFileSync(`/proc/${target.pid}/fdinfo/${fd}`, 'utf8'));
   assert.deepEqual([7, 9].map(flags), [true, false]);
+});
+
+test('what cannot move is refused by name, and nothing changes', () => {
+  using workshop = new Workshop();
+  const { pid } = workshop.start(`t = socket.socket(); u = socket.socket(type=socket.SOCK_DGRAM); n = socket.socket(16, 3); l = socket.socket(1); l.bind("%d" % os.getpid()); l.listen()
+a, b = socket.socketpair(); socket.send_fds(a, [b"x"], [0]); i = libc.inotify_init(); libc.inotify_add_watch(i, b".", 0x100); open("new", "w").close(); f = libc.fanotify_init(0, 0); ready()`);
+  const remote = workshop.hold(pid);
+  const examined = examine(remote);
+  const codes = examined.filter(({ outcome }) => outcome === 'refused').map(({ code }) => code);
+  assert.deepEqual(codes.toSorted(), ['anonymous.fanotify', 'socket.netlink', 'socket.tcp', 'socket.udp', 'socket.unix-listening']);
+  assert.throws(
+    () => copyFiles(kinds, [remote], []),
+    (error: Error) => ['TCP', 'UDP', 'netlink', 'listens', 'descriptors or credentials', 'events that were not read', 'fanotify'].every((word) => error.message.includes(word)),
+  );
+});
+
+test('what others hold too is found', () => {
+  using workshop = new Workshop();
+  const { pid } = workshop.start(`f = os.open("shared", os.O_RDWR | os.O_CREAT); log = os.open("log", os.O_WRONLY | os.O_CREAT | os.O_APPEND); r, w = os.pipe(); a, b = socket.socketpair(); m = os.memfd_create("m"); e = libc.eventfd(0, 0)
+p = os.fork()
+if p == 0: b.close(); os.close(w); time.sleep(1000)
+open("child", "w").write(str(p)); a.close(); os.close(r); ready()`);
+  const child = Number(readFileSync(join(workshop.folder, 'child'), 'utf8'));
+  const codes = examine(workshop.hold(pid), [child])
+    .filter(({ outcome }) => outcome === 'refused')
+    .map(({ code }) => code);
+  assert.deepEqual(codes.toSorted(), ['description.shared', 'file.deleted-elsewhere', 'file.offset-shared', 'pipe.outside', 'socket.unix-outside']);
+  process.kill(child, 'SIGKILL');
+});
+
+test('two processes of a tree keep what they share, shared', () => {
+  using workshop = new Workshop();
+  const source = workshop.start(`r, w = os.pipe(); os.dup2(r, 20); os.dup2(w, 21); a, b = socket.socketpair(); os.dup2(a.detach(), 22); os.dup2(b.detach(), 23); os.dup2(os.open("f", os.O_RDWR | os.O_CREAT), 24)
+os.closerange(3, 20)
+p = os.fork()
+if p == 0: os.close(20); os.close(22); time.sleep(1000)
+open("child", "w").write(str(p)); os.close(21); os.close(23); ready()`);
+  const child = Number(readFileSync(join(workshop.folder, 'child'), 'utf8'));
+  const one = workshop.start('ready()\nassert os.read(20, 9) == b"hi"; assert os.read(20, 9) == b""; os.write(22, b"there"); os.read(22, 1); assert os.lseek(24, 0, 1) == 4; done()');
+  const two = workshop.start('ready()\nos.write(21, b"hi"); os.close(21); assert os.read(23, 9) == b"there"; os.write(24, b"four"); os.write(23, b"!"); done()');
+  const sources = [workshop.hold(source.pid), workshop.hold(child)];
+  const targets = [workshop.hold(one.pid), workshop.hold(two.pid)];
+  copyFiles(kinds, sources, targets, () => {
+    for (const pid of [source.pid, child]) process.kill(pid, 'SIGKILL');
+  });
+  for (const target of targets) target.release();
+  one.signal();
+  assert.deepEqual([two.go(), one.go()], ['ok', 'ok']);
+});
+
+test('locks are given up at the source and taken at the target', () => {
+  using workshop = new Workshop();
+  const program = 'import fcntl\n';
+  const source = workshop.start(`${program}f = os.open("a", os.O_RDWR | os.O_CREAT); fcntl.flock(f, fcntl.LOCK_EX); os.dup2(f, 20); g = os.open("b", os.O_RDWR | os.O_CREAT); fcntl.lockf(g, fcntl.LOCK_EX, 10, 5); os.dup2(g, 21); ready()`);
+  const target = workshop.start('ready()');
+  const from = workshop.hold(source.pid);
+  const to = workshop.hold(target.pid);
+  const image = copyFiles(kinds, [from], [to], undefined, 'locks');
+  assert.equal(image.processes[0]?.recordLocks.length, 1);
+  const locks = (fd: number): string => /lock:\t(.*)/.exec(readFileSync(`/proc/${target.pid}/fdinfo/${fd}`, 'utf8'))?.[1]?.replace(/ \S+:\d+ /, ' ') ?? '';
+  assert.match(locks(20), /FLOCK {2}ADVISORY {2}WRITE/);
+  assert.match(locks(21), new RegExp(`POSIX {2}ADVISORY {2}WRITE ${target.pid} 5 14`));
 });

@@ -18,7 +18,7 @@ import {
 } from '../linux/index.ts';
 import type { Descriptor, FileIdentity, FilesImage, OpenDescription, ProcessFiles, SharedObject, SignalOwner } from './image.ts';
 import type { CaptureContext, ContainerClocks, Kind } from './kind.ts';
-import { LockTable } from './locks.ts';
+import { giveUpLock, LockTable, takeLock } from './locks.ts';
 import { Outside } from './outside.ts';
 import { findSharedTables, Survey, type DescriptorTable, type MovingProcess, type OpenFile } from './survey.ts';
 import { Refusal, type Verdict } from './verdict.ts';
@@ -45,6 +45,10 @@ export interface Capture {
   readonly mapped: readonly number[];
   /** Objects whose contents travel beside the image, with a descriptor of this process to read them. */
   readonly bulk: readonly BulkSource[];
+  /** Gives up flock and open-file locks, so that the target can take them; the processes do not run meanwhile. */
+  giveUpLocks(): void;
+  /** Takes them back after a failed move. @throws SyscallError EAGAIN when somebody snatched one */
+  retakeLocks(): void;
   close(): void;
 }
 
@@ -117,12 +121,19 @@ export function captureFiles(options: CaptureOptions): Capture {
         const extents = kind.object?.bulk?.(object.state) ?? [];
         return extents.length === 0 || file === undefined ? [] : [{ object: object.id, fd: file.fd, extents }];
       }),
+      giveUpLocks: () => converse(onThisThread(), changeLocks(survey.files, descriptions, giveUpLock)),
+      retakeLocks: () => converse(onThisThread(), changeLocks(survey.files, descriptions, takeLock)),
       close: () => survey.close(),
     };
   } catch (error) {
     survey.close();
     throw error;
   }
+}
+
+function* changeLocks(files: readonly OpenFile[], descriptions: readonly OpenDescription[], change: typeof takeLock): Conversation<void> {
+  const calls = descriptions.flatMap(({ id, locks }) => locks.map((lock) => change(files[id]?.fd ?? -1, lock)));
+  if (calls.length > 0) yield calls;
 }
 
 function addMapped(survey: Survey, { mapped = [] }: CaptureOptions): number[] {

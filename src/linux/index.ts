@@ -34,3 +34,4 @@ export * from './namespaces.ts';
 export * from './pidfd.ts';
 export * from './pty.ts';
 export * from './seccomp.ts';
+export * from './unix-sockets.ts';

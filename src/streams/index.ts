@@ -1,7 +1,10 @@
 /**
- * streams: pipes, FIFOs, unix sockets and terminals of processes that move. Kinds of files for fs, with both halves.
+ * streams: pipes, FIFOs, unix sockets and terminals of processes that move. Kinds of files for the engines of fs, with both halves.
  */
 import type { Kind } from '../fs/index.ts';
+import { otherSocketKind } from './kinds/other-socket.ts';
+import { pipeKind } from './kinds/pipe.ts';
+import { unixSocketKind } from './kinds/unix-socket.ts';
 
 /** Kinds of streams, for the engines of fs. */
-export const streamKinds: readonly Kind[] = [];
+export const streamKinds: readonly Kind[] = [pipeKind, unixSocketKind, otherSocketKind];

@@ -9,15 +9,19 @@ import { join } from 'node:path';
 import {
   captureFiles,
   DescriptorStore,
+  examineFiles,
+  giveUpRecordLocks,
   installFiles,
+  takeRecordLocks,
   type CaptureOptions,
   type ContainerClocks,
   type Kind,
   type MovingProcess,
   type FilesImage,
   type StoreOptions,
+  type Verdict,
 } from '../../src/fs/index.ts';
-import { inProcess, onThisThread, RemoteProcess, syscall } from '../../src/linux/index.ts';
+import { inProcess, onThisThread, RemoteProcess, syscall, type ProgramRunner } from '../../src/linux/index.ts';
 
 const REGION_SIZE = 1 << 20;
 
@@ -27,7 +31,7 @@ export class Workshop {
   private readonly pids: number[] = [];
 
   /** Starts a Python program. It has `ready()`, which returns once `go()` was called, and the folder as its working directory. */
-  start(program: string): { pid: number; go: () => string } {
+  start(program: string): { pid: number; signal: () => void; go: () => string } {
     const name = `program-${this.pids.length}`;
     const path = join(this.folder, name);
     const prelude = [
@@ -41,10 +45,11 @@ export class Workshop {
       `  open(${JSON.stringify(path)} + ".tmp", "w").write(text); os.rename(${JSON.stringify(path)} + ".tmp", ${JSON.stringify(path)} + ".done")`,
     ];
     writeFileSync(path, `${prelude.join('\n')}\n${program}\n`);
-    const pid = this.orphan(`exec python3 ${path} >${path}.out 2>&1 </dev/null`);
+    const pid = this.orphan(`exec python3 ${path} >>${path}.out 2>&1 </dev/null`);
     this.await(`${path}.ready`, pid, () => readFileSync(`${path}.out`, 'utf8'));
     return {
       pid,
+      signal: () => writeFileSync(`${path}.go`, ''),
       go: () => {
         writeFileSync(`${path}.go`, '');
         this.await(`${path}.done`, pid, () => readFileSync(`${path}.out`, 'utf8'));
@@ -103,10 +108,15 @@ export function optionsFor(kinds: readonly Kind[], processes: readonly MovingPro
  * Gives the descriptors of held processes to as many other held ones, as a move does.
  * @param between what happens after the capture, e.g. the end of the sources
  */
-export function copyFiles(kinds: readonly Kind[], sources: readonly RemoteProcess[], targets: readonly RemoteProcess[], between?: () => void): FilesImage {
+export function copyFiles(kinds: readonly Kind[], sources: readonly RemoteProcess[], targets: readonly RemoteProcess[], between?: () => void, locks?: 'locks'): FilesImage {
   const processes = sources.map(moving);
+  const inside = processes.map(({ inside: runner }) => runner as ProgramRunner);
   const capture = captureFiles(optionsFor(kinds, processes));
   const image = { ...capture.image, processes: capture.image.processes.map((files, n) => ({ ...files, pid: targets[n]?.pid ?? 0 })) };
+  if (locks !== undefined) {
+    capture.giveUpLocks();
+    for (const [n, files] of image.processes.entries()) giveUpRecordLocks(inside[n] as ProgramRunner, files);
+  }
   capture.close();
   for (const { pidfd } of processes) syscall('close', pidfd);
   between?.();
@@ -116,8 +126,20 @@ export function copyFiles(kinds: readonly Kind[], sources: readonly RemoteProces
   store.finish();
   for (const [n, files] of image.processes.entries()) {
     const target = targets[n];
-    if (target !== undefined) installFiles({ store, files, inside: inProcess(target), lane: onThisThread() });
+    if (target === undefined) continue;
+    installFiles({ store, files, inside: inProcess(target), lane: onThisThread() });
+    if (locks !== undefined) takeRecordLocks(inProcess(target), files);
   }
+  if (locks !== undefined) store.takeLocks();
   store.release();
   return image;
+}
+
+export function examine(kinds: readonly Kind[], remote: RemoteProcess, others: readonly number[]): readonly Verdict[] {
+  const { inside: _inside, ...process } = moving(remote);
+  try {
+    return examineFiles(optionsFor(kinds, [process], others)).verdicts;
+  } finally {
+    syscall('close', process.pidfd);
+  }
 }
