@@ -8,10 +8,23 @@ const SIZES = { body: 1000, trailer: 2000 };
 
 const frames = fc.record({
   type: fc.constantFrom<FrameType>(...Object.values(FRAME)),
-  id: fc.nat({ max: 2 ** 32 - 1 }),
-  body: fc.uint8Array({ maxLength: SIZES.body }),
+  id: fc.oneof(fc.nat({ max: 2 ** 32 - 1 }), fc.constant(7)),
+  body: fc.oneof(fc.uint8Array({ maxLength: SIZES.body }), fc.constant(NO_BYTES)),
   trailer: fc.uint8Array({ maxLength: SIZES.trailer }),
 });
+
+/** With the parts of a stream's raw bytes joined, which may be delivered in any number. */
+function joined(some: readonly Frame[]): object[] {
+  const whole: Frame[] = [];
+  for (const frame of some) {
+    const last = whole.at(-1);
+    const isRaw = (one: Frame | undefined): one is Frame => one?.type === FRAME.streamData && one.body.byteLength === 0;
+    if (isRaw(frame) && isRaw(last) && last.id === frame.id)
+      whole[whole.length - 1] = { ...frame, trailer: Buffer.concat([last.trailer, frame.trailer]) };
+    else whole.push(frame);
+  }
+  return whole.map(plain);
+}
 
 function plain({ type, id, body, trailer }: Frame): object {
   return { type, id, body: Buffer.from(body).toString('hex'), trailer: Buffer.from(trailer).toString('hex') };
@@ -35,7 +48,7 @@ test('frames survive any division of their bytes into pieces', () => {
         start += cut;
       }
       pieces.push(bytes.subarray(start));
-      assert.deepEqual(decodeIn(pieces).map(plain), sent.map(plain));
+      assert.deepEqual(joined(decodeIn(pieces)), joined(sent));
     }),
   );
 });
@@ -44,9 +57,11 @@ test('byte by byte', () => {
   const sent: Frame[] = [
     { type: FRAME.call, id: 7, body: Buffer.from('abc'), trailer: Buffer.from('defg') },
     { type: FRAME.ping, id: 0, body: NO_BYTES, trailer: NO_BYTES },
+    { type: FRAME.streamData, id: 9, body: NO_BYTES, trailer: Buffer.from('raw') },
+    { type: FRAME.streamEnd, id: 9, body: NO_BYTES, trailer: NO_BYTES },
   ];
   const bytes = Buffer.concat(sent.map(encodeFrame));
-  assert.deepEqual(decodeIn(Array.from(bytes, (byte) => Buffer.of(byte))).map(plain), sent.map(plain));
+  assert.deepEqual(joined(decodeIn(Array.from(bytes, (byte) => Buffer.of(byte)))), joined(sent));
 });
 
 test('garbage gives frames or KRG_PEER_PROTOCOL, and never anything else', () => {

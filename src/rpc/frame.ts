@@ -90,6 +90,8 @@ export interface FrameSizes {
 
 /**
  * Cuts a stream of bytes into frames, whatever the sizes of its pieces. Holds at most one unfinished frame.
+ * Frames of a stream's raw bytes (`streamData` without a body) are delivered in as many parts as they arrive in: their
+ * division means nothing, and nothing is copied.
  * A header that is wrong or names too large a frame throws KRG_PEER_PROTOCOL as soon as it has arrived; nothing can be decoded after that.
  */
 export class FrameDecoder {
@@ -99,6 +101,9 @@ export class FrameDecoder {
   #pendingBytes = 0;
   /** No frame can be finished before this many bytes are there. */
   #neededBytes = HEADER_BYTES;
+  /** Raw bytes of a stream that are still to come, and the id of the stream. */
+  #rawBytesLeft = 0;
+  #rawId = 0;
 
   /** `deliver` gets each frame, in order, during `push`. Its body and trailer are views of what was pushed. */
   constructor(sizes: FrameSizes, deliver: (frame: Frame) => void) {
@@ -126,18 +131,24 @@ export class FrameDecoder {
   }
 
   #decode(bytes: Buffer): void {
-    let offset = 0;
+    let offset = this.#rawBytesLeft > 0 ? this.#deliverRaw(bytes, 0) : 0;
     this.#neededBytes = HEADER_BYTES;
     while (bytes.length - offset >= HEADER_BYTES) {
       const type = this.#checkHeader(bytes, offset);
       const bodyAt = offset + HEADER_BYTES;
       const trailerAt = bodyAt + bytes.readUInt32BE(offset + 8);
       const end = trailerAt + bytes.readUInt32BE(offset + 12);
+      const id = bytes.readUInt32BE(offset + 4);
+      if (type === FRAME.streamData && trailerAt === bodyAt && end > trailerAt) {
+        this.#rawBytesLeft = end - trailerAt;
+        this.#rawId = id;
+        offset = this.#deliverRaw(bytes, trailerAt);
+        continue;
+      }
       if (end > bytes.length) {
         this.#neededBytes = end - offset;
         break;
       }
-      const id = bytes.readUInt32BE(offset + 4);
       const trailer = end === trailerAt ? NO_BYTES : bytes.subarray(trailerAt, end);
       offset = end;
       this.#deliver({ type, id, body: bytes.subarray(bodyAt, trailerAt), trailer });
@@ -145,6 +156,14 @@ export class FrameDecoder {
     if (offset === bytes.length) return;
     this.#pending = [bytes.subarray(offset)];
     this.#pendingBytes = bytes.length - offset;
+  }
+
+  /** Delivers what there is of the raw bytes, and returns the offset behind it. */
+  #deliverRaw(bytes: Buffer, start: number): number {
+    const end = Math.min(bytes.length, start + this.#rawBytesLeft);
+    this.#rawBytesLeft -= end - start;
+    if (end > start) this.#deliver({ type: FRAME.streamData, id: this.#rawId, body: NO_BYTES, trailer: bytes.subarray(start, end) });
+    return end;
   }
 
   #checkHeader(bytes: Buffer, offset: number): FrameType {

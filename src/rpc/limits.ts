@@ -81,11 +81,11 @@ export const DEFAULT_LIMITS: RpcLimits = {
   forwards: 8,
 
   streams: 4_096,
-  streamWindowBytes: MiB,
-  streamChunkBytes: 64 * KiB,
+  streamWindowBytes: 2 * MiB,
+  streamChunkBytes: 256 * KiB,
 
   queuedBytes: 256 * MiB,
-  socketBufferBytes: 256 * KiB,
+  socketBufferBytes: 512 * KiB,
   bulkQueuedBytes: 4 * MiB,
 
   answersMs: 60_000,

@@ -196,7 +196,7 @@ describe('strangers and broken peers', OPTIONS, () => {
 
   test('a peer that does not read is given up when too much waits for it', async () => {
     await using cluster = new TestCluster();
-    const { one, address } = await target(cluster, { queuedBytes: 3_000_000, heartbeatMs: 60_000 });
+    const { one, address } = await target(cluster, { queuedBytes: 3_000_000, heartbeatMs: 60_000, connectMs: 200 });
     const socket = await handMade(address);
     socket.pause();
     const calls = Array.from({ length: 4000 }, () => one.call(9, echo, { text: 'x'.repeat(9_000) }));

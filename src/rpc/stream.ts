@@ -22,7 +22,7 @@ interface PendingWrite {
   readonly type: FrameType;
   readonly body: Uint8Array;
   readonly trailer: Uint8Array;
-  /** Credit that it needs; 0 for the end. */
+  /** Credit that it needs: the size of the frame of a message, the number of raw bytes, 0 for the end. */
   readonly cost: number;
   readonly sent: () => void;
   readonly failed: (error: KorriganError) => void;
@@ -175,7 +175,7 @@ export class RpcStream<In, Out> implements AsyncIterable<In>, AsyncDisposable {
 
   #receiveData(frame: Frame): void {
     if (this.#remoteEnded) throw malformed('it sent more of a stream after its end');
-    const cost = frameBytes(frame);
+    const cost = this.#incoming === rawBytes ? frame.trailer.byteLength : frameBytes(frame);
     this.#uncreditedBytes += cost;
     const largestFrame = HEADER_BYTES + this.#limits.bodyBytes + this.#limits.trailerBytes;
     if (this.#uncreditedBytes > this.#limits.streamWindowBytes + largestFrame)
@@ -193,7 +193,7 @@ export class RpcStream<In, Out> implements AsyncIterable<In>, AsyncDisposable {
   }
 
   #decode(frame: Frame): In | undefined {
-    if (this.#incoming === rawBytes) return frame.trailer as In;
+    if (this.#incoming === rawBytes) return frame.trailer.byteLength > 0 ? (frame.trailer as In) : undefined;
     const parsed = this.#incoming.safeParse(unpack(frame.body));
     if (parsed.success) return parsed.data as In;
     this.abort(new KorriganError('KRG_BAD_REQUEST', `a message of the stream has the wrong form: ${z.prettifyError(parsed.error)}`));
@@ -222,7 +222,8 @@ export class RpcStream<In, Out> implements AsyncIterable<In>, AsyncDisposable {
 
   #push(type: FrameType, body: Uint8Array, trailer: Uint8Array): Promise<void> {
     if (this.#error !== undefined) return Promise.reject(this.#error);
-    const cost = type === FRAME.streamEnd ? 0 : HEADER_BYTES + body.byteLength + trailer.byteLength;
+    const headerBytes = body.byteLength > 0 ? HEADER_BYTES : 0;
+    const cost = type === FRAME.streamEnd ? 0 : headerBytes + body.byteLength + trailer.byteLength;
     return new Promise((sent, failed) => {
       this.#writes.push({ type, body, trailer, cost, sent, failed });
       this.#pump();
