@@ -16,14 +16,15 @@ const examine = (remote: RemoteProcess, others: readonly number[] = []): readonl
 function move(open: string, check: string): { text: string; sourceLinks: string[]; targetLinks: string[] } {
   using workshop = new Workshop();
   const source = workshop.start(`${open}\nready()\n`);
-  const target = workshop.start(`ready()\ntry:\n${check.replaceAll(/^/gm, '  ')}\n  done()\nexcept BaseException as e:\n  import traceback\n  done(traceback.format_exc())\n`);
+  const target = workshop.start(
+    `ready()\ntry:\n${check.replaceAll(/^/gm, '  ')}\n  done()\nexcept BaseException as e:\n  import traceback\n  done(traceback.format_exc())\n`,
+  );
   const from = workshop.hold(source.pid);
   const to = workshop.hold(target.pid);
   const links = (pid: number): string[] => [...Array(64).keys()].map((fd) => link(pid, fd));
   const sourceLinks = links(source.pid);
-  copyFiles(kinds, [from], [to]);
+  copyFiles(kinds, [from], [to], () => workshop.end(source.pid));
   const targetLinks = links(target.pid);
-  process.kill(source.pid, 'SIGKILL');
   to.release();
   return { text: target.go(), sourceLinks, targetLinks };
 }
@@ -164,6 +165,13 @@ n = 0
 while n < 150000: n += len(os.read(31, 1 << 20))
 assert socket.socket(fileno=32).type == socket.SOCK_DGRAM`,
   ],
+  'a pty whose both ends move': [
+    `import pty, termios; m, s = pty.openpty(); os.dup2(m, 20); os.dup2(s, 21); os.dup2(os.open(os.ttyname(s), os.O_RDWR | os.O_NOCTTY), 22); os.closerange(3, 20)
+t = termios.tcgetattr(21); t[3] &= ~termios.ECHO; termios.tcsetattr(21, 0, t); fcntl.ioctl(21, termios.TIOCSWINSZ, struct.pack("HHHH", 33, 99, 0, 0))`,
+    `import termios; assert os.ttyname(21) == os.ttyname(22) and os.isatty(20)
+assert not termios.tcgetattr(22)[3] & termios.ECHO and os.get_terminal_size(22) == (99, 33)
+os.write(20, b"line\\nrest"); assert os.read(21, 99) == b"line\\n"; os.write(22, b"out\\n"); assert os.read(20, 99) == b"out\\r\\n"`,
+  ],
   'a thousand descriptors': [
     `import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (4000, 4000))
 for n in range(1000): os.dup2(os.open("/dev/null", os.O_RDWR), 100 + n) if n % 2 else os.dup2(libc.eventfd(n, 0), 100 + n)`,
@@ -192,7 +200,8 @@ test('close-on-exec goes along', () => {
 
 test('what cannot move is refused by name, and nothing changes', () => {
   using workshop = new Workshop();
-  const { pid } = workshop.start(`t = socket.socket(); u = socket.socket(type=socket.SOCK_DGRAM); n = socket.socket(16, 3); l = socket.socket(1); l.bind("%d" % os.getpid()); l.listen()
+  const { pid } =
+    workshop.start(`t = socket.socket(); u = socket.socket(type=socket.SOCK_DGRAM); n = socket.socket(16, 3); l = socket.socket(1); l.bind("%d" % os.getpid()); l.listen()
 a, b = socket.socketpair(); socket.send_fds(a, [b"x"], [0]); i = libc.inotify_init(); libc.inotify_add_watch(i, b".", 0x100); open("new", "w").close(); f = libc.fanotify_init(0, 0); ready()`);
   const remote = workshop.hold(pid);
   const examined = examine(remote);
@@ -200,13 +209,17 @@ a, b = socket.socketpair(); socket.send_fds(a, [b"x"], [0]); i = libc.inotify_in
   assert.deepEqual(codes.toSorted(), ['anonymous.fanotify', 'socket.netlink', 'socket.tcp', 'socket.udp', 'socket.unix-listening']);
   assert.throws(
     () => copyFiles(kinds, [remote], []),
-    (error: Error) => ['TCP', 'UDP', 'netlink', 'listens', 'descriptors or credentials', 'events that were not read', 'fanotify'].every((word) => error.message.includes(word)),
+    (error: Error) =>
+      ['TCP', 'UDP', 'netlink', 'listens', 'descriptors or credentials', 'events that were not read', 'fanotify'].every((word) =>
+        error.message.includes(word),
+      ),
   );
 });
 
 test('what others hold too is found', () => {
   using workshop = new Workshop();
-  const { pid } = workshop.start(`f = os.open("shared", os.O_RDWR | os.O_CREAT); log = os.open("log", os.O_WRONLY | os.O_CREAT | os.O_APPEND); r, w = os.pipe(); a, b = socket.socketpair(); m = os.memfd_create("m"); e = libc.eventfd(0, 0)
+  const { pid } =
+    workshop.start(`f = os.open("shared", os.O_RDWR | os.O_CREAT); log = os.open("log", os.O_WRONLY | os.O_CREAT | os.O_APPEND); r, w = os.pipe(); a, b = socket.socketpair(); m = os.memfd_create("m"); e = libc.eventfd(0, 0)
 p = os.fork()
 if p == 0: b.close(); os.close(w); time.sleep(1000)
 open("child", "w").write(str(p)); a.close(); os.close(r); ready()`);
@@ -214,20 +227,31 @@ open("child", "w").write(str(p)); a.close(); os.close(r); ready()`);
   const codes = examine(workshop.hold(pid), [child])
     .filter(({ outcome }) => outcome === 'refused')
     .map(({ code }) => code);
-  assert.deepEqual(codes.toSorted(), ['description.shared', 'file.deleted-elsewhere', 'file.offset-shared', 'pipe.outside', 'socket.unix-outside']);
+  assert.deepEqual(codes.toSorted(), [
+    'description.shared',
+    'file.deleted-elsewhere',
+    'file.offset-shared',
+    'pipe.outside',
+    'socket.unix-outside',
+  ]);
   process.kill(child, 'SIGKILL');
 });
 
 test('two processes of a tree keep what they share, shared', () => {
   using workshop = new Workshop();
-  const source = workshop.start(`r, w = os.pipe(); os.dup2(r, 20); os.dup2(w, 21); a, b = socket.socketpair(); os.dup2(a.detach(), 22); os.dup2(b.detach(), 23); os.dup2(os.open("f", os.O_RDWR | os.O_CREAT), 24)
+  const source =
+    workshop.start(`r, w = os.pipe(); os.dup2(r, 20); os.dup2(w, 21); a, b = socket.socketpair(); os.dup2(a.detach(), 22); os.dup2(b.detach(), 23); os.dup2(os.open("f", os.O_RDWR | os.O_CREAT), 24)
 os.closerange(3, 20)
 p = os.fork()
 if p == 0: os.close(20); os.close(22); time.sleep(1000)
 open("child", "w").write(str(p)); os.close(21); os.close(23); ready()`);
   const child = Number(readFileSync(join(workshop.folder, 'child'), 'utf8'));
-  const one = workshop.start('ready()\nassert os.read(20, 9) == b"hi"; assert os.read(20, 9) == b""; os.write(22, b"there"); os.read(22, 1); assert os.lseek(24, 0, 1) == 4; done()');
-  const two = workshop.start('ready()\nos.write(21, b"hi"); os.close(21); assert os.read(23, 9) == b"there"; os.write(24, b"four"); os.write(23, b"!"); done()');
+  const one = workshop.start(
+    'ready()\nassert os.read(20, 9) == b"hi"; assert os.read(20, 9) == b""; os.write(22, b"there"); os.read(22, 1); assert os.lseek(24, 0, 1) == 4; done()',
+  );
+  const two = workshop.start(
+    'ready()\nos.write(21, b"hi"); os.close(21); assert os.read(23, 9) == b"there"; os.write(24, b"four"); os.write(23, b"!"); done()',
+  );
   const sources = [workshop.hold(source.pid), workshop.hold(child)];
   const targets = [workshop.hold(one.pid), workshop.hold(two.pid)];
   copyFiles(kinds, sources, targets, () => {
@@ -241,13 +265,16 @@ open("child", "w").write(str(p)); os.close(21); os.close(23); ready()`);
 test('locks are given up at the source and taken at the target', () => {
   using workshop = new Workshop();
   const program = 'import fcntl\n';
-  const source = workshop.start(`${program}f = os.open("a", os.O_RDWR | os.O_CREAT); fcntl.flock(f, fcntl.LOCK_EX); os.dup2(f, 20); g = os.open("b", os.O_RDWR | os.O_CREAT); fcntl.lockf(g, fcntl.LOCK_EX, 10, 5); os.dup2(g, 21); ready()`);
+  const source = workshop.start(
+    `${program}f = os.open("a", os.O_RDWR | os.O_CREAT); fcntl.flock(f, fcntl.LOCK_EX); os.dup2(f, 20); g = os.open("b", os.O_RDWR | os.O_CREAT); fcntl.lockf(g, fcntl.LOCK_EX, 10, 5); os.dup2(g, 21); ready()`,
+  );
   const target = workshop.start('ready()');
   const from = workshop.hold(source.pid);
   const to = workshop.hold(target.pid);
   const image = copyFiles(kinds, [from], [to], undefined, 'locks');
   assert.equal(image.processes[0]?.recordLocks.length, 1);
-  const locks = (fd: number): string => /lock:\t(.*)/.exec(readFileSync(`/proc/${target.pid}/fdinfo/${fd}`, 'utf8'))?.[1]?.replace(/ \S+:\d+ /, ' ') ?? '';
+  const locks = (fd: number): string =>
+    /lock:\t(.*)/.exec(readFileSync(`/proc/${target.pid}/fdinfo/${fd}`, 'utf8'))?.[1]?.replace(/ \S+:\d+ /, ' ') ?? '';
   assert.match(locks(20), /FLOCK {2}ADVISORY {2}WRITE/);
   assert.match(locks(21), new RegExp(`POSIX {2}ADVISORY {2}WRITE ${target.pid} 5 14`));
 });

@@ -1,7 +1,6 @@
 /** Examines and captures the open files of processes, kind by kind. */
 import { readFileSync } from 'node:fs';
 import {
-
   call,
   converse,
   DescriptorInfo,
@@ -74,7 +73,8 @@ export function examineFiles(options: CaptureOptions): Examination {
     const verdicts: Verdict[] = [];
     const identities: FileIdentity[] = [];
     const shared = findSharedTables(options.processes, options.others);
-    if (shared !== undefined) verdicts.push({ resource: 'descriptor tables', outcome: 'refused', code: shared.code, reason: shared.message });
+    if (shared !== undefined)
+      verdicts.push({ resource: 'descriptor tables', outcome: 'refused', code: shared.code, reason: shared.message });
     for (const [index, file] of survey.files.entries()) {
       const outcome = outcomes[index];
       if (outcome === undefined) continue;
@@ -213,7 +213,8 @@ function captureDescriptions(kinds: readonly Kind[], context: Context, files: re
   );
   for (const [id, outcome] of objects.entries()) {
     const group = groups.get(keys[id] ?? '');
-    if (group !== undefined && 'value' in outcome) context.objects.push({ object: { id, kind: group.kind.name, state: outcome.value }, ...group });
+    if (group !== undefined && 'value' in outcome)
+      context.objects.push({ object: { id, kind: group.kind.name, state: outcome.value }, ...group });
   }
   return converse(
     onThisThread(),
@@ -222,7 +223,7 @@ function captureDescriptions(kinds: readonly Kind[], context: Context, files: re
         const kind = kindOf[n];
         if (kind === undefined) throw new Refusal('anonymous.unknown', `${file.link} is of a kind that cannot move`);
         if (file.hasLease) throw new Refusal('file.lease', `${file.link} is under a lease; give it up before the move`);
-        const object = groupOf[n] === undefined ? undefined : keys.indexOf(groupOf[n] as string);
+        const object = groupOf[n] === undefined ? undefined : keys.indexOf(groupOf[n]);
         const captured = object === undefined ? undefined : objects[object];
         if (captured !== undefined && 'error' in captured) throw captured.error;
         const owner = ownerOf(file, context);
@@ -287,4 +288,3 @@ function nameResource(file: OpenFile, mapped: readonly number[]): string {
   if (holder !== undefined) return `descriptor ${holder.fd} of process ${holder.process.pid} (${file.link})`;
   return mapped.includes(file.id) ? `mapped file ${file.link}` : `working or root directory ${file.link}`;
 }
-

@@ -100,8 +100,22 @@ export function installFiles(options: InstallOptions): LentDescriptors {
 
   const [near, far] = converse(inside, makeChannel(placement.socket + extras.length + 2));
   const messages = chunk(placement.order, DESCRIPTORS_PER_MESSAGE);
-  converse(lane, send(files.pid, far, messages.map((ids) => messageWithDescriptors(ids.map((id) => store.descriptor(id))))));
-  converse(inside, receive(near, placement, messages.map((ids) => roomForDescriptors(ids.length))));
+  converse(
+    lane,
+    send(
+      files.pid,
+      far,
+      messages.map((ids) => messageWithDescriptors(ids.map((id) => store.descriptor(id)))),
+    ),
+  );
+  converse(
+    inside,
+    receive(
+      near,
+      placement,
+      messages.map((ids) => roomForDescriptors(ids.length)),
+    ),
+  );
 
   const extra = (description: number): number => {
     const number = placement.extras.get(description);
@@ -160,7 +174,10 @@ function* makeChannel(count: number): Conversation<[number, number]> {
   ];
   const [soft = 0n, hard = 0n] = limits;
   if (BigInt(count) > hard) {
-    throw new KorriganError('KRG_LIMIT', `a process needs ${count} descriptors, and may not have more than ${hard} (RLIMIT_NOFILE); raise the limit of the node`);
+    throw new KorriganError(
+      'KRG_LIMIT',
+      `a process needs ${count} descriptors, and may not have more than ${hard} (RLIMIT_NOFILE); raise the limit of the node`,
+    );
   }
   if (BigInt(count) > soft) yield [call('prlimit64', 0, RLIMIT_NOFILE, new Uint8Array(BigUint64Array.of(hard, hard).buffer), 0)];
   const [near = -1, far = -1] = pair;
@@ -175,7 +192,11 @@ function* send(pid: number, far: number, messages: readonly Message[]): Conversa
   if (failed !== undefined) throw new KorriganError('KRG_INTERNAL', `descriptors could not be sent to process ${pid}: result ${failed}`);
 }
 
-function* receive(near: number, { socket, landing, moves, setCloseOnExec, close }: Placement, rooms: readonly Message[]): Conversation<void> {
+function* receive(
+  near: number,
+  { socket, landing, moves, setCloseOnExec, close }: Placement,
+  rooms: readonly Message[],
+): Conversation<void> {
   const isAbove = near === socket ? [] : [call('dup3', near, socket, OPEN.closeOnExec)];
   yield [
     ...isAbove,

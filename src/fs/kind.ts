@@ -90,5 +90,5 @@ export interface Kind<State = unknown, ObjectState = unknown> {
 
 /** Keeps a kind's state types to itself: the engines pass states on without looking at them. */
 export function defineKind<State, ObjectState = never>(kind: Kind<State, ObjectState>): Kind {
-  return kind as Kind;
+  return kind;
 }

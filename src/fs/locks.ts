@@ -74,7 +74,10 @@ export class LockTable {
   findAwaited(files: readonly OpenFile[]): Refusal[] {
     return files
       .filter((file) => this.awaited.has(keyOf(file)))
-      .map(({ link }) => new Refusal('file.lock-awaited', `another process waits for a lock on ${link}, and could take it during the move; try again`));
+      .map(
+        ({ link }) =>
+          new Refusal('file.lock-awaited', `another process waits for a lock on ${link}, and could take it during the move; try again`),
+      );
   }
 }
 

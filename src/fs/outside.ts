@@ -3,7 +3,16 @@
  * such list; /proc shows each descriptor's target, and kcmp tells whether it is the very same description.
  */
 import { readdirSync, statSync } from 'node:fs';
-import { AT_FDCWD, attempt, compareDescriptions, converse, onThisThread, settled, SyscallError, type Conversation } from '../linux/index.ts';
+import {
+  AT_FDCWD,
+  attempt,
+  compareDescriptions,
+  converse,
+  onThisThread,
+  settled,
+  SyscallError,
+  type Conversation,
+} from '../linux/index.ts';
 import type { OpenFile } from './survey.ts';
 
 /** A descriptor of a process that stays. */

@@ -152,7 +152,11 @@ export class DescriptorStore {
     return object;
   }
 
-  private context(): { clocks: ContainerClocks; objects: ReadonlyMap<number, readonly number[]>; descriptions: ReadonlyMap<number, number> } {
+  private context(): {
+    clocks: ContainerClocks;
+    objects: ReadonlyMap<number, readonly number[]>;
+    descriptions: ReadonlyMap<number, number>;
+  } {
     return { clocks: this.clocks, objects: this.objects, descriptions: this.descriptions };
   }
 
@@ -192,7 +196,8 @@ export class OpenDescriptors {
 
   note({ name, args }: Call, result: number): void {
     if (result < 0) return;
-    if (OPENING.has(name) || (name === 'fcntl' && (args[1] === FCNTL.duplicate || args[1] === FCNTL.duplicateCloseOnExec))) this.fds.add(result);
+    if (OPENING.has(name) || (name === 'fcntl' && (args[1] === FCNTL.duplicate || args[1] === FCNTL.duplicateCloseOnExec)))
+      this.fds.add(result);
     else if (name === 'pipe2' || name === 'socketpair') {
       const pair = args[name === 'pipe2' ? 0 : 3];
       if (pair instanceof Uint8Array) for (const fd of new Int32Array(pair.buffer, pair.byteOffset, 2)) this.fds.add(fd);

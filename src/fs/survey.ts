@@ -109,7 +109,9 @@ export class Survey {
   }
 
   private readTable(process: MovingProcess): DescriptorTable {
-    const numbers = readdirSync(`/proc/${process.hostPid}/fd`).map(Number).sort((a, b) => a - b);
+    const numbers = readdirSync(`/proc/${process.hostPid}/fd`)
+      .map(Number)
+      .toSorted((a, b) => a - b);
     const runner = onThisThread();
     const [duplicates, [cwd, root]] = [
       converse(runner, duplicateAll(process.pidfd, numbers)),
@@ -187,11 +189,13 @@ function* openPath(path: string): Conversation<number> {
 }
 
 const OWNER_TYPES = ['thread', 'process', 'group'] as const;
+/** Long enough for almost all links; PATH_MAX and ' (deleted)' for the others. */
+const LINK_LENGTH = 200;
 const LINK_LIMIT = 4200;
 
 function* describe(fd: number): Conversation<Omit<OpenFile, 'id' | 'holders'>> {
   const status = new Uint8Array(STAT_SIZE);
-  const link = new Uint8Array(LINK_LIMIT);
+  const link = new Uint8Array(LINK_LENGTH);
   const owner = new Int32Array(2);
   const [, flags = 0, offset = 0, length = 0, owned = -1, signal = 0, lease = 0] = yield [
     call('fstat', fd, status),
@@ -202,11 +206,12 @@ function* describe(fd: number): Conversation<Omit<OpenFile, 'id' | 'holders'>> {
     attempt('fcntl', fd, FCNTL.getSignal),
     attempt('fcntl', fd, FCNTL.getLease),
   ];
+  const name = length < link.length ? link.subarray(0, length) : yield* readLongLink(fd);
   const [type = 0, pid = 0] = owner;
   const ownerType = OWNER_TYPES[type];
   return {
     fd,
-    link: Buffer.from(link.subarray(0, length)).toString(),
+    link: Buffer.from(name).toString(),
     status: parseStatus(status),
     flags,
     offset: Math.max(offset, 0),
@@ -215,17 +220,29 @@ function* describe(fd: number): Conversation<Omit<OpenFile, 'id' | 'holders'>> {
   };
 }
 
+function* readLongLink(fd: number): Conversation<Uint8Array> {
+  const link = new Uint8Array(LINK_LIMIT);
+  const [length = 0] = yield [call('readlink', `/proc/self/fd/${fd}`, link, link.length)];
+  return link.subarray(0, length);
+}
+
 /** Refuses processes and threads that share a table or cwd with another: each moving process must have its own. */
 export function findSharedTables(processes: readonly MovingProcess[], others: readonly number[]): Refusal | undefined {
   for (const [n, { pid, hostPid }] of processes.entries()) {
     for (const tid of readdirSync(`/proc/${hostPid}/task`).map(Number)) {
       if (tid !== hostPid && !(shareDescriptorTable(hostPid, tid) && shareFileSystemState(hostPid, tid))) {
-        return new Refusal('table.shared-threads', `a thread of process ${pid} has a descriptor table or working directory of its own (unshare)`);
+        return new Refusal(
+          'table.shared-threads',
+          `a thread of process ${pid} has a descriptor table or working directory of its own (unshare)`,
+        );
       }
     }
     for (const other of [...processes.slice(n + 1).map((mate) => mate.hostPid), ...others]) {
       if (sharesWith(hostPid, other)) {
-        return new Refusal('table.shared', `process ${pid} shares its descriptor table or working directory with another process (CLONE_FILES, CLONE_FS or vfork)`);
+        return new Refusal(
+          'table.shared',
+          `process ${pid} shares its descriptor table or working directory with another process (CLONE_FILES, CLONE_FS or vfork)`,
+        );
       }
     }
   }

@@ -69,7 +69,7 @@ export type VerdictCode =
   | 'terminal.outside'
   | 'terminal.real'
   | 'terminal.queue'
-  | 'terminal.master-gone';
+  | 'terminal.number-taken';
 
 export interface Verdict {
   /** What it is about, e.g. `descriptor 3 of process 70001: /var/log/x`. */

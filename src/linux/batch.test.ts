@@ -15,7 +15,10 @@ test('conversations run in lockstep and get their own results', () => {
   const paths = ['/proc/self/comm', '/etc/passwd', '/proc/sys/kernel/ostype'];
   let calls = 0;
   const texts = converse(onThisThread(), together(paths.map(open)), () => rounds.push(++calls));
-  assert.deepEqual(texts, paths.map((path) => readFileSync(path, 'latin1').slice(0, 16)));
+  assert.deepEqual(
+    texts,
+    paths.map((path) => readFileSync(path, 'latin1').slice(0, 16)),
+  );
   assert.equal(rounds.length, 9);
 });
 
@@ -42,7 +45,20 @@ test('pointers of structures are filled in, what the kernel wrote comes back', (
     const view = new DataView(vector.buffer);
     view.setUint32(8, 3, true);
     view.setUint32(24, 5, true);
-    yield [call('readv', fd, { bytes: vector, pointers: [{ offset: 0, to: parts[0] }, { offset: 16, to: parts[1] }] }, 2)];
+    yield [
+      call(
+        'readv',
+        fd,
+        {
+          bytes: vector,
+          pointers: [
+            { offset: 0, to: parts[0] },
+            { offset: 16, to: parts[1] },
+          ],
+        },
+        2,
+      ),
+    ];
     return parts;
   }
   const [first, second] = converse(onThisThread(), readVector());

@@ -129,7 +129,9 @@ const isFailure = (result: number): boolean => result < 0 && result >= -4095;
 
 function describe(made: Call | undefined): string {
   if (made === undefined) return 'call';
-  const text = made.args.map((argument) => (typeof argument === 'object' ? '…' : typeof argument === 'string' ? JSON.stringify(argument) : String(argument)));
+  const text = made.args.map((argument) =>
+    typeof argument === 'object' ? '…' : typeof argument === 'string' ? JSON.stringify(argument) : String(argument),
+  );
   return `${made.name}(${text.join(', ')})`;
 }
 

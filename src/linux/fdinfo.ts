@@ -49,7 +49,10 @@ export class DescriptorInfo {
   /** The value of the first line with this key, trimmed. */
   get(key: string): string | undefined {
     const start = `${key}:`;
-    return this.lines.find((line) => line.startsWith(start))?.slice(start.length).trim();
+    return this.lines
+      .find((line) => line.startsWith(start))
+      ?.slice(start.length)
+      .trim();
   }
 
   /** The file offset, exactly: offsets of directories may use all 63 bits. */
@@ -85,7 +88,8 @@ export class DescriptorInfo {
   }
 
   get inotifyWatches(): InotifyWatch[] {
-    const line = /^inotify wd:([0-9a-f]+) ino:([0-9a-f]+) sdev:([0-9a-f]+) mask:([0-9a-f]+).*?(?:fhandle-bytes:([0-9a-f]+) fhandle-type:([0-9a-f]+) f_handle:([0-9a-f]+))?\s*$/;
+    const line =
+      /^inotify wd:([0-9a-f]+) ino:([0-9a-f]+) sdev:([0-9a-f]+) mask:([0-9a-f]+).*?(?:fhandle-bytes:([0-9a-f]+) fhandle-type:([0-9a-f]+) f_handle:([0-9a-f]+))?\s*$/;
     return Array.from(this.matches(line), ([, descriptor = '', inode = '', device = '', mask = '', , handleType = '0', handle = '']) => ({
       descriptor: Number.parseInt(descriptor, 16),
       inode: Number.parseInt(inode, 16),

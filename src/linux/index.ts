@@ -35,3 +35,4 @@ export * from './pidfd.ts';
 export * from './pty.ts';
 export * from './seccomp.ts';
 export * from './unix-sockets.ts';
+export * from './terminal.ts';

@@ -26,7 +26,14 @@ export function shareFileSystemState(pid1: number, pid2: number): boolean {
  * Orders descriptor `fd` of process `pid1` against the file that the epoll instance `epoll` of `pid2` watches under the
  * number `target`; `nth` counts entries of the same number. 0 when it is that file; undefined when there is no such entry.
  */
-export function compareWithEpollTarget(pid1: number, fd: number, pid2: number, epoll: number, target: number, nth: number): number | undefined {
+export function compareWithEpollTarget(
+  pid1: number,
+  fd: number,
+  pid2: number,
+  epoll: number,
+  target: number,
+  nth: number,
+): number | undefined {
   const slot = new Uint8Array(Uint32Array.of(epoll, target, nth).buffer);
   const result = trySyscall('kcmp', pid1, pid2, KCMP.epollTarget, fd, slot);
   return result === -2 ? undefined : order(result);

@@ -4,7 +4,8 @@
 import type { Kind } from '../fs/index.ts';
 import { otherSocketKind } from './kinds/other-socket.ts';
 import { pipeKind } from './kinds/pipe.ts';
+import { terminalKind } from './kinds/terminal.ts';
 import { unixSocketKind } from './kinds/unix-socket.ts';
 
 /** Kinds of streams, for the engines of fs. */
-export const streamKinds: readonly Kind[] = [pipeKind, unixSocketKind, otherSocketKind];
+export const streamKinds: readonly Kind[] = [pipeKind, terminalKind, unixSocketKind, otherSocketKind];

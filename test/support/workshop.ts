@@ -6,10 +6,12 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pack, unpack } from 'msgpackr';
 import {
   captureFiles,
   DescriptorStore,
   examineFiles,
+  filesImageSchema,
   giveUpRecordLocks,
   installFiles,
   takeRecordLocks,
@@ -65,7 +67,10 @@ export class Workshop {
   }
 
   orphan(command: string): number {
-    const { stdout } = spawnSync('sh', ['-c', `cd ${this.folder}; setsid sh -c 'echo $$; ${command}' & `], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
+    const { stdout } = spawnSync('sh', ['-c', `cd ${this.folder}; setsid sh -c 'echo $$; ${command}' & `], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     const pid = Number(stdout.trim());
     this.pids.push(pid);
     return pid;
@@ -76,9 +81,16 @@ export class Workshop {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
+  /** Ends a process, and returns once its descriptors are closed. */
+  end(pid: number): void {
+    process.kill(pid, 'SIGKILL');
+    while (existsSync(`/proc/${pid}/exe`)) spawnSync('sleep', ['0.01']);
+  }
+
   private await(path: string, pid: number, output: () => string): void {
     for (let turn = 0; !existsSync(path); turn++) {
-      if (turn > 1000 || !existsSync(`/proc/${pid}/exe`)) throw new Error(`${path} did not appear: ${output()}`);
+      const isOver = turn > 1000 || !existsSync(`/proc/${pid}/exe`);
+      if (isOver && !existsSync(path)) throw new Error(`${path} did not appear: ${output()}`);
       spawnSync('sleep', ['0.01']);
     }
   }
@@ -108,11 +120,18 @@ export function optionsFor(kinds: readonly Kind[], processes: readonly MovingPro
  * Gives the descriptors of held processes to as many other held ones, as a move does.
  * @param between what happens after the capture, e.g. the end of the sources
  */
-export function copyFiles(kinds: readonly Kind[], sources: readonly RemoteProcess[], targets: readonly RemoteProcess[], between?: () => void, locks?: 'locks'): FilesImage {
+export function copyFiles(
+  kinds: readonly Kind[],
+  sources: readonly RemoteProcess[],
+  targets: readonly RemoteProcess[],
+  between?: () => void,
+  locks?: 'locks',
+): FilesImage {
   const processes = sources.map(moving);
   const inside = processes.map(({ inside: runner }) => runner as ProgramRunner);
   const capture = captureFiles(optionsFor(kinds, processes));
-  const image = { ...capture.image, processes: capture.image.processes.map((files, n) => ({ ...files, pid: targets[n]?.pid ?? 0 })) };
+  const arrived = filesImageSchema.parse(unpack(pack(capture.image)));
+  const image = { ...arrived, processes: arrived.processes.map((files, n) => ({ ...files, pid: targets[n]?.pid ?? 0 })) };
   if (locks !== undefined) {
     capture.giveUpLocks();
     for (const [n, files] of image.processes.entries()) giveUpRecordLocks(inside[n] as ProgramRunner, files);

@@ -29,7 +29,10 @@ export const deviceKind = defineKind<z.infer<typeof stateSchema>>({
       throw new Refusal('file.block-device', `${file.link} is a block device of this node; close it before the move`);
     }
     if (deviceMajor(specialDevice) !== MEMORY_MAJOR || !STATELESS.has(deviceMinor(specialDevice))) {
-      throw new Refusal('file.device', `${file.link} is a device of this node, and its driver's state cannot be moved; close it before the move`);
+      throw new Refusal(
+        'file.device',
+        `${file.link} is a device of this node, and its driver's state cannot be moved; close it before the move`,
+      );
     }
     return { identity: yield* identify(file, context) };
   },

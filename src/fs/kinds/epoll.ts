@@ -59,7 +59,10 @@ function findTarget(epoll: OpenFile, entry: EpollEntry, nth: number, context: Ca
   const likely = context.files.filter((file) => file.holders.some(({ fd }) => fd === entry.fd));
   const found = likely.find(isTarget) ?? context.files.find((file) => file.holders.length > 0 && isTarget(file));
   if (found === undefined) {
-    throw new Refusal('epoll.target-outside', `an epoll instance watches a file (added as descriptor ${entry.fd}) that only processes which stay have open`);
+    throw new Refusal(
+      'epoll.target-outside',
+      `an epoll instance watches a file (added as descriptor ${entry.fd}) that only processes which stay have open`,
+    );
   }
   return found;
 }

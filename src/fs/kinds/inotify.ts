@@ -39,7 +39,10 @@ export const inotifyKind = defineKind<z.infer<typeof stateSchema>>({
     const pending = new Int32Array(1);
     yield [call('ioctl', file.fd, FIONREAD, new Uint8Array(pending.buffer))];
     if (pending[0] !== 0 && context.contents) {
-      throw new Refusal('inotify.events-pending', 'an inotify instance has events that were not read yet, and they cannot be put back; try again');
+      throw new Refusal(
+        'inotify.events-pending',
+        'an inotify instance has events that were not read yet, and they cannot be put back; try again',
+      );
     }
     const mounts = readMounts(context);
     const watches: { descriptor: number; path: string; mask: number }[] = [];
@@ -86,14 +89,20 @@ function readMounts(context: CaptureContext): Map<number, string> {
     const [, , device, , place] = line.split(' ');
     if (device === undefined || place === undefined) continue;
     const [major, minor] = device.split(':').map(Number);
-    mounts.set(deviceNumber(major ?? 0, minor ?? 0), place.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8))));
+    mounts.set(
+      deviceNumber(major ?? 0, minor ?? 0),
+      place.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8))),
+    );
   }
   return mounts;
 }
 
 /** The path of a watched inode, through its file handle. */
 function* findPath(watch: InotifyWatch, mounts: ReadonlyMap<number, string>, context: CaptureContext): Conversation<string> {
-  const gone = new Refusal('inotify.watch-gone', `an inotify instance watches inode ${watch.inode}, which has no name (removed, or of a file system without handles)`);
+  const gone = new Refusal(
+    'inotify.watch-gone',
+    `an inotify instance watches inode ${watch.inode}, which has no name (removed, or of a file system without handles)`,
+  );
   const place = mounts.get(watch.device);
   if (place === undefined || watch.handle.length === 0) throw gone;
   const handle = new Uint8Array(8 + watch.handle.length);

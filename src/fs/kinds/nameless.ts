@@ -66,7 +66,8 @@ const object: ObjectKind<z.infer<typeof objectState>> = {
     const extents = context.contents ? yield* findExtents(file.fd, file.status.size) : [];
     const { mode, uid, gid, size } = file.status;
     const stored = extents.reduce((sum, { length }) => sum + length, 0);
-    if (stored > SIZE_LIMIT) throw new Refusal('file.too-large', `${file.link} has no name and ${stored} bytes, more than can travel with a process`);
+    if (stored > SIZE_LIMIT)
+      throw new Refusal('file.too-large', `${file.link} has no name and ${stored} bytes, more than can travel with a process`);
     const contents: Contents = { size, extents };
     if (stored <= INLINE_LIMIT) contents.inline = yield* readExtents(file.fd, extents, stored);
     const place = memfd === undefined ? { folder: file.link.slice(0, file.link.lastIndexOf('/')) || '/' } : { memfd };
@@ -74,11 +75,7 @@ const object: ObjectKind<z.infer<typeof objectState>> = {
   },
   *restore(state): Conversation<readonly number[]> {
     const fd = state.memfd === undefined ? yield* createUnlinked(state.folder ?? '/', state.mode) : yield* createMemfd(state.memfd);
-    yield [
-      call('fchown', fd, state.uid, state.gid),
-      call('fchmod', fd, state.mode),
-      call('ftruncate', fd, state.contents.size),
-    ];
+    yield [call('fchown', fd, state.uid, state.gid), call('fchmod', fd, state.mode), call('ftruncate', fd, state.contents.size)];
     const { inline, extents } = state.contents;
     if (inline !== undefined) {
       let start = 0;
@@ -107,8 +104,8 @@ export const namelessKind = defineKind<z.infer<typeof descriptionState>, z.infer
   *capture(file) {
     return { offset: file.offset };
   },
-  *restore({ offset }, description, [object = -1]): Conversation<number> {
-    const [fd = -1] = yield [call('openat', AT_FDCWD, `/proc/self/fd/${object}`, (description.flags & REOPEN_FLAGS) | OPEN.closeOnExec, 0)];
+  *restore({ offset }, description, [whole = -1]): Conversation<number> {
+    const [fd = -1] = yield [call('openat', AT_FDCWD, `/proc/self/fd/${whole}`, (description.flags & REOPEN_FLAGS) | OPEN.closeOnExec, 0)];
     if (offset !== 0) yield [call('lseek', fd, offset, SEEK.set)];
     return fd;
   },

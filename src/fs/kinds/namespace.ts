@@ -17,7 +17,10 @@ export const namespaceKind = defineKind<z.infer<typeof stateSchema>>({
     const type = LINK.exec(link)?.[1] ?? '';
     const init = context.containerRoot.slice(0, -'/root'.length);
     if (readlinkSync(`${init}/ns/${type}`) !== link) {
-      throw new Refusal('anonymous.namespace', `${link} is a namespace of its own, which other nodes do not have; close it before the move`);
+      throw new Refusal(
+        'anonymous.namespace',
+        `${link} is a namespace of its own, which other nodes do not have; close it before the move`,
+      );
     }
     return { type };
   },
@@ -25,5 +28,9 @@ export const namespaceKind = defineKind<z.infer<typeof stateSchema>>({
     const [fd = -1] = yield [call('openat', AT_FDCWD, `/proc/self/ns/${type}`, OPEN.readOnly | OPEN.closeOnExec, 0)];
     return fd;
   },
-  outcome: ({ type }) => ({ outcome: 'reconnects', code: 'file.node-local', reason: `it will be the ${type} namespace of the new node's container` }),
+  outcome: ({ type }) => ({
+    outcome: 'reconnects',
+    code: 'file.node-local',
+    reason: `it will be the ${type} namespace of the new node's container`,
+  }),
 });

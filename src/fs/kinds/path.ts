@@ -1,14 +1,6 @@
 /** Regular files, directories and O_PATH descriptors that have a name: opened again by it, after checking that it is the same file. */
 import { z } from 'zod';
-import {
-  AT_FDCWD,
-  call,
-  FILE_TYPE,
-  NODE_LOCAL_FILE_SYSTEMS,
-  OPEN,
-  SEEK,
-  type Conversation,
-} from '../../linux/index.ts';
+import { AT_FDCWD, call, FILE_TYPE, NODE_LOCAL_FILE_SYSTEMS, OPEN, SEEK, type Conversation } from '../../linux/index.ts';
 import { checkIdentity, identify } from '../identity.ts';
 import { fileIdentitySchema } from '../image.ts';
 import { defineKind } from '../kind.ts';
@@ -73,7 +65,11 @@ export const pathKind = defineKind<z.infer<typeof stateSchema>>({
   outcome({ identity }) {
     const system = NODE_LOCAL_FILE_SYSTEMS.get(identity.fileSystem);
     if (system === undefined) return { outcome: 'moves', code: 'ok', reason: '' };
-    return { outcome: 'reconnects', code: 'file.node-local', reason: `files of ${system} are made by the node itself: it will show the new node's` };
+    return {
+      outcome: 'reconnects',
+      code: 'file.node-local',
+      reason: `files of ${system} are made by the node itself: it will show the new node's`,
+    };
   },
   identity: ({ identity }) => identity,
 });

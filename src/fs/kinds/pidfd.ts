@@ -19,7 +19,8 @@ export const pidfdKind = defineKind<z.infer<typeof stateSchema>>({
   *capture(file, context) {
     const info = context.info(file);
     const pid = Number(info.get('NSpid')?.split(/\s+/).at(-1) ?? info.get('Pid') ?? -1);
-    if (pid <= 0) throw new Refusal('pidfd.dead', 'a pidfd refers to a process that has ended and been waited for; close it before the move');
+    if (pid <= 0)
+      throw new Refusal('pidfd.dead', 'a pidfd refers to a process that has ended and been waited for; close it before the move');
     if (!context.isKnownThere(pid)) {
       throw new Refusal('pidfd.outside', `a pidfd refers to process ${pid}, which is neither moving nor a relative of what moves`);
     }

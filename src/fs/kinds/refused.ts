@@ -15,7 +15,11 @@ const ANONYMOUS: readonly (readonly [link: RegExp, code: VerdictCode, what: stri
   [/^anon_inode:\[(fscontext|mount|open_tree)/, 'anonymous.mount', 'a mount that is being made'],
   [/^anon_inode:\[?landlock/, 'anonymous.landlock', 'a Landlock rule set'],
   [/^anon_inode:(\[?(sync_file|dma|drm|i915|sw_sync)|dmabuf)|^\/dmabuf:/, 'anonymous.dma-buffer', 'a buffer or fence of a device'],
-  [/^(\/secretmem|anon_inode:\[secretmem)/, 'anonymous.secret-memory', 'secret memory (memfd_secret), which nobody but the process can read'],
+  [
+    /^(\/secretmem|anon_inode:\[secretmem)/,
+    'anonymous.secret-memory',
+    'secret memory (memfd_secret), which nobody but the process can read',
+  ],
   [/^\/\[?aio/, 'anonymous.unknown', 'an asynchronous I/O context'],
 ];
 
@@ -28,7 +32,8 @@ export const refusedKind = defineKind<null>({
     for (const [link, code, what] of ANONYMOUS) {
       if (link.test(file.link)) throw new Refusal(code, `${what}; close it before the move`);
     }
-    if ((file.status.mode & FILE_TYPE.mask) === FILE_TYPE.socket) throw new Refusal('socket.other', `${file.link} is a socket of a kind that cannot move`);
+    if ((file.status.mode & FILE_TYPE.mask) === FILE_TYPE.socket)
+      throw new Refusal('socket.other', `${file.link} is a socket of a kind that cannot move`);
     throw new Refusal('anonymous.unknown', `${file.link} is of a kind that cannot move`);
   },
   // oxlint-disable-next-line require-yield

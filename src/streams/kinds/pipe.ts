@@ -3,7 +3,18 @@
  * A FIFO is found again by its name; on the same kernel it is the very same pipe.
  */
 import { z } from 'zod';
-import { checkIdentity, defineKind, fileIdentitySchema, identify, kernelIdentity, Refusal, REOPEN_FLAGS, type CaptureContext, type ObjectKind, type OpenFile } from '../../fs/index.ts';
+import {
+  checkIdentity,
+  defineKind,
+  fileIdentitySchema,
+  identify,
+  kernelIdentity,
+  Refusal,
+  REOPEN_FLAGS,
+  type CaptureContext,
+  type ObjectKind,
+  type OpenFile,
+} from '../../fs/index.ts';
 import { AT_FDCWD, attempt, call, ERRNO, FCNTL, FILE_TYPE, OPEN, SyscallError, type Conversation } from '../../linux/index.ts';
 
 const FIONREAD = 0x541b;
@@ -62,7 +73,10 @@ export const pipeKind = defineKind<null, ObjectState>({
   *capture(file, context) {
     const [stranger] = context.outside(file).description;
     if (stranger !== undefined && isNamed(file)) {
-      throw new Refusal('description.shared', `${file.link} is shared with process ${context.pidInside(stranger.hostPid)}, which stays; move both together (--tree)`);
+      throw new Refusal(
+        'description.shared',
+        `${file.link} is shared with process ${context.pidInside(stranger.hostPid)}, which stays; move both together (--tree)`,
+      );
     }
     return null;
   },
@@ -79,7 +93,10 @@ function refuseOutside(files: readonly OpenFile[], context: CaptureContext): voi
   for (const file of files) {
     const [stranger] = context.outside(file).target;
     if (stranger !== undefined) {
-      throw new Refusal('pipe.outside', `${file.link} is also open in process ${context.pidInside(stranger.hostPid)}, which stays; move both together (--tree)`);
+      throw new Refusal(
+        'pipe.outside',
+        `${file.link} is also open in process ${context.pidInside(stranger.hostPid)}, which stays; move both together (--tree)`,
+      );
     }
   }
 }

@@ -135,10 +135,14 @@ function isOtherEnd(file: OpenFile, own: UnixSocket, context: CaptureContext): b
 function refuseUnlessWhole(file: OpenFile, socket: UnixSocket, ends: number, context: CaptureContext): void {
   const [stranger] = context.outside(file).description;
   if (stranger !== undefined) {
-    throw new Refusal('description.shared', `${file.link} is shared with process ${context.pidInside(stranger.hostPid)}, which stays; move both together (--tree)`);
+    throw new Refusal(
+      'description.shared',
+      `${file.link} is shared with process ${context.pidInside(stranger.hostPid)}, which stays; move both together (--tree)`,
+    );
   }
   const name = socket.name?.replace('\0', '@');
-  if (socket.state === UNIX_STATE.listening) throw new Refusal('socket.unix-listening', `${file.link} listens on ${name ?? 'an unnamed address'} of this node`);
+  if (socket.state === UNIX_STATE.listening)
+    throw new Refusal('socket.unix-listening', `${file.link} listens on ${name ?? 'an unnamed address'} of this node`);
   if (name !== undefined && name !== '') throw new Refusal('socket.unix-bound', `${file.link} is bound to ${name} on this node`);
   if (socket.peer !== undefined && socket.peer !== 0 && ends !== 2) {
     throw new Refusal('socket.unix-outside', `${file.link} is connected to a process that stays; move both together (--tree)`);
@@ -155,7 +159,12 @@ function* captureEnd(file: OpenFile, socket: UnixSocket, context: CaptureContext
     const value = new Uint8Array(16);
     return { value, ask: call('getsockopt', fd, SOL_SOCKET, option, value, Uint8Array.of(16, 0, 0, 0)) };
   };
-  const [send, receive, credentials, lowWater] = [OPTION.sendBuffer, OPTION.receiveBuffer, OPTION.passCredentials, OPTION.receiveLowWater].map(number);
+  const [send, receive, credentials, lowWater] = [
+    OPTION.sendBuffer,
+    OPTION.receiveBuffer,
+    OPTION.passCredentials,
+    OPTION.receiveLowWater,
+  ].map(number);
   const [receiveTimeout, sendTimeout] = [OPTION.receiveTimeout, OPTION.sendTimeout].map(time);
   if (send === undefined || receive === undefined || credentials === undefined || lowWater === undefined) throw new RangeError('options');
   if (receiveTimeout === undefined || sendTimeout === undefined) throw new RangeError('options');
@@ -163,12 +172,18 @@ function* captureEnd(file: OpenFile, socket: UnixSocket, context: CaptureContext
   new DataView(poll.buffer).setInt32(0, fd, true);
   yield [send.ask, receive.ask, credentials.ask, lowWater.ask, receiveTimeout.ask, sendTimeout.ask, call('poll', poll, 1, 0)];
   if ((new DataView(poll.buffer).getInt16(6, true) & POLLERR) !== 0) {
-    throw new Refusal('socket.error-pending', `${file.link} has an error that was not read yet (its peer was closed with unread data); try again`);
+    throw new Refusal(
+      'socket.error-pending',
+      `${file.link} has an error that was not read yet (its peer was closed with unread data); try again`,
+    );
   }
   const passCredentials = credentials.value[0] !== 0;
   const queue = context.contents ? yield* peekQueue(file, socket) : [];
   if (passCredentials && queue.length > 0) {
-    throw new Refusal('socket.credentials-in-flight', `${file.link} has messages with their sender's credentials (SO_PASSCRED) that were not read yet; try again`);
+    throw new Refusal(
+      'socket.credentials-in-flight',
+      `${file.link} has messages with their sender's credentials (SO_PASSCRED) that were not read yet; try again`,
+    );
   }
   return {
     queue,
@@ -185,7 +200,10 @@ function* captureEnd(file: OpenFile, socket: UnixSocket, context: CaptureContext
 /** Reads the receive queue without taking anything out: SO_PEEK_OFF advances with each MSG_PEEK. */
 function* peekQueue({ fd, link }: OpenFile, { type, shutdown }: UnixSocket): Conversation<Uint8Array[]> {
   const count = new Int32Array(1);
-  const [, offset = 0] = yield [call('ioctl', fd, FIONREAD, new Uint8Array(count.buffer)), call('setsockopt', fd, SOL_SOCKET, OPTION.peekOffset, new Uint8Array(4), 4)];
+  const [, offset = 0] = yield [
+    call('ioctl', fd, FIONREAD, new Uint8Array(count.buffer)),
+    call('setsockopt', fd, SOL_SOCKET, OPTION.peekOffset, new Uint8Array(4), 4),
+  ];
   void offset;
   const queue: Uint8Array[] = [];
   try {
@@ -199,7 +217,10 @@ function* peekQueue({ fd, link }: OpenFile, { type, shutdown }: UnixSocket): Con
         throw new SyscallError('recvmsg', -length);
       }
       if ((messageFlags(message) & MSG.controlTruncated) !== 0) {
-        throw new Refusal('socket.descriptors-in-flight', `${link} has messages with descriptors or credentials that were not received yet; try again`);
+        throw new Refusal(
+          'socket.descriptors-in-flight',
+          `${link} has messages with descriptors or credentials that were not received yet; try again`,
+        );
       }
       if (length > room) {
         // A datagram longer than the room: the offset now stands behind what was seen of it. Start again with more.
