@@ -194,7 +194,7 @@ test('a program with a terminal: job control, window size, and it keeps the term
     { columns: 100, rows: 30 },
     { KRG_CLUSTER: cluster, PS1: '$ ' },
   );
-  await terminal.shows(/\$ $/);
+  await terminal.shows(/\$$/);
   terminal.type('tty; stty size; echo $$\n');
   const [, , pid = ''] = await terminal.shows(/(\/dev\/pts\/\d+)\n30 100\n(\d+)\n/);
 
