@@ -1,146 +1,157 @@
 /**
- * Turning a stopped process into a husk, in place: the task, its pid, parent, group, session, start time and accounting stay; its threads but
- * one, memory, descriptors and signal handling go.
+ * A stopped process becomes a husk in place: threads, memory, descriptors, timers and handlers go; the task with its pid, parent, children,
+ * group, session, terminal, start time, credentials and accounting stays. Signals that arrive meanwhile stay queued and are recorded after.
  */
-import { readFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import {
-  attempt,
   call,
-  type Conversation,
   converse,
   inProcess,
-  messageWithDescriptors,
-  type ProgramRunner,
+  KorriganError,
   readMaps,
-  type RemoteProcess,
-  type RestartableSequence,
+  readProcessFile,
   receivedDescriptors,
   roomForDescriptors,
+  type Conversation,
+  type Program,
+  type RemoteProcess,
   type StoppedThread,
 } from '../linux/index.ts';
-import { COMMAND_LINE_ADDRESS, COMMAND_LINE_LIMIT, HUSK_ADDRESS, HUSK_COMMAND_REGION, HUSK_SIZE, layOutHusk, releaseIntoLoop } from './husk.ts';
+import { withoutDeathSignals } from './death-signals.ts';
+import { resumeHusk } from './held-husk.ts';
+import { HUSK_ADDRESS, HUSK_REGION_SIZE, HUSK_SIZE, huskPages, showCommandLine } from './husk-body.ts';
 
+const PR_SET_DUMPABLE = 4;
+const PR_SET_SYSCALL_USER_DISPATCH = 59;
 const RSEQ_FLAG_UNREGISTER = 1;
 const ROBUST_LIST_SIZE = 24;
+const SS_DISABLE = 2;
 const SIGNALS = 64;
 const SIGKILL = 9;
 const SIGSTOP = 19;
-const SS_DISABLE = 2;
+const MASK_SIZE = 8;
+const ACTION_SIZE = 32;
+const HIGHEST_DESCRIPTOR = 0xffffffff;
 const PROT_READ_WRITE_EXEC = 7;
-const MAP_PRIVATE_FIXED_ANONYMOUS = 0x100032;
-const ALL_DESCRIPTORS = 0xffffffff;
-const PR_SET_MM = 35;
-const PR_SET_MM_MAP = 14;
-const PR_SET_DUMPABLE = 4;
+const MAP_PRIVATE_FIXED_ANONYMOUS = 0x100022; // MAP_FIXED_NOREPLACE
 const AF_UNIX = 1;
 const SOCK_SEQPACKET = 5;
-const MEMORY_MAP_SIZE = 104;
-const NO_FILE = -1;
+const MSG_DONTWAIT = 0x40;
 const USER_SPACE_END = 0x7ffffffff000;
+/** Region that {@link deflate} needs in the process. */
+export const DEFLATE_REGION_SIZE = 16384;
 
 export interface DeflateOptions {
-  /** Cluster-wide pid. */
+  /** The process's pid in the container. */
   readonly pid: number;
-  /** Runs programs in pid 1. */
-  readonly lane: ProgramRunner;
-  /** Descriptor, in pid 1, of the write end of the node's record pipe. */
-  readonly recordPipe: number;
-  /** Ids of POSIX timers to delete. */
-  readonly timers: readonly number[];
+  /** Makes pid 1 take descriptor `socket` of the process and send over it one message with the write end of the node's record pipe. */
+  readonly sendRecordPipe: (pid: number, socket: number) => void;
+  /** A child, by its host pid, that this thread holds already, with its region open. */
+  readonly held?: (hostPid: number) => RemoteProcess | undefined;
 }
 
-/** Deflates a process that is held and whose region is open, and lets go of it. */
+/** Makes the process a husk and lets go of it. Its region must be open, with {@link DEFLATE_REGION_SIZE} bytes for programs or more. */
 export function deflate(remote: RemoteProcess, options: DeflateOptions): void {
-  const commandLine = readFileSync(`/proc/${remote.pid}/cmdline`).subarray(0, COMMAND_LINE_LIMIT);
-  for (const thread of remote.threads.slice(1)) endThread(remote, thread);
-  empty(remote, options);
-  layOutHusk(remote, options.pid, commandLine);
-  moveIntoHuskPages(remote, commandLine.length);
+  const commandLine = Buffer.from(readProcessFile(remote.pid, 'cmdline') ?? '', 'latin1');
+  endOtherThreads(remote, options.held);
+  dropState(remote);
   connectRecordPipe(remote, options);
-  releaseIntoLoop(remote);
+  moveIn(remote, huskPages(options.pid, commandLine), commandLine);
+  hideFromOutOfMemoryKiller(remote.pid);
+  resumeHusk(remote);
 }
 
-function* forgetThread({ pointer, length, signature }: RestartableSequence): Conversation<void> {
-  // What is left registered here would be written to by the kernel after the memory has gone.
-  yield [
-    call('set_tid_address', 0),
-    call('set_robust_list', 0, ROBUST_LIST_SIZE),
-    attempt('sigaltstack', stackDisabled(), 0),
-    ...(pointer === 0n ? [] : [call('rseq', pointer, length, RSEQ_FLAG_UNREGISTER, signature)]),
-  ];
+/** Children of a thread that ends would get their parent-death signal, although the process lives. */
+function endOtherThreads(remote: RemoteProcess, held: DeflateOptions['held']): void {
+  const others = remote.threads.slice(1);
+  if (others.length === 0) return;
+  const children = others.flatMap(({ tracee }) => childrenOf(remote.pid, tracee.tid));
+  withoutDeathSignals(children, held, () => {
+    for (const thread of others) {
+      const program = remote.newProgram({ records: 8, data: 64 });
+      detachThreadFromMemory(program, thread);
+      program.call('exit', 0);
+      remote.runToExit(program, thread);
+    }
+  });
 }
 
-function stackDisabled(): Uint8Array {
-  const stack = new Uint8Array(24);
-  new DataView(stack.buffer).setInt32(8, SS_DISABLE, true);
-  return stack;
+function childrenOf(pid: number, tid: number): number[] {
+  return (readProcessFile(pid, `task/${tid}/children`) ?? '').split(' ').filter(Boolean).map(Number);
 }
 
-function endThread(remote: RemoteProcess, thread: StoppedThread): void {
-  converse(inProcess(remote, thread), forgetThread(thread.tracee.restartableSequence()));
-  const program = remote.newProgram({ records: 2, data: 0 });
-  program.call('exit', 0);
-  remote.runToExit(program, thread);
+/** Else the kernel would write into memory that is no longer there. */
+function detachThreadFromMemory(program: Program, thread: StoppedThread): void {
+  program.call('set_tid_address', 0);
+  program.call('set_robust_list', 0, ROBUST_LIST_SIZE);
+  const { pointer, length, signature } = thread.tracee.restartableSequence();
+  if (pointer !== 0n) program.call('rseq', pointer, length, RSEQ_FLAG_UNREGISTER, signature);
 }
 
-/** Handlers, timers, descriptors and all memory but the region go; the husk's pages come. */
-function empty(remote: RemoteProcess, { timers }: DeflateOptions): void {
-  const runner = inProcess(remote);
-  const [regionStart, regionEnd] = [remote.regionAddress, remote.regionAddress + remote.regionSize];
-  function* everything(): Conversation<void> {
-    const noTimer = new Uint8Array(32);
-    const defaultAction = new Uint8Array(32);
-    yield [0, 1, 2].map((which) => call('setitimer', which, noTimer, 0));
-    yield timers.map((id) => attempt('timer_delete', id));
-    yield Array.from({ length: SIGNALS }, (_, n) => n + 1)
-      .filter((signal) => signal !== SIGKILL && signal !== SIGSTOP)
-      .map((signal) => call('rt_sigaction', signal, defaultAction, 0, 8));
-    yield [call('close_range', 0, ALL_DESCRIPTORS, 0), call('chdir', '/')];
-    yield readMaps(remote.pid)
-      .filter(({ start, name }) => name !== '[vsyscall]' && !(start >= regionStart && start < regionEnd) && start < USER_SPACE_END)
-      .map(({ start, end }) => call('munmap', start, end - start));
-    yield [call('mmap', HUSK_ADDRESS, HUSK_SIZE, PROT_READ_WRITE_EXEC, MAP_PRIVATE_FIXED_ANONYMOUS, -1, 0)];
+function dropState(remote: RemoteProcess): void {
+  const timers = posixTimersOf(remote.pid);
+  const program = remote.newProgram({ records: 100 + timers.length, data: 256 });
+  detachThreadFromMemory(program, remote.main);
+  const disabled = new Uint8Array(24);
+  new DataView(disabled.buffer).setInt32(8, SS_DISABLE, true);
+  program.tryCall('sigaltstack', program.data(disabled), 0); // refused while the thread is on it; without handlers nobody uses it
+  const zero = program.data(ACTION_SIZE);
+  for (const timer of [0, 1, 2]) program.call('setitimer', timer, zero, 0);
+  for (const timer of timers) program.call('timer_delete', timer);
+  for (let signal = 1; signal <= SIGNALS; signal++) {
+    if (signal !== SIGKILL && signal !== SIGSTOP) program.call('rt_sigaction', signal, zero, 0, MASK_SIZE);
   }
-  converse(runner, forgetThread(remote.main.tracee.restartableSequence()));
-  converse(runner, everything());
+  program.call('close_range', 0, HIGHEST_DESCRIPTOR, 0);
+  program.call('chdir', program.string('/'));
+  program.tryCall('munlockall');
+  program.tryCall('prctl', PR_SET_SYSCALL_USER_DISPATCH, 0, 0, 0, 0);
+  program.call('prctl', PR_SET_DUMPABLE, 0, 0, 0, 0);
+  remote.run(program);
 }
 
-/** From here on programs run in the husk's own page; the region of the migration goes. */
-function moveIntoHuskPages(remote: RemoteProcess, commandLineLength: number): void {
-  const old = { start: remote.regionAddress, size: remote.regionSize };
-  remote.useRegion(HUSK_ADDRESS, HUSK_COMMAND_REGION);
-  const map = new Uint8Array(MEMORY_MAP_SIZE);
-  const view = new DataView(map.buffer);
-  // start/end of code, data, break (inverted order is refused), stack, arguments, environment: all inside the two pages
-  const fields = [0, 1, 0, 1, 0, 0, 0].map((offset) => HUSK_ADDRESS + offset);
-  const arguments_ = [COMMAND_LINE_ADDRESS, COMMAND_LINE_ADDRESS + commandLineLength];
-  const environment = [COMMAND_LINE_ADDRESS, COMMAND_LINE_ADDRESS];
-  [...fields, ...arguments_, ...environment].forEach((value, n) => view.setBigUint64(8 * n, BigInt(value), true));
-  view.setInt32(100, NO_FILE, true);
-  function* settle(): Conversation<void> {
-    yield [call('munmap', old.start, old.size), call('prctl', PR_SET_MM, PR_SET_MM_MAP, map, map.length, 0), call('prctl', PR_SET_DUMPABLE, 0, 0, 0, 0)];
-  }
-  converse(inProcess(remote), settle());
+function posixTimersOf(pid: number): number[] {
+  return Array.from((readProcessFile(pid, 'timers') ?? '').matchAll(/^ID: (\d+)$/gm), (match) => Number(match[1]));
 }
 
-/** Descriptor 0 becomes the record pipe. It comes from pid 1 over a socketpair of the husk's own making: that works for every user. */
-function connectRecordPipe(remote: RemoteProcess, { pid, lane, recordPipe }: DeflateOptions): void {
-  const runner = inProcess(remote);
-  function* makeChannel(): Conversation<void> {
-    yield [call('socketpair', AF_UNIX, SOCK_SEQPACKET, 0, new Uint8Array(8))]; // an empty table: these are 0 and 1
+/** Descriptor 0 becomes the record pipe, over a socketpair of the process's own making: that works for every user. All others are closed. */
+function connectRecordPipe(remote: RemoteProcess, { pid, sendRecordPipe }: DeflateOptions): void {
+  const inside = inProcess(remote);
+  const pair = new Int32Array(2);
+  converse(inside, calling(call('socketpair', AF_UNIX, SOCK_SEQPACKET, 0, new Uint8Array(pair.buffer))));
+  const [near = -1, far = -1] = pair;
+  sendRecordPipe(pid, far);
+  const room = roomForDescriptors(1);
+  converse(inside, calling(call('recvmsg', near, room.header, MSG_DONTWAIT)));
+  const [pipe] = receivedDescriptors(room);
+  if (pipe === undefined) throw new KorriganError('KRG_INTERNAL', `process ${pid} did not receive the record pipe`);
+  converse(inside, calling(call('dup3', pipe, 0, 0), call('close_range', 1, HIGHEST_DESCRIPTOR, 0)));
+}
+
+function* calling(...calls: ReturnType<typeof call>[]): Conversation<void> {
+  yield calls;
+}
+
+/** The husk's pages become all the memory there is. */
+function moveIn(remote: RemoteProcess, pages: Uint8Array, commandLine: Uint8Array): void {
+  if (!readMaps(remote.pid).some((area) => area.start === HUSK_ADDRESS)) {
+    const program = remote.newProgram({ records: 4, data: 0 });
+    program.call('mmap', HUSK_ADDRESS, HUSK_SIZE, PROT_READ_WRITE_EXEC, MAP_PRIVATE_FIXED_ANONYMOUS, -1, 0);
+    remote.run(program);
   }
-  function* send(): Conversation<void> {
-    const [pidfd = -1] = yield [call('pidfd_open', pid, 0)];
-    const [socket = -1] = yield [call('pidfd_getfd', pidfd, 1, 0), attempt('close', pidfd)];
-    yield [call('sendmsg', socket, messageWithDescriptors([recordPipe]).header, 0), attempt('close', socket)];
+  remote.write(HUSK_ADDRESS, pages);
+  remote.useRegion(HUSK_ADDRESS, HUSK_REGION_SIZE);
+  const program = remote.newProgram({ records: 8, data: 128 });
+  program.call('munmap', 0, HUSK_ADDRESS);
+  program.call('munmap', HUSK_ADDRESS + HUSK_SIZE, USER_SPACE_END - HUSK_ADDRESS - HUSK_SIZE);
+  showCommandLine(program, commandLine);
+  remote.run(program);
+}
+
+/** A husk is small, but it stands for a process: losing it would be losing that. Not every daemon may lower the value. */
+function hideFromOutOfMemoryKiller(pid: number): void {
+  try {
+    writeFileSync(`/proc/${pid}/oom_score_adj`, '-1000');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EACCES') throw error;
   }
-  function* receive(): Conversation<void> {
-    const message = roomForDescriptors(1);
-    yield [call('recvmsg', 0, message.header, 0)];
-    const [pipe = -1] = receivedDescriptors(message);
-    yield [call('dup2', pipe, 0), call('close_range', 1, ALL_DESCRIPTORS, 0)];
-  }
-  converse(runner, makeChannel());
-  converse(lane, send());
-  converse(runner, receive());
 }

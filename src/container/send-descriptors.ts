@@ -1,0 +1,19 @@
+/** Descriptors of pid 1 for a process of the container. */
+import { attempt, call, KorriganError, type Conversation, type Message } from '../linux/index.ts';
+
+const MSG_DONTWAIT = 0x40;
+
+/**
+ * The part of pid 1: takes one end of a socketpair of the process and sends the messages, which the process then receives from the other.
+ * To be run on a lane.
+ * @param pid in the container
+ * @param socket descriptor, in the process, of the end that pid 1 takes
+ * @param messages made with `messageWithDescriptors` of descriptors of pid 1
+ */
+export function* sendDescriptors(pid: number, socket: number, messages: readonly Message[]): Conversation<void> {
+  const [pidfd = -1] = yield [call('pidfd_open', pid, 0)];
+  const [taken = -1] = yield [attempt('pidfd_getfd', pidfd, socket, 0), call('close', pidfd)];
+  const results = yield [...messages.map(({ header }) => attempt('sendmsg', taken, header, MSG_DONTWAIT)), call('close', taken)];
+  const failed = results.slice(0, messages.length).find((result) => result !== 1);
+  if (failed !== undefined) throw new KorriganError('KRG_INTERNAL', `descriptors could not be sent to process ${pid}: result ${failed}`);
+}

@@ -1,0 +1,54 @@
+/** A husk under our hand: stopped at the start of its loop, ready to run programs or to be inflated. */
+import { KorriganError, readMaps, RemoteProcess, SYS } from '../linux/index.ts';
+import { HUSK_ADDRESS, HUSK_ENTRY, HUSK_LOOP, HUSK_REGION_SIZE, HUSK_SIZE } from './husk-body.ts';
+
+const ALL_SIGNALS = 0xffffffffffffffffn;
+const SIGTRAP = 5;
+/** Enough for one turn of the loop; a single step is one instruction. */
+const STEP_LIMIT = 1000;
+
+/** The memory of a husk itself. */
+export const HUSK_MEMORY = { start: HUSK_ADDRESS, end: HUSK_ADDRESS + HUSK_SIZE } as const;
+
+/** Whether a process is a husk, by its memory. */
+export function isHusk(hostPid: number): boolean {
+  const areas = readMaps(hostPid).filter((area) => area.name !== '[vsyscall]');
+  return areas.length > 0 && areas.every((area) => area.start >= HUSK_MEMORY.start && area.end <= HUSK_MEMORY.end);
+}
+
+/**
+ * Stops a husk between two signals: one that it has taken already is written to the record pipe first, so somebody must be reading it.
+ * @throws KorriganError KRG_NO_SUCH_PROCESS, KRG_TRACED, KRG_CANNOT_STOP
+ */
+export function holdHusk(hostPid: number): RemoteProcess {
+  if (!isHusk(hostPid)) throw new KorriganError('KRG_INTERNAL', `process ${hostPid} is not a husk`);
+  const remote = RemoteProcess.stop(hostPid);
+  finishTurn(remote);
+  remote.useRegion(HUSK_ADDRESS, HUSK_REGION_SIZE);
+  return remote;
+}
+
+/** Sends a held or deflated husk into its loop and lets go of it. */
+export function resumeHusk(remote: RemoteProcess): void {
+  const { tracee, registers, groupStop } = remote.main;
+  tracee.setRegisters(registers.copy().set('rip', HUSK_ENTRY).set('rbx', HUSK_LOOP).set('r12', 0).set('originalRax', -1));
+  tracee.setSignalMask(ALL_SIGNALS);
+  tracee.detach(groupStop);
+}
+
+function finishTurn({ main: { tracee, registers } }: RemoteProcess): void {
+  for (let at = registers, step = 0; !isAtStart(at.getNumber('rbx'), at.getNumber('rip'), at.getNumber('rax')); step++) {
+    if (step === STEP_LIMIT) throw new KorriganError('KRG_INTERNAL', `husk ${tracee.tid} does not come to the start of its loop`);
+    tracee.step();
+    const status = tracee.wait();
+    if (status.kind === 'exited' || status.kind === 'killed') throw new KorriganError('KRG_NO_SUCH_PROCESS', `husk ${tracee.tid} has ended`);
+    if (status.kind === 'signal' && status.signal !== SIGTRAP) throw new KorriganError('KRG_INTERNAL', `husk ${tracee.tid} got signal ${status.signal}`);
+    at = tracee.registers();
+  }
+}
+
+/** About to wait for a signal, or waiting for one: `stop` shows an interrupted wait as one that is about to begin. */
+function isAtStart(rbx: number, rip: number, rax: number): boolean {
+  if (rbx !== HUSK_LOOP) return false;
+  return rip === HUSK_ENTRY || (rax === SYS.rt_sigtimedwait && rip > HUSK_ENTRY);
+}
