@@ -10,6 +10,8 @@ export { Lane } from './lane.ts';
 export { executableFiles, type Credentials, type LaunchOptions, type StandardStreams } from './launch.ts';
 export * from './pid-range.ts';
 export type { Ending, ReapedProcess, ReaperRing } from './reaper-ring.ts';
+export { sendDescriptors } from './send-descriptors.ts';
 export { SPAWN_ADDRESS, type SpawnOptions } from './spawn.ts';
 export type { Terminal } from './terminal.ts';
 export { TRAPPED_CALLS } from './trapped-calls.ts';
+export { TrappedCallSlots, type TrappedCallInFlight } from './trapped-call-slots.ts';

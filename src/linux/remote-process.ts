@@ -7,6 +7,7 @@ import { readdirSync } from 'node:fs';
 import { isErrno, SyscallError } from './errno.ts';
 import { KorriganError } from './errors.ts';
 import { INTERPRETER_CODE, INTERPRETER_ENTRY } from './interpreter.ts';
+import { syscall } from './native.ts';
 import { readMemory, writeMemory } from './process-memory.ts';
 import { readMaps, readProcessFile } from './process-files.ts';
 import { Program, type Word } from './program.ts';
@@ -15,6 +16,7 @@ import { Registers } from './registers.ts';
 import { SYS, type SystemCallName } from './system-call-numbers.ts';
 
 const SIGTRAP = 5;
+const SIGKILL = 9;
 /**
  * All but SIGTRAP: a breakpoint whose signal is blocked makes the kernel reset the program's own action for it (kernel/signal.c,
  * force_sig_info_to_task).
@@ -224,6 +226,14 @@ export class RemoteProcess {
     for (const { tracee, registers, signalMask, groupStop } of this.threads) {
       tracee.setRegisters(registers);
       letGo(tracee, signalMask, groupStop);
+    }
+  }
+
+  /** Ends the process. While we hold it, its end is shown to its parent only after we have seen that of every thread; the leader's comes last. */
+  kill(): void {
+    syscall('kill', this.pid, SIGKILL);
+    for (const { tracee } of this.threads.toReversed()) {
+      for (let status = tracee.wait(); status.kind !== 'exited' && status.kind !== 'killed'; status = tracee.wait()) tracee.resume();
     }
   }
 

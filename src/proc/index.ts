@@ -7,5 +7,8 @@
  */
 export * from './deflate.ts';
 export * from './family.ts';
-export * from './husk.ts';
+export * from './held-husk.ts';
+export { HUSK_ADDRESS, HUSK_SIZE } from './husk-body.ts';
+export * from './husk-end.ts';
 export * from './records.ts';
+export * from './service.ts';

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { isForwarded, RECORD_MAGIC, RecordReader, SIGNAL_RECORD_SIZE, type SignalRecord } from './records.ts';
+import { SIGNAL_RECORD_SIZE, type SignalRecord } from './husk-body.ts';
+import { isForwarded, RecordReader, signalNumber } from './records.ts';
+
+const RECORD_MAGIC = 0x4b535548; // "HUSK"
 
 function record(pid: number, sequence: number, signal: number, code: number): Uint8Array {
   const bytes = new Uint8Array(SIGNAL_RECORD_SIZE);
@@ -26,7 +29,7 @@ test('records survive any division of the stream', () => {
         at = Math.min(stream.length, at + size);
       }
       assert.deepEqual(
-        seen.map(({ pid, signal }) => [pid, signal]),
+        seen.map(({ pid, information }) => [pid, signalNumber(information)]),
         Array.from({ length: 20 }, (_, n) => [65536 + n, 1 + n]),
       );
     }),

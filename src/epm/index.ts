@@ -1,0 +1,11 @@
+/**
+ * epm: enhanced process management; in this cut, migration. A move has two phases: everything is brought to the target and held there,
+ * stopped, until the source has decided; whatever fails before that decision leaves the processes running where they were.
+ *
+ * `hand-over` is the decision, pure; `source` and `target` are the engines, blocking, in ghost workers (`worker`, `workers`); `service` is the
+ * daemon's side. What the engines need of the modules below is written down in `parts`.
+ */
+export * from './hand-over.ts';
+export * from './service.ts';
+export type { MigrationReport } from './source.ts';
+export { GhostWorkers } from './workers.ts';

@@ -1,0 +1,63 @@
+/** What ghost workers are asked to do, and what they answer. Plain data: it crosses threads. */
+import type { FamilyStep, Relations } from '../proc/index.ts';
+import type { MovingPid } from './parts.ts';
+import type { MigrationReport } from './source.ts';
+
+/** Where a worker finds the container. */
+export interface ContainerReference {
+  /** Host pid of pid 1. */
+  initPid: number;
+  /** Descriptor, in pid 1, of the write end of the husks' record pipe. */
+  recordPipe: number;
+}
+
+export interface SourceJob {
+  kind: 'source';
+  container: ContainerReference;
+  ticket: string;
+  migration: string;
+  host: string;
+  port: number;
+  moving: MovingPid[];
+  relations: Relations[];
+  /** Host pids of the container's processes that stay, pid 1 included. */
+  others: number[];
+  /** Pids whose home this is: they leave a husk, others leave nothing. */
+  homePids: number[];
+}
+
+export interface TargetJob {
+  kind: 'target';
+  container: ContainerReference;
+  ticket: string;
+  migration: string;
+  host: string;
+  steps: FamilyStep[];
+  /** Host pids of husks that become processes again and of children of init that were made for this move. */
+  hostPids: [pid: number, hostPid: number][];
+}
+
+export interface EndHuskJob {
+  kind: 'end-husk';
+  hostPid: number;
+  status: number;
+}
+
+export interface DeliverJob {
+  kind: 'deliver';
+  hostPid: number;
+  pid: number;
+  signals: Uint8Array[];
+}
+
+export type Job = SourceJob | TargetJob | EndHuskJob | DeliverJob;
+
+/** Answers, in this order: progress of a job, then its end. */
+export type WorkerMessage =
+  | { kind: 'listening'; port: number }
+  /** The source's decision is taken: the processes belong to the target, before anything here ends. */
+  | { kind: 'committed' }
+  | { kind: 'moved'; report: MigrationReport }
+  | { kind: 'arrived'; pids: MovingPid[] }
+  | { kind: 'done' }
+  | { kind: 'failed'; error: { code: string; message: string; stack?: string } };

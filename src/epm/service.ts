@@ -1,0 +1,210 @@
+/**
+ * Migration as the daemon's main thread sees it: asks the target to prepare, lets a ghost worker do the rest, and tells proc where the
+ * processes are.
+ */
+import { randomBytes } from 'node:crypto';
+import { z } from 'zod';
+import type { Container } from '../container/index.ts';
+import { SPAWN_ADDRESS } from '../container/index.ts';
+import { type ControlGroup, isErrno, KorriganError, Program, readStatus } from '../linux/index.ts';
+import { planFamily, type ProcService, type Relations } from '../proc/index.ts';
+import { defineCall, type NodeId, type RpcNode } from '../rpc/index.ts';
+import { examineProcess, type Finding } from '../ghost/index.ts';
+import type { MovingPid } from './parts.ts';
+import { familyOf, processesBelow, type Relative } from './relations.ts';
+import type { MigrationReport } from './source.ts';
+import type { GhostWorkers } from './workers.ts';
+
+const pid = z.number().int().positive();
+const relations = z.object({ pid, parent: z.number(), group: z.number(), session: z.number(), childrenLeft: z.array(z.number()) });
+/** The target makes room for the processes and opens a port for one connection that carries the ticket. */
+const prepareCall = defineCall(
+  'epm.prepare',
+  z.object({ migration: z.string(), family: z.array(relations) }),
+  z.object({ host: z.string(), port: z.number(), ticket: z.string() }),
+);
+const PREPARE_MILLISECONDS = 10_000;
+const PARKED_MEMORY = 4096;
+const SIGCHLD = 17;
+const SPAWN_ATTEMPTS = 100;
+const SPAWN_WAIT_MILLISECONDS = 10;
+/** A family that changes while it is being prepared is asked again. */
+const ATTEMPTS = 5;
+
+export interface MigrationServiceOptions {
+  readonly rpc: RpcNode;
+  readonly container: Container;
+  readonly workers: GhostWorkers;
+  readonly proc: ProcService;
+  /** Address of this node on which migrations arrive. */
+  readonly host: string;
+  /** Descriptor, in pid 1, of the write end of the husks' record pipe. */
+  readonly recordPipe: number;
+  readonly homeOf: (pid: number) => NodeId;
+  readonly log: { info(details: object, message: string): void; warn(details: object, message: string): void };
+}
+
+/** A finished move. */
+export interface Migration extends MigrationReport {
+  readonly pids: readonly number[];
+  readonly from: NodeId;
+  readonly to: NodeId;
+}
+
+export class MigrationService {
+  private readonly options: MigrationServiceOptions;
+  private readonly busy = new Set<number>();
+
+  constructor(options: MigrationServiceOptions) {
+    this.options = options;
+    options.rpc.handle(prepareCall, ({ migration, family }) => this.prepare(migration, family));
+  }
+
+  /**
+   * Moves a process of this node, alone or with its tree.
+   * @throws KorriganError KRG_NOT_MOVABLE, KRG_PROCESS_BUSY, KRG_NO_SUCH_PROCESS …; the processes go on here then
+   */
+  async migrate(moving: number, target: NodeId, withTree: boolean): Promise<Migration> {
+    if (target === this.options.rpc.id) throw new KorriganError('KRG_BAD_REQUEST', `process ${moving} runs on node ${target} already`);
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.attempt(moving, target, withTree);
+      } catch (error) {
+        if (!(error instanceof KorriganError && error.code === 'KRG_PROCESS_BUSY') || attempt === ATTEMPTS) throw error;
+      }
+    }
+  }
+
+  /** What a move would do to each resource of a process of this node. */
+  explain(examined: number): Finding[] {
+    return examineProcess(this.find(examined).hostPid);
+  }
+
+  private async attempt(moving: number, target: NodeId, withTree: boolean): Promise<Migration> {
+    const family = familyOf(this.find(moving), withTree);
+    const taken = family.find((relative) => this.busy.has(relative.pid));
+    if (taken !== undefined) throw new KorriganError('KRG_PROCESS_BUSY', `process ${taken.pid} is being moved already`);
+    for (const relative of family) this.busy.add(relative.pid);
+    try {
+      this.preflight(family);
+      return await this.move(family, target);
+    } finally {
+      for (const relative of family) this.busy.delete(relative.pid);
+    }
+  }
+
+  private preflight(family: readonly Relative[]): void {
+    for (const { pid: examined, hostPid } of family) {
+      const obstacle = examineProcess(hostPid).find(({ verdict }) => verdict === 'refused');
+      if (obstacle === undefined) continue;
+      throw new KorriganError('KRG_NOT_MOVABLE', `process ${examined} cannot move: ${obstacle.resource}: ${obstacle.reason}`);
+    }
+  }
+
+  private async move(family: readonly Relative[], target: NodeId): Promise<Migration> {
+    const { rpc, workers, proc, container, homeOf, log } = this.options;
+    const migration = randomBytes(8).toString('hex');
+    const prepared = await rpc.call(
+      target,
+      prepareCall,
+      { migration, family: family.map((relative) => relative.relations) },
+      { deadlineMs: PREPARE_MILLISECONDS },
+    );
+    const inMove = new Set(family.map(({ hostPid }) => hostPid));
+    const told: Promise<void>[] = [];
+    const result = await workers.run(
+      {
+        kind: 'source',
+        container: this.containerReference,
+        ...prepared,
+        migration,
+        moving: family.map(({ pid: moving, hostPid }) => ({ pid: moving, hostPid })),
+        relations: family.map((relative) => relative.relations),
+        others: processesBelow(container.cgroup).filter((hostPid) => !inMove.has(hostPid)),
+        homePids: family.map((relative) => relative.pid).filter((candidate) => homeOf(candidate) === rpc.id),
+      },
+      (message) => {
+        if (message.kind === 'committed') for (const { pid: gone } of family) told.push(proc.left(gone, target));
+      },
+    );
+    await Promise.all(told);
+    if (result.kind !== 'moved') throw new Error(`a source worker answered "${result.kind}"`);
+    log.info({ migration, pids: family.map(({ pid: moved }) => moved), target, ...result.report }, 'migrated');
+    return { ...result.report, pids: family.map(({ pid: moved }) => moved), from: rpc.id, to: target };
+  }
+
+  private async prepare(migration: string, family: Relations[]): Promise<{ host: string; port: number; ticket: string }> {
+    const { workers, proc, host, log } = this.options;
+    const steps = planFamily(family, proc.husks);
+    const ticket = randomBytes(32).toString('hex');
+    const hostPids: [number, number][] = [];
+    const spawned: number[] = [];
+    try {
+      for (const step of steps) {
+        if (step.kind === 'return') hostPids.push([step.pid, this.find(step.pid).hostPid]);
+        if (step.kind === 'spawn') {
+          const { hostPid } = await this.spawnParked(step.pid);
+          hostPids.push([step.pid, hostPid]);
+          spawned.push(hostPid);
+        }
+      }
+    } catch (error) {
+      for (const hostPid of spawned) process.kill(hostPid, 'SIGKILL');
+      throw error;
+    }
+    return new Promise((resolve, reject) => {
+      workers
+        .run({ kind: 'target', container: this.containerReference, ticket, migration, host, steps, hostPids }, (message) => {
+          if (message.kind === 'listening') resolve({ host, port: message.port, ticket });
+        })
+        .then((result) => {
+          if (result.kind === 'arrived') this.arrived(result.pids, family);
+        })
+        .catch((error: unknown) => {
+          log.warn({ migration, error }, 'a migration did not arrive');
+          reject(error as Error);
+        });
+    });
+  }
+
+  private arrived(pids: readonly MovingPid[], family: readonly Relations[]): void {
+    const parents = new Map(family.map((relative) => [relative.pid, relative.parent]));
+    for (const { pid: here, hostPid } of pids) this.options.proc.arrivedHere(here, hostPid, parents.get(here) === 1);
+  }
+
+  /** A child of init that waits to become a process. */
+  private async spawnParked(wanted: number): Promise<{ pid: number; hostPid: number }> {
+    const { container } = this.options;
+    const program = new Program(SPAWN_ADDRESS, { records: 4, data: 16 });
+    program.operation('waitWhileEqual', program.data(8), 0);
+    const cgroup = container.cgroup.child('processes').child(`app-${wanted}`).create();
+    // What an earlier visit left behind may still be ending: its pid is free when pid 1 has reaped it.
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await container.spawn({ cgroup, pid: wanted, exitSignal: SIGCHLD, memory: PARKED_MEMORY, program });
+      } catch (error) {
+        if (!isErrno(error, 'EEXIST') || attempt === SPAWN_ATTEMPTS) {
+          removeIfEmpty(cgroup);
+          throw isErrno(error, 'EEXIST') ? new KorriganError('KRG_PROCESS_BUSY', `pid ${wanted} is taken on the target node`) : error;
+        }
+        await new Promise((resolve) => setTimeout(resolve, SPAWN_WAIT_MILLISECONDS));
+      }
+    }
+  }
+
+  private find(wanted: number): MovingPid {
+    const hostPid = this.options.container.hostPidOf(wanted);
+    if (hostPid === undefined || readStatus(hostPid) === undefined) {
+      throw new KorriganError('KRG_NO_SUCH_PROCESS', `there is no process ${wanted} on this node`);
+    }
+    return { pid: wanted, hostPid };
+  }
+
+  private get containerReference(): { initPid: number; recordPipe: number } {
+    return { initPid: this.options.container.initPid, recordPipe: this.options.recordPipe };
+  }
+}
+
+function removeIfEmpty(cgroup: ControlGroup): void {
+  if (!cgroup.populated) cgroup.remove();
+}
