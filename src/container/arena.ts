@@ -31,7 +31,7 @@ export const KEEPER_OFFSET = 0x5000;
 const THREAD_PROGRAMS_END = 0x6000;
 
 export const JOURNAL = { offset: 0x10000, size: 0x10000 } as const;
-/** Slots of {@link SECCOMP_SLOT_SIZE} bytes: a struct seccomp_notif, then a u32 at 80: 1 when the slot is taken. */
+/** Each begins with a struct seccomp_notif; its id is 0 when the slot is free. */
 export const SECCOMP_SLOTS = { offset: 0x20000, count: 256, size: 256 } as const;
 /** Entries: u64 sequence, i64 pid, u32 wait status (pad to 8), struct rusage (144 bytes). */
 export const REAPER_RING = { offset: 0x40000, count: 2048, size: 256 } as const;

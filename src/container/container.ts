@@ -71,6 +71,8 @@ export class Container {
   private readonly pids: PidNamespace;
   private launching: Promise<unknown> = Promise.resolve();
   private procfs: number | undefined;
+  private applications = 0;
+  private readonly unborn = new Set<string>();
 
   private constructor(arena: Arena, initPid: number, cgroup: ControlGroup, lock: number) {
     this.arena = arena;
@@ -138,8 +140,12 @@ export class Container {
     return this.exclusively(async () => {
       const capacity = launchCapacity(options);
       const launch = buildLaunch(this.launcher.newProgram(capacity), options, CHILDREN_WORD);
-      await this.runLauncher(launch);
-      return this.started(launchedPid(launch, options));
+      try {
+        await this.runLauncher(launch);
+        return this.started(launchedPid(launch, options));
+      } finally {
+        this.settle(options.cgroup);
+      }
     });
   }
 
@@ -152,6 +158,24 @@ export class Container {
       spawn.check();
       return this.started(program.checkedResult(spawn.clone));
     });
+  }
+
+  /** A new cgroup for an application. It is kept until something was started in it and everything there has ended. */
+  newApplication(): ControlGroup {
+    const cgroup = this.cgroup.child('processes').child(`a${Date.now().toString(36)}${(this.applications++).toString(36)}`);
+    this.unborn.add(cgroup.name);
+    return cgroup.create();
+  }
+
+  /** Lets a cgroup of {@link Container.newApplication} be removed when it is empty. A launch into it does so itself. */
+  settle(cgroup: ControlGroup): void {
+    this.unborn.delete(cgroup.name);
+  }
+
+  /** Removes the cgroups of applications that have ended. */
+  removeEndedApplications(): void {
+    for (const cgroup of this.cgroup.child('processes').children())
+      if (!this.unborn.has(cgroup.name) && !cgroup.populated) tryRemove(cgroup);
   }
 
   /** Makes a terminal of the container. Its master stays in pid 1. */
@@ -269,6 +293,15 @@ export async function destroyCgroup(cgroup: ControlGroup): Promise<void> {
       throw error;
     }
   });
+}
+
+/** A process that ended last may still be on its way out of its cgroup: then it is removed another time. */
+function tryRemove(cgroup: ControlGroup): void {
+  try {
+    cgroup.remove();
+  } catch (error) {
+    if (!['EBUSY', 'ENOENT'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+  }
 }
 
 function hasEnded(pid: number): boolean {

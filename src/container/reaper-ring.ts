@@ -30,10 +30,14 @@ export class ReaperRing {
     return this.arena.loadCounter(SUPERBLOCK.reapLimit) - REAPER_RING.count;
   }
 
+  /** Sequence number of the next death. */
+  get next(): number {
+    return this.arena.loadCounter(SUPERBLOCK.reaped);
+  }
+
   /** The deaths from sequence number `from` on, oldest first. */
   read(from: number = this.acknowledged): ReapedProcess[] {
-    const end = this.arena.loadCounter(SUPERBLOCK.reaped);
-    return Array.from({ length: Math.max(0, end - from) }, (_, n) => this.entry(from + n));
+    return Array.from({ length: Math.max(0, this.next - from) }, (_, n) => this.entry(from + n));
   }
 
   /** All before `sequence` are known for good: the reaper may use their places. */

@@ -1,6 +1,6 @@
 /** Control groups, version 2 (Documentation/admin-guide/cgroup-v2.rst): only the core files, no controllers. */
 import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { KorriganError } from './errors.ts';
 import { readMountTable } from './mounts.ts';
 
@@ -31,6 +31,10 @@ export class ControlGroup {
   create(): this {
     mkdirSync(this.path, { recursive: true });
     return this;
+  }
+
+  get parent(): ControlGroup {
+    return new ControlGroup(dirname(this.path));
   }
 
   child(name: string): ControlGroup {

@@ -1,0 +1,94 @@
+/** A node: its modules, constructed from the bottom to the top and joined. The one place where they meet. */
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { Container, containerCgroup, pidRangeOf } from '../container/index.ts';
+import { Membership } from '../hotplug/index.ts';
+import { KorriganError } from '../linux/errors.ts';
+import { readClusterSecret, RpcNode } from '../rpc/index.ts';
+import { nodeDirectory } from './api/index.ts';
+import { startApiServer } from './api/server.ts';
+import { secretPath, type ClusterConfiguration } from './configuration.ts';
+import { Endings } from './endings.ts';
+import { EventLog } from './events.ts';
+import { LocalRuns } from './runs/run-local.ts';
+import { createServices, type MigrationServices } from './services/services.ts';
+import { Watcher } from './watcher.ts';
+
+export interface RunningNode {
+  /** Leaves the container, and what runs in it, to the next daemon. */
+  stop(): Promise<void>;
+}
+
+export interface NodeOptions {
+  readonly configuration: ClusterConfiguration;
+  /** Id of this node. */
+  readonly id: number;
+  readonly version: string;
+  readonly log: Logger;
+}
+
+/** @throws KorriganError when the node cannot be what its configuration says */
+export async function startNode({ configuration, id, version, log }: NodeOptions): Promise<RunningNode> {
+  const { cluster, pidsPerNode } = configuration;
+  const directory = nodeDirectory(cluster, id);
+  const onFault = (error: unknown): void => log.error({ err: error }, 'a fault in Korrigan');
+
+  // rpc, hotplug
+  const membership = new Membership(configuration.nodes, id);
+  const rpc = new RpcNode({ id, cluster, secret: readClusterSecret(secretPath(cluster)), oneMachine: true, log });
+  for (const peer of membership.others) rpc.addPeer(peer.id, peer.address, peer.port);
+
+  // container
+  const container = await enterContainer(configuration, id, log);
+  const endings = new Endings(container.reaped);
+  const onReaped = (): void => {
+    endings.poll();
+    container.removeEndedApplications();
+  };
+  const watcher = new Watcher({ container, onReaped, onFault });
+
+  // ghost, proc and epm join here
+  watcher.onTrappedCall(() => ({ kind: 'error', errno: NO_SUCH_PROCESS }));
+  const isHusk = (): boolean => false;
+
+  // The user's side
+  const events = new EventLog(membership.self.name);
+  const runs = new LocalRuns({ container, watcher, endings, node: membership.self.name, onFault });
+  const logPath = join(directory, 'krgd.log');
+  const migration = noMigration();
+  const services = createServices({ cluster, version, membership, pidsPerNode, container, rpc, runs, events, logPath, isHusk, migration });
+  await rpc.listen({ host: membership.self.address, port: membership.self.port });
+  const api = await startApiServer({ socketPath: membership.self.socket, services, onFault });
+  log.info({ node: membership.self.name, container: container.initPid }, 'the node is up');
+
+  return {
+    stop: async () => {
+      await api.close();
+      await rpc.close();
+      await watcher.stop();
+      container.release();
+      log.info('the daemon has ended; the container goes on');
+    },
+  };
+}
+
+const NO_SUCH_PROCESS = 3;
+
+async function enterContainer(configuration: ClusterConfiguration, id: number, log: Logger): Promise<Container> {
+  const cgroup = containerCgroup(configuration.cluster, id);
+  const adopted = await Container.adopt(cgroup);
+  if (adopted !== undefined) {
+    log.info({ container: adopted.initPid }, 'the container of an earlier daemon is adopted');
+    return adopted;
+  }
+  const { clockOffsets, pidsPerNode, nodes } = configuration;
+  const hostName = nodes.find((node) => node.id === id)?.name ?? `node${id}`;
+  return Container.create({ cgroup, hostName, range: pidRangeOf(id, pidsPerNode), clockOffsets });
+}
+
+function noMigration(): MigrationServices {
+  const refuse = (): never => {
+    throw new KorriganError('KRG_NOT_SUPPORTED', 'this daemon cannot move processes');
+  };
+  return { migrate: async () => refuse(), explain: async () => refuse() };
+}

@@ -1,0 +1,141 @@
+/** The services of the HTTP API, on this node or on the one they concern. */
+import type { Container } from '../../container/index.ts';
+import { nodeOfPid } from '../../container/index.ts';
+import type { Membership } from '../../hotplug/index.ts';
+import { isKorriganError, KorriganError } from '../../linux/errors.ts';
+import type { RpcNode } from '../../rpc/index.ts';
+import type { NodeServices } from '../api/services.ts';
+import type { Caller, ClusterEvent, NodeStatus } from '../api/types.ts';
+import type { NodeConfiguration } from '../configuration.ts';
+import { examineMachine } from '../doctor.ts';
+import type { EventLog } from '../events.ts';
+import type { LocalRuns } from '../runs/run-local.ts';
+import { runAttachedOn, runDetachedOn, serveRuns } from '../runs/run-remote.ts';
+import { credentialsOf } from '../users.ts';
+import { killLocally, killProcess } from './kill.ts';
+import { linesOf, readLog } from './logs.ts';
+import { listProcesses, processesOf } from './process-list.ts';
+import { askStatus, statusOf } from './status.ts';
+
+/** What the modules above the container do for users; joined in by `node.ts`. */
+export type MigrationServices = Pick<NodeServices, 'migrate' | 'explain'>;
+
+export interface ServicesOptions {
+  readonly cluster: string;
+  readonly version: string;
+  readonly membership: Membership<NodeConfiguration>;
+  readonly pidsPerNode: number;
+  readonly container: Container;
+  readonly rpc: RpcNode;
+  readonly runs: LocalRuns;
+  readonly events: EventLog;
+  readonly logPath: string;
+  readonly isHusk: (pid: number) => boolean;
+  readonly migration: MigrationServices;
+}
+
+/** How long another node may take to say how it is. */
+const STATUS_DEADLINE_MS = 2000;
+
+export function createServices(options: ServicesOptions): NodeServices {
+  const { membership, rpc, runs, events } = options;
+  const self = membership.self.id;
+  const nodeFor = (reference: string | undefined): number => (reference === undefined ? self : membership.find(reference).id);
+  const whoIs = ({ uid, gid }: Caller): ReturnType<typeof credentialsOf> => credentialsOf(uid, gid);
+  serveOtherNodes(options);
+
+  return {
+    status: async () => ({
+      cluster: options.cluster,
+      version: options.version,
+      node: membership.self.name,
+      nodes: await Promise.all(membership.members.map((node) => nodeStatus(rpc, node))),
+    }),
+
+    processes: async (_, { husks }) => {
+      const lists = await Promise.all(
+        membership.members.map(({ id }) => unlessDead(rpc.call(id, listProcesses, {}, { deadlineMs: STATUS_DEADLINE_MS }), [])),
+      );
+      return lists
+        .flat()
+        .filter(({ kind }) => husks || kind === 'process')
+        .toSorted((a, b) => a.pid - b.pid);
+    },
+
+    run: (caller, request, session) => {
+      const node = nodeFor(request.node);
+      return node === self ? runs.attached(whoIs(caller), request, session) : runAttachedOn(rpc, node, whoIs(caller), request, session);
+    },
+
+    runDetached: (caller, request) => {
+      const node = nodeFor(request.node);
+      return node === self ? runs.detached(whoIs(caller), request) : runDetachedOn(rpc, node, whoIs(caller), request);
+    },
+
+    kill: async (caller, { pid, signal }) => {
+      await rpc.call(locate(options, Math.abs(pid)), killProcess, { pid, signal, uid: caller.uid });
+    },
+
+    ...options.migration,
+
+    doctor: () => examineMachine(),
+
+    logs: (_, { node, lines, follow }, abort) => logLines(options, nodeFor(node), { lines, follow }, abort),
+
+    events: (_, abort): AsyncIterable<ClusterEvent> => events.follow(abort),
+  };
+}
+
+/** The node that knows where a process is: the one in whose range its pid lies, which keeps its husk when it has moved. */
+function locate({ membership, pidsPerNode }: ServicesOptions, pid: number): number {
+  const node = nodeOfPid(pid, pidsPerNode);
+  if (membership.members.some(({ id }) => id === node)) return node;
+  throw new KorriganError('KRG_NO_SUCH_PROCESS', `the cluster has no process ${pid} (krg ps lists them)`);
+}
+
+/** Answers what other nodes ask of this one. */
+function serveOtherNodes({ rpc, runs, container, membership, isHusk, logPath }: ServicesOptions): void {
+  serveRuns(rpc, runs);
+  rpc.handle(askStatus, () => {
+    const status = statusOf(container, isHusk);
+    return { ...status, loadAverage: [...status.loadAverage] as [number, number, number] };
+  });
+  rpc.handle(listProcesses, () => processesOf(container, membership.self.name, isHusk));
+  rpc.handle(killProcess, (request) => {
+    killLocally(container, request);
+    return null;
+  });
+  rpc.handleStream(readLog, async (request, stream) => {
+    for await (const line of linesOf(logPath, request, stream.signal)) await stream.write(line);
+  });
+}
+
+async function nodeStatus(rpc: RpcNode, { id, name, address }: NodeConfiguration): Promise<NodeStatus> {
+  const daemon = await unlessDead(rpc.call(id, askStatus, {}, { deadlineMs: STATUS_DEADLINE_MS }), null);
+  return { id, name, address, state: daemon === null ? 'unreachable' : 'online', daemon };
+}
+
+async function* logLines(
+  { membership, rpc, logPath }: ServicesOptions,
+  node: number,
+  request: { lines: number; follow: boolean },
+  abort: AbortSignal,
+): AsyncGenerator<string> {
+  if (node === membership.self.id) {
+    yield* linesOf(logPath, request, abort);
+    return;
+  }
+  const stream = await rpc.openStream(node, readLog, request, { signal: abort });
+  await stream.end();
+  for (let line = await stream.read(); line !== undefined; line = await stream.read()) yield line;
+}
+
+/** A node that does not answer is left out; every other failure is one. */
+async function unlessDead<T, U>(answer: Promise<T>, otherwise: U): Promise<T | U> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (isKorriganError(error, 'KRG_NODE_DEAD') || isKorriganError(error, 'KRG_DEADLINE')) return otherwise;
+    throw error;
+  }
+}

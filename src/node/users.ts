@@ -1,0 +1,23 @@
+/** Users of this machine as processes are started for them: passwd(5) and group(5). */
+import { readFileSync } from 'node:fs';
+import type { Credentials } from '../container/index.ts';
+
+/** Fields of the lines of a file such as /etc/group. */
+export function parseTable(text: string): string[][] {
+  return text
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('#'))
+    .map((line) => line.split(':'));
+}
+
+/** As initgroups(3): the groups whose lists name the user, and `gid`. */
+export function groupsOf(uid: number, gid: number, passwd: string, group: string): number[] {
+  const name = parseTable(passwd).find(([, , id]) => Number(id) === uid)?.[0];
+  const listed = parseTable(group).filter(([, , , members = '']) => name !== undefined && members.split(',').includes(name));
+  return [...new Set([gid, ...listed.map(([, , id]) => Number(id))])];
+}
+
+/** What a process of this user is started with. */
+export function credentialsOf(uid: number, gid: number): Credentials {
+  return { uid, gid, groups: groupsOf(uid, gid, readFileSync('/etc/passwd', 'utf8'), readFileSync('/etc/group', 'utf8')) };
+}

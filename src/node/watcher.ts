@@ -1,0 +1,110 @@
+/** The main thread's end of the watching worker: readiness of descriptors, the dead, trapped system calls. */
+import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
+import type { Container, TrappedCallInFlight } from '../container/index.ts';
+import { createEventfd, EPOLL, ERRNO, signalEventfd, syscall, type NotificationAnswer } from '../linux/index.ts';
+import type { WatchCommand, WatchEvent, WatchWorkerData } from './workers/watch-protocol.ts';
+
+/** Answers a trapped call. The caller waits as long as the promise does. */
+export type TrappedCallHandler = (call: TrappedCallInFlight) => NotificationAnswer | Promise<NotificationAnswer>;
+
+export interface WatcherOptions {
+  readonly container: Container;
+  /** There are new entries in the container's ring of the dead. */
+  readonly onReaped: () => void;
+  readonly onFault: (error: unknown) => void;
+}
+
+const NO_SUCH_PROCESS: NotificationAnswer = { kind: 'error', errno: ERRNO.ESRCH };
+
+export class Watcher {
+  private readonly worker: Worker;
+  private readonly commands: MessagePort;
+  private readonly bell = createEventfd();
+  private readonly descriptors: readonly number[];
+  private readonly waiters = new Map<number, (events: number) => void>();
+  private readonly options: WatcherOptions;
+  private readonly exited: Promise<void>;
+  private handler: TrappedCallHandler | undefined;
+  private readonly unhandled: TrappedCallInFlight[] = [];
+
+  constructor(options: WatcherOptions) {
+    this.options = options;
+    const { reaper, trappedCalls } = options.container.takeEvents();
+    this.descriptors = [reaper, trappedCalls, this.bell];
+    const { port1, port2 } = new MessageChannel();
+    this.commands = port1;
+    port1.unref();
+    const data: WatchWorkerData = { initPid: options.container.initPid, reaper, listener: trappedCalls, bell: this.bell };
+    this.worker = new Worker(new URL('./workers/watch-worker.ts', import.meta.url), {
+      workerData: { ...data, commands: port2 },
+      transferList: [port2],
+    });
+    this.worker.on('message', (event: WatchEvent) => this.take(event));
+    this.worker.on('error', options.onFault);
+    this.exited = new Promise((resolve) => this.worker.once('exit', () => resolve()));
+  }
+
+  /** Who answers trapped calls; those that came before wait for it. Until one is set they wait. */
+  onTrappedCall(handler: TrappedCallHandler): void {
+    this.handler = handler;
+    for (const call of this.unhandled.splice(0)) this.answer(call, handler);
+  }
+
+  /** Resolves with the EPOLL bits when the descriptor can be read. One waiter per descriptor. */
+  readable(fd: number): Promise<number> {
+    return this.wait(fd, EPOLL.in);
+  }
+
+  writable(fd: number): Promise<number> {
+    return this.wait(fd, EPOLL.out);
+  }
+
+  /** Closes a descriptor of this process that was waited for. A wait that goes on resolves with 0. */
+  close(fd: number): void {
+    const waiter = this.waiters.get(fd);
+    this.waiters.delete(fd);
+    this.command({ kind: 'close', fd });
+    waiter?.(0);
+  }
+
+  /** Ends the worker; the descriptors of the container stay open in pid 1. */
+  async stop(): Promise<void> {
+    this.command({ kind: 'stop' });
+    await this.exited;
+    this.commands.close();
+    for (const fd of this.descriptors) syscall('close', fd);
+    for (const waiter of this.waiters.values()) waiter(0);
+    this.waiters.clear();
+  }
+
+  private wait(fd: number, events: number): Promise<number> {
+    return new Promise((resolve) => {
+      this.waiters.set(fd, resolve);
+      this.command({ kind: 'wait', fd, events });
+    });
+  }
+
+  private command(command: WatchCommand): void {
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a port of a worker, not a window
+    this.commands.postMessage(command);
+    signalEventfd(this.bell);
+  }
+
+  private take(event: WatchEvent): void {
+    if (event.kind === 'reaped') this.options.onReaped();
+    else if (event.kind === 'ready') {
+      const waiter = this.waiters.get(event.fd);
+      this.waiters.delete(event.fd);
+      waiter?.(event.events);
+    } else if (this.handler === undefined) this.unhandled.push(event.call);
+    else this.answer(event.call, this.handler);
+  }
+
+  private answer(call: TrappedCallInFlight, handler: TrappedCallHandler): void {
+    const send = (answer: NotificationAnswer): void => this.command({ kind: 'answer', slot: call.slot, id: call.id, answer });
+    Promise.try(handler, call).then(send, (error: unknown) => {
+      this.options.onFault(error);
+      send(NO_SUCH_PROCESS);
+    });
+  }
+}

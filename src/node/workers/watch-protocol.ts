@@ -1,0 +1,27 @@
+/** What the main thread and the watching worker tell each other. */
+import type { TrappedCallInFlight } from '../../container/index.ts';
+import type { NotificationAnswer } from '../../linux/index.ts';
+
+export interface WatchWorkerData {
+  /** Host pid of the container's pid 1. */
+  readonly initPid: number;
+  /** Descriptors of this process; the worker only waits for them. */
+  readonly reaper: number;
+  readonly listener: number;
+  /** An eventfd: there are commands in the port. */
+  readonly bell: number;
+}
+
+export type WatchCommand =
+  /** Say once when the descriptor is ready for one of these events (EPOLL bits), or has failed. */
+  | { readonly kind: 'wait'; readonly fd: number; readonly events: number }
+  /** Close it: only the worker knows when it no longer waits for it. */
+  | { readonly kind: 'close'; readonly fd: number }
+  | { readonly kind: 'answer'; readonly slot: number; readonly id: bigint; readonly answer: NotificationAnswer }
+  | { readonly kind: 'stop' };
+
+export type WatchEvent =
+  /** The reaper has put someone into its ring. */
+  | { readonly kind: 'reaped' }
+  | { readonly kind: 'trapped'; readonly call: TrappedCallInFlight }
+  | { readonly kind: 'ready'; readonly fd: number; readonly events: number };

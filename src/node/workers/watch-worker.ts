@@ -1,0 +1,81 @@
+/** The worker that waits in the kernel (epoll) for what libuv cannot wait for, and hands it to the main thread. */
+import { parentPort, receiveMessageOnPort, workerData, type MessagePort } from 'node:worker_threads';
+import { TrappedCallSlots } from '../../container/index.ts';
+import { drainEventfd, EPOLL, Epoll, syscall } from '../../linux/index.ts';
+import type { WatchCommand, WatchEvent, WatchWorkerData } from './watch-protocol.ts';
+
+const { initPid, reaper, listener, bell, commands } = workerData as WatchWorkerData & { commands: MessagePort };
+
+function post(event: WatchEvent): void {
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a port of a worker, not a window
+  parentPort?.postMessage(event);
+}
+
+const epoll = new Epoll();
+const slots = TrappedCallSlots.open(initPid, listener);
+/** Descriptors that someone has asked for; armed for one event at a time. */
+const waiting = new Set<number>();
+let listening = true;
+
+/** @returns whether to go on */
+function obey(command: WatchCommand): boolean {
+  switch (command.kind) {
+    case 'wait':
+      if (waiting.has(command.fd)) epoll.modify(command.fd, command.events);
+      else epoll.add(command.fd, command.events);
+      waiting.add(command.fd);
+      return true;
+    case 'close':
+      if (waiting.delete(command.fd)) epoll.remove(command.fd);
+      syscall('close', command.fd);
+      return true;
+    case 'answer':
+      slots.answer(command, command.answer);
+      return true;
+    case 'stop':
+      return false;
+  }
+}
+
+/** @returns whether to go on */
+function obeyAll(): boolean {
+  drainEventfd(bell);
+  let goesOn = true;
+  for (let message = receiveMessageOnPort(commands); message !== undefined; message = receiveMessageOnPort(commands)) {
+    goesOn = obey(message.message as WatchCommand) && goesOn;
+  }
+  return goesOn;
+}
+
+/** @returns whether to go on */
+function ready(fd: number, events: number): boolean {
+  if (fd === bell) return obeyAll();
+  if (fd === reaper) {
+    drainEventfd(reaper);
+    post({ kind: 'reaped' });
+  } else if (fd === listener) {
+    const call = slots.receive();
+    if (call !== undefined) post({ kind: 'trapped', call });
+  } else if (waiting.delete(fd)) {
+    epoll.remove(fd);
+    post({ kind: 'ready', fd, events });
+  }
+  return true;
+}
+
+epoll.add(bell, EPOLL.in);
+epoll.add(reaper, EPOLL.in);
+epoll.add(listener, EPOLL.in);
+for (const call of slots.inherited()) post({ kind: 'trapped', call });
+// What was reaped while no daemon watched.
+post({ kind: 'reaped' });
+
+for (let goesOn = true; goesOn; ) {
+  for (const { fd, events } of epoll.wait(-1)) goesOn = ready(fd, events) && goesOn;
+  if (listening !== slots.hasRoom) {
+    listening = slots.hasRoom;
+    epoll.modify(listener, listening ? EPOLL.in : 0);
+  }
+}
+slots.close();
+epoll[Symbol.dispose]();
