@@ -3,7 +3,7 @@
  * All others are moved between nodes of a cluster.
  */
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
@@ -13,6 +13,7 @@ import { endAllNamespaces, endNamespace, moveByEngine, startInNamespace, until }
 import { buildProgram } from './support/programs.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'korrigan-features-'));
+chmodSync(directory, 0o777);
 after(() => {
   endAllNamespaces();
   rmSync(directory, { recursive: true });

@@ -3,7 +3,8 @@ import { readStat, readProcessLink, type Program, type RemoteProcess } from '../
 import { readFileSync } from 'node:fs';
 import { type AreaFlags, describeAreas } from '../mm/index.ts';
 import { IMAGE_VERSION, type ProcessImage, type ThreadImage } from './image.ts';
-import { captureLimits, captureNumber } from './outside.ts';
+import { captureLimits } from './limits.ts';
+import { captureNumber } from './outside.ts';
 import { captureActions } from './signals.ts';
 import { captureThread, THREAD_CAPTURE_BYTES } from './threads.ts';
 import { captureIntervalTimers, capturePosixTimers } from './timers.ts';
@@ -13,8 +14,8 @@ const PR_GET_CHILD_SUBREAPER = 37;
 const PR_GET_THP_DISABLE = 42;
 /** Linux 6.3 */
 const MEMBARRIER_CMD_GET_REGISTRATIONS = 1 << 9;
-const LEADER_RECORDS = 256;
-const LEADER_DATA = 16384;
+const LEADER_RECORDS = 1024;
+const LEADER_DATA = 65536;
 const LEADER_BYTES = LEADER_RECORDS * 64 + LEADER_DATA;
 
 /** Size of the region that capturing a process with so many threads needs. */
@@ -34,6 +35,7 @@ export function captureProcess(remote: RemoteProcess, flags: AreaFlags): Process
   const collectThread = captureThread(program, remote, main);
   const collectActions = captureActions(program);
   const collectIntervalTimers = captureIntervalTimers(program);
+  const collectLimits = captureLimits(program);
   const collectPosixTimers = capturePosixTimers(program, remote.pid);
   const brk = program.call('brk', 0);
   const pid = program.call('getpid');
@@ -82,7 +84,7 @@ export function captureProcess(remote: RemoteProcess, flags: AreaFlags): Process
     pending: main.tracee.pendingSignals('shared'),
     intervalTimers: collectIntervalTimers(),
     posixTimers: collectPosixTimers().map((timer) => ({ ...timer, thread: hostToCluster.get(timer.thread) ?? timer.thread })),
-    limits: captureLimits(remote.pid),
+    limits: collectLimits(),
     dumpable: program.result(dumpable),
     childSubreaper: program.viewAt(subreaper, 4).getInt32(0, true) !== 0,
     transparentHugePagesDisabled: program.result(noHugePages) !== 0,

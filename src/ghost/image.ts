@@ -27,8 +27,10 @@ export interface PosixTimer {
   notify: number;
   /** Thread of SIGEV_THREAD_ID, else 0. */
   thread: number;
-  /** struct itimerspec: interval then remaining time, seconds and nanoseconds each. */
-  setting: Uint8Array;
+  /** Nanoseconds; 0: fires once. */
+  interval: bigint;
+  /** Nanoseconds, 0: not armed. A time of its clock, which all nodes share; for clocks of processor time what remains. */
+  expiration: bigint;
 }
 
 /** Credentials of one thread (man 7 credentials, man 7 capabilities). Ids in the order real, effective, saved, file system. */

@@ -1,36 +1,17 @@
 /**
- * State that is read and set from outside the process, by its number in our pid namespace: limits, scheduling, and files of /proc.
+ * State that is read and set from outside the process, by its number in our pid namespace: scheduling, and files of /proc.
  */
 import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { isErrno, NativeMemory, readProcessFile, syscall, trySyscall } from '../linux/index.ts';
 import type { Scheduling } from './image.ts';
 
-const LIMITS = 16;
 const IOPRIO_WHO_PROCESS = 1;
 const SCHED_ATTR_SIZE = 48;
 const SCHED_FLAGS_KEPT = 0x7n;
 const AFFINITY_SIZE = 128;
 
 const memory = NativeMemory.allocate(256);
-
-export function captureLimits(pid: number): [bigint, bigint][] {
-  return Array.from({ length: LIMITS }, (_, resource) => {
-    syscall('prlimit64', pid, resource, 0, memory.address);
-    return [memory.view.getBigUint64(0, true), memory.view.getBigUint64(8, true)];
-  });
-}
-
-/** Sets soft and hard limits; a hard limit above what this node's container has is refused by the kernel (EPERM). */
-export function restoreLimits(pid: number, limits: readonly (readonly [bigint, bigint])[]): void {
-  limits.forEach(([soft, hard], resource) => {
-    syscall('prlimit64', pid, resource, 0, memory.address);
-    if (memory.view.getBigUint64(0, true) === soft && memory.view.getBigUint64(8, true) === hard) return;
-    memory.view.setBigUint64(0, soft, true);
-    memory.view.setBigUint64(8, hard, true);
-    syscall('prlimit64', pid, resource, memory.address, 0);
-  });
-}
 
 export function captureScheduling(tid: number): Scheduling {
   syscall('sched_getattr', tid, memory.address, SCHED_ATTR_SIZE, 0);

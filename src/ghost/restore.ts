@@ -6,10 +6,11 @@ import { readdirSync } from 'node:fs';
 import { readMaps, readStatus, Registers, type Program, type RemoteProcess, type StoppedThread, Tracee } from '../linux/index.ts';
 import { type Area, carriesPages, discardPages, finishLayout, mapAreas, normalize, pathBytes, type Range, RECORDS_PER_AREA, subtract } from '../mm/index.ts';
 import { MEMORY_MAP_FIELDS, type ProcessImage, type ThreadImage } from './image.ts';
-import { restoreLimits, restoreNumber, restoreScheduling } from './outside.ts';
+import { restoreLimits } from './limits.ts';
+import { restoreNumber, restoreScheduling } from './outside.ts';
 import { restoreActions, restorePending } from './signals.ts';
 import { restoreThread, threadCapacity } from './threads.ts';
-import { restoreIntervalTimers, restorePosixTimers } from './timers.ts';
+import { restoreIntervalTimers, restorePosixTimers, withoutRepeating } from './timers.ts';
 
 /** Where the region of a process that is being restored lies; preflight refuses a process that has memory there. */
 export const REGION_ADDRESS = 0x3f0000000000;
@@ -97,10 +98,11 @@ export class Inflation {
     if (leader === undefined) throw new Error('an image has at least one thread');
     // Threads read credentials and memory of the leader at their birth, so they are made before it gives up its privileges.
     this.spawnThreads(program, others);
-    restorePosixTimers(program, image.posixTimers);
+    restorePosixTimers(program, image.posixTimers, [...image.pending, ...image.threads.flatMap((thread) => thread.pending)]);
     restoreIntervalTimers(program, image.intervalTimers);
-    restorePending(program, image.pid, undefined, image.pending);
-    restoreThread(program, image.pid, leader);
+    restorePending(program, image.pid, undefined, withoutRepeating(image.pending, image.posixTimers));
+    restoreLimits(program, image.limits);
+    restoreThread(program, image.pid, { ...leader, pending: withoutRepeating(leader.pending, image.posixTimers) });
     program.call('personality', image.personality);
     program.call('prctl', PR_SET_DUMPABLE, image.dumpable === 2 ? 0 : image.dumpable, 0, 0, 0);
     remote.run(program);
@@ -202,7 +204,7 @@ export class Inflation {
     const jump = program.operation('jump', 0);
     threads.forEach((thread, n) => {
       program.patch(spawns[n] ?? 0, 2, program.addressOfRecord(program.length));
-      restoreThread(program, this.image.pid, thread);
+      restoreThread(program, this.image.pid, { ...thread, pending: withoutRepeating(thread.pending, this.image.posixTimers) });
       program.operation('incrementAndWake', ready);
       program.operation('waitWhileEqual', forever, 0);
     });
@@ -231,7 +233,6 @@ export class Inflation {
 
   private setFromOutside(): void {
     const { remote, image } = this;
-    restoreLimits(remote.pid, image.limits);
     restoreNumber(remote.pid, 'oom_score_adj', image.oomScoreAdjustment);
     restoreNumber(remote.pid, 'coredump_filter', image.coreDumpFilter, 16);
     [remote.main, ...this.others].forEach(({ tracee }, n) => {

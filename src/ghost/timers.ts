@@ -1,11 +1,20 @@
-/** Interval timers and POSIX timers: capture and restore. Both are kept as the time that remains. */
+/**
+ * Interval timers and POSIX timers: capture and restore. Interval timers are kept as the time that remains, POSIX timers as the time of
+ * their next expiration, so that a move does not delay them.
+ */
 import { readProcessFile, type Program } from '../linux/index.ts';
 import type { PosixTimer } from './image.ts';
 
 const ITIMERS = 3;
 const ITIMERVAL_SIZE = 32;
 const ITIMERSPEC_SIZE = 32;
+const TIMESPEC_SIZE = 16;
 const SIGEVENT_SIZE = 64;
+const SECOND = 1_000_000_000n;
+const TIMER_ABSTIME = 1;
+const SI_TIMER = -2;
+/** CLOCK_REALTIME, MONOTONIC, BOOTTIME, REALTIME_ALARM, BOOTTIME_ALARM, TAI: the others are of processor time and begin anew. */
+const SHARED_CLOCKS: ReadonlySet<number> = new Set([0, 1, 7, 8, 9, 11]);
 const SIGEV_SIGNAL = 0;
 const SIGEV_NONE = 1;
 const SIGEV_THREAD_ID = 4;
@@ -23,11 +32,15 @@ export function captureIntervalTimers(program: Program): () => Uint8Array[] {
 
 export function restoreIntervalTimers(program: Program, timers: readonly Uint8Array[]): void {
   timers.forEach((timer, which) => {
-    if (timer.some((byte) => byte !== 0)) program.call('setitimer', which, program.data(timer), 0);
+    if (timer.every((byte) => byte === 0)) return;
+    const [interval, remaining] = [timer.slice(0, ITIMERVAL_SIZE / 2), timer.slice(ITIMERVAL_SIZE / 2)];
+    // No time but an interval: expired, and not started again before its SIGALRM is taken (kernel/time/itimer.c, it_real_fn).
+    const setting = remaining.every((byte) => byte === 0) ? [...interval, ...interval] : timer;
+    program.call('setitimer', which, program.data(Uint8Array.from(setting)), 0);
   });
 }
 
-/** Timers as /proc/PID/timers lists them (man 5 proc); `setting` is still empty. */
+/** Timers as /proc/PID/timers lists them (man 5 proc); `interval` and `expiration` are still unknown. */
 export function parseTimers(text: string): PosixTimer[] {
   const timers: PosixTimer[] = [];
   for (const block of text.split(/^(?=ID:)/m)) {
@@ -42,7 +55,8 @@ export function parseTimers(text: string): PosixTimer[] {
       value: BigInt(`0x${value ?? '0'}`),
       notify,
       thread: thread === 'tid' ? Number(target) : 0,
-      setting: new Uint8Array(ITIMERSPEC_SIZE),
+      interval: 0n,
+      expiration: 0n,
     });
   }
   return timers;
@@ -52,16 +66,27 @@ export function parseTimers(text: string): PosixTimer[] {
 export function capturePosixTimers(program: Program, pid: number): () => PosixTimer[] {
   const timers = parseTimers(readProcessFile(pid, 'timers') ?? '');
   const buffers = timers.map((timer) => {
-    const buffer = program.data(ITIMERSPEC_SIZE);
+    const buffer = program.data(ITIMERSPEC_SIZE + TIMESPEC_SIZE);
     program.call('timer_gettime', timer.id, buffer);
+    if (SHARED_CLOCKS.has(timer.clock)) program.call('clock_gettime', timer.clock, buffer + ITIMERSPEC_SIZE);
     return buffer;
   });
-  return () => timers.map((timer, n) => ({ ...timer, setting: program.bytesAt(buffers[n] ?? 0, ITIMERSPEC_SIZE).slice() }));
+  return () =>
+    timers.map((timer, n) => {
+      const view = program.viewAt(buffers[n] ?? 0, ITIMERSPEC_SIZE + TIMESPEC_SIZE);
+      const remaining = timeAt(view, 16);
+      return { ...timer, interval: timeAt(view, 0), expiration: remaining === 0n ? 0n : remaining + timeAt(view, ITIMERSPEC_SIZE) };
+    });
 }
 
-/** Creates the timers under their ids. The threads they signal must exist. */
-export function restorePosixTimers(program: Program, timers: readonly PosixTimer[]): void {
+/**
+ * Creates the timers under their ids. The threads they signal must exist.
+ * @param pending raw siginfo_t of all pending signals. A repeating timer whose signal is pending is set to its last expiration, so that
+ * it sends that signal itself: it knows then that one is pending, and counts further expirations as its overrun.
+ */
+export function restorePosixTimers(program: Program, timers: readonly PosixTimer[], pending: readonly Uint8Array[]): void {
   if (timers.length === 0) return;
+  const sent = new Set(pending.map(timerOf));
   program.call('prctl', PR_TIMER_CREATE_RESTORE_IDS, 1, 0, 0, 0);
   for (const timer of timers) {
     const event = new Uint8Array(SIGEVENT_SIZE);
@@ -73,7 +98,37 @@ export function restorePosixTimers(program: Program, timers: readonly PosixTimer
     const id = new Uint8Array(4);
     new DataView(id.buffer).setInt32(0, timer.id, true);
     program.call('timer_create', timer.clock, program.data(event), program.data(id));
-    program.call('timer_settime', timer.id, 0, program.data(timer.setting), 0);
+    const setting = new Uint8Array(ITIMERSPEC_SIZE);
+    const settingView = new DataView(setting.buffer);
+    setTimeAt(settingView, 0, timer.interval);
+    setTimeAt(settingView, 16, timer.expiration - (sendsAgain(timer) && sent.has(timer.id) ? timer.interval : 0n));
+    program.call('timer_settime', timer.id, SHARED_CLOCKS.has(timer.clock) ? TIMER_ABSTIME : 0, program.data(setting), 0);
   }
   program.call('prctl', PR_TIMER_CREATE_RESTORE_IDS, 0, 0, 0, 0);
+}
+
+/** The pending signals that no timer will send again by itself ({@link restorePosixTimers}). */
+export function withoutRepeating(pending: readonly Uint8Array[], timers: readonly PosixTimer[]): Uint8Array[] {
+  const repeating: ReadonlySet<number | undefined> = new Set(timers.filter(sendsAgain).map(({ id }) => id));
+  return pending.filter((information) => !repeating.has(timerOf(information)));
+}
+
+function sendsAgain({ clock, interval, expiration }: PosixTimer): boolean {
+  return SHARED_CLOCKS.has(clock) && interval > 0n && expiration > 0n;
+}
+
+/** The timer that sent a signal: siginfo_t has si_code at 8, si_timerid at 16. */
+function timerOf(information: Uint8Array): number | undefined {
+  const view = new DataView(information.buffer, information.byteOffset, information.length);
+  return view.getInt32(8, true) === SI_TIMER ? view.getInt32(16, true) : undefined;
+}
+
+/** struct timespec, in nanoseconds. */
+function timeAt(view: DataView, at: number): bigint {
+  return view.getBigInt64(at, true) * SECOND + view.getBigInt64(at + 8, true);
+}
+
+function setTimeAt(view: DataView, at: number, time: bigint): void {
+  view.setBigInt64(at, time / SECOND, true);
+  view.setBigInt64(at + 8, time % SECOND, true);
 }
