@@ -6,11 +6,13 @@ import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import type { Container } from '../container/index.ts';
 import { SPAWN_ADDRESS } from '../container/index.ts';
-import { type ControlGroup, isErrno, KorriganError, Program, readStatus } from '../linux/index.ts';
+import { examineFiles } from '../fs/index.ts';
+import { type ControlGroup, isErrno, KorriganError, pidfdOpen, Program, readStatus, syscall } from '../linux/index.ts';
 import { planFamily, type ProcService, type Relations } from '../proc/index.ts';
 import { defineCall, type NodeId, type RpcNode } from '../rpc/index.ts';
 import { examineProcess, type Finding } from '../ghost/index.ts';
 import type { MovingPid } from './parts.ts';
+import { ALL_KINDS, containerClocks } from './source-parts.ts';
 import { familyOf, processesBelow, type Relative } from './relations.ts';
 import type { MigrationReport } from './source.ts';
 import type { GhostWorkers } from './workers.ts';
@@ -75,9 +77,24 @@ export class MigrationService {
     }
   }
 
-  /** What a move would do to each resource of a process of this node. */
-  explain(examined: number): Finding[] {
-    return examineProcess(this.find(examined).hostPid);
+  /** What a move would do to each open file of a process of this node. */
+  explainFiles(examined: number): Finding[] {
+    const { container } = this.options;
+    const { pid: moving, hostPid } = this.find(examined);
+    const pidfd = pidfdOpen(hostPid);
+    try {
+      const { verdicts } = examineFiles({
+        processes: [{ pid: moving, hostPid, pidfd }],
+        kinds: ALL_KINDS,
+        initHostPid: container.initPid,
+        others: processesBelow(container.cgroup).filter((other) => other !== hostPid),
+        clocks: containerClocks(container.lane),
+        relatives: new Set(),
+      });
+      return verdicts.map(({ resource, outcome, reason }) => ({ resource, verdict: outcome, reason }));
+    } finally {
+      syscall('close', pidfd);
+    }
   }
 
   private async attempt(moving: number, target: NodeId, withTree: boolean): Promise<Migration> {

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { containerCgroup, DEFAULT_RANGE_WIDTH, destroyCgroup, pidRangeOf } from '../container/index.ts';
-import { isKorriganError, KorriganError } from '../linux/errors.ts';
+import { isKorriganError, KorriganError, type ErrorCode } from '../linux/errors.ts';
 import type { ControlGroup } from '../linux/index.ts';
 import { createClusterSecret } from '../rpc/index.ts';
 import { clusterDirectory, NodeClient, nodeDirectory, type ClusterDescription, type NodeDescription } from './api/index.ts';
@@ -26,6 +26,8 @@ export interface StartClusterOptions {
 const RPC_PORT = 7420;
 const READY_SECONDS = 30;
 const DEFAULT_BOOT_OFFSET_SECONDS = 10_000;
+/** What a daemon that starts, or just died, answers. */
+const NOT_YET: readonly ErrorCode[] = ['KRG_NO_DAEMON', 'KRG_NODE_DEAD', 'KRG_STREAM_BROKEN'];
 
 /** Starts the daemons of a cluster. On failure nothing is left. @throws KorriganError KRG_USAGE when the cluster is up */
 export async function startCluster(options: StartClusterOptions): Promise<ClusterDescription> {
@@ -56,7 +58,7 @@ export async function stopCluster(cluster: string): Promise<void> {
   const directory = clusterDirectory(cluster);
   const cgroup = clusterCgroup(cluster);
   await destroyCgroup(cgroup);
-  removeEmpty(cgroup.parent);
+  cgroup.parent.removeIfEmpty();
   if (configuration !== undefined) await removeNetwork(configuration.network, configuration.nodes.map(networkOf));
   rmSync(directory, { recursive: true, force: true });
 }
@@ -164,7 +166,7 @@ async function ready(cluster: string, node: NodeConfiguration, not?: number): Pr
       const pid = status.nodes.find(({ id }) => id === node.id)?.daemon?.pid;
       if (pid !== undefined && pid !== not) return pid;
     } catch (error) {
-      if (!isKorriganError(error, 'KRG_NO_DAEMON') && !isKorriganError(error, 'KRG_NODE_DEAD')) throw error;
+      if (!NOT_YET.some((code) => isKorriganError(error, code))) throw error;
     }
     if (performance.now() > deadline) throw notReady(cluster, node);
     await new Promise((resolve) => setTimeout(resolve, 10));
@@ -188,13 +190,4 @@ function describe(node: NodeConfiguration, pid: number): NodeDescription {
 
 function networkOf(node: NodeConfiguration): NodeNetwork {
   return { namespace: node.networkNamespace, address: node.address, device: node.networkDevice };
-}
-
-/** Clusters come and go side by side, so the group above them is removed only when it is empty. */
-function removeEmpty(cgroup: ControlGroup): void {
-  try {
-    if (cgroup.exists && cgroup.children().length === 0) cgroup.remove();
-  } catch (error) {
-    if (!['EBUSY', 'ENOENT', 'ENOTEMPTY'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
-  }
 }

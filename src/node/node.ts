@@ -1,9 +1,8 @@
 /** A node: its modules, constructed from the bottom to the top and joined. The one place where they meet. */
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import { Container, containerCgroup, pidRangeOf } from '../container/index.ts';
+import { Container, containerCgroup, nodeOfPid, pidRangeOf } from '../container/index.ts';
 import { Membership } from '../hotplug/index.ts';
-import { KorriganError } from '../linux/errors.ts';
 import { readClusterSecret, RpcNode } from '../rpc/index.ts';
 import { nodeDirectory } from './api/index.ts';
 import { startApiServer } from './api/server.ts';
@@ -11,7 +10,9 @@ import { secretPath, type ClusterConfiguration } from './configuration.ts';
 import { Endings } from './endings.ts';
 import { EventLog } from './events.ts';
 import { LocalRuns } from './runs/run-local.ts';
-import { createServices, type MigrationServices } from './services/services.ts';
+import { joinKin } from './kin.ts';
+import { createMigration } from './services/migration.ts';
+import { createServices } from './services/services.ts';
 import { Watcher } from './watcher.ts';
 
 export interface RunningNode {
@@ -47,16 +48,16 @@ export async function startNode({ configuration, id, version, log }: NodeOptions
   };
   const watcher = new Watcher({ container, onReaped, onFault });
 
-  // ghost, proc and epm join here
-  watcher.onTrappedCall(() => ({ kind: 'error', errno: NO_SUCH_PROCESS }));
-  const isHusk = (): boolean => false;
+  // proc, ghost, epm
+  const homeOf = (pid: number): number => nodeOfPid(pid, pidsPerNode);
+  const kin = joinKin({ container, rpc, watcher, endings, homeOf, host: membership.self.address, log });
 
   // The user's side
   const events = new EventLog(membership.self.name);
   const runs = new LocalRuns({ container, watcher, endings, node: membership.self.name, onFault });
   const logPath = join(directory, 'krgd.log');
-  const migration = noMigration();
-  const services = createServices({ cluster, version, membership, pidsPerNode, container, rpc, runs, events, logPath, isHusk, migration });
+  const migration = createMigration({ membership, container, rpc, proc: kin.proc, epm: kin.epm, events });
+  const services = createServices({ cluster, version, membership, proc: kin.proc, container, rpc, runs, events, logPath, migration });
   await rpc.listen({ host: membership.self.address, port: membership.self.port });
   const api = await startApiServer({ socketPath: membership.self.socket, services, onFault });
   log.info({ node: membership.self.name, container: container.initPid }, 'the node is up');
@@ -65,14 +66,13 @@ export async function startNode({ configuration, id, version, log }: NodeOptions
     stop: async () => {
       await api.close();
       await rpc.close();
+      await kin[Symbol.asyncDispose]();
       await watcher.stop();
       container.release();
       log.info('the daemon has ended; the container goes on');
     },
   };
 }
-
-const NO_SUCH_PROCESS = 3;
 
 async function enterContainer(configuration: ClusterConfiguration, id: number, log: Logger): Promise<Container> {
   const cgroup = containerCgroup(configuration.cluster, id);
@@ -84,11 +84,4 @@ async function enterContainer(configuration: ClusterConfiguration, id: number, l
   const { clockOffsets, pidsPerNode, nodes } = configuration;
   const hostName = nodes.find((node) => node.id === id)?.name ?? `node${id}`;
   return Container.create({ cgroup, hostName, range: pidRangeOf(id, pidsPerNode), clockOffsets });
-}
-
-function noMigration(): MigrationServices {
-  const refuse = (): never => {
-    throw new KorriganError('KRG_NOT_SUPPORTED', 'this daemon cannot move processes');
-  };
-  return { migrate: async () => refuse(), explain: async () => refuse() };
 }

@@ -3,7 +3,7 @@
  * is from: it keeps the husk as long as the process lives and always knows where the process runs.
  */
 import { z } from 'zod';
-import { KorriganError, syscall, trySyscall } from '../linux/index.ts';
+import { KorriganError, trySyscall } from '../linux/index.ts';
 import { defineCall, defineNotice, type NodeId, type RpcNode } from '../rpc/index.ts';
 import { isForwarded, RecordReader, signalNumber } from './records.ts';
 
@@ -20,6 +20,8 @@ const ended = defineCall('proc.ended', z.object({ pid, status: z.number() }), z.
 /** To the node where the process runs: a signal that reached its husk. */
 const signalled = defineNotice('proc.signalled', z.object({ pid, information: bytes }));
 const locateCall = defineCall('proc.locate', z.object({ pid }), z.object({ node: z.number() }));
+
+const runsHere = defineCall('proc.runs-here', z.object({ pid }), z.object({ runs: z.boolean() }));
 
 /** What the service has done in a ghost worker, where ptrace is at home. */
 export interface HuskWork {
@@ -63,10 +65,29 @@ export class ProcService implements Disposable {
       await this.endHusk(dead, status);
       return {};
     });
+    rpc.handle(runsHere, ({ pid: wanted }) => ({ runs: this.arrived.has(wanted) }));
     rpc.handle(locateCall, async ({ pid: wanted }) => ({ node: await this.locate(wanted) }));
     rpc.handleNotice(signalled, ({ pid: target, information }) => this.deliver(target, information));
     this.timer = setInterval(() => this.watchArrived(), WATCH_MILLISECONDS);
     this.timer.unref();
+  }
+
+  /**
+   * After a restart of the daemon: who is here is seen in the container, where the others are is asked of the other nodes.
+   * A husk whose process nobody has keeps its place; what a dead node took is for membership to say.
+   */
+  recover(residents: readonly { pid: number; hostPid: number; husk: boolean; childOfInit: boolean }[]): void {
+    const { rpc, homeOf, log } = this.options;
+    for (const { pid: found, hostPid, husk, childOfInit } of residents) {
+      if (!husk && homeOf(found) !== rpc.id) this.arrived.set(found, { hostPid, childOfInit });
+      if (!husk || homeOf(found) !== rpc.id) continue;
+      for (const id of rpc.peers) {
+        rpc
+          .call(id, runsHere, { pid: found })
+          .then((answer) => answer.runs && this.away.set(found, id))
+          .catch((error: unknown) => log.warn({ pid: found, node: id, error }, 'a node could not be asked for a process'));
+      }
+    }
   }
 
   /** The node on which a process runs, or would if there were one. */
@@ -172,9 +193,4 @@ export class ProcService implements Disposable {
       this.tellHome(process, 0).catch((error: unknown) => this.options.log.warn({ pid: process, error }, 'the end of a process could not be told to its home'));
     }
   }
-}
-
-/** Sends a signal from the daemon itself. @throws SyscallError */
-export function killHere(hostPid: number, signal: number): void {
-  syscall('kill', hostPid, signal);
 }

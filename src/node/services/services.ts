@@ -1,8 +1,8 @@
 /** The services of the HTTP API, on this node or on the one they concern. */
 import type { Container } from '../../container/index.ts';
-import { nodeOfPid } from '../../container/index.ts';
 import type { Membership } from '../../hotplug/index.ts';
 import { isKorriganError, KorriganError } from '../../linux/errors.ts';
+import type { ProcService } from '../../proc/index.ts';
 import type { RpcNode } from '../../rpc/index.ts';
 import type { NodeServices } from '../api/services.ts';
 import type { Caller, ClusterEvent, NodeStatus } from '../api/types.ts';
@@ -24,13 +24,12 @@ export interface ServicesOptions {
   readonly cluster: string;
   readonly version: string;
   readonly membership: Membership<NodeConfiguration>;
-  readonly pidsPerNode: number;
+  readonly proc: ProcService;
   readonly container: Container;
   readonly rpc: RpcNode;
   readonly runs: LocalRuns;
   readonly events: EventLog;
   readonly logPath: string;
-  readonly isHusk: (pid: number) => boolean;
   readonly migration: MigrationServices;
 }
 
@@ -73,7 +72,7 @@ export function createServices(options: ServicesOptions): NodeServices {
     },
 
     kill: async (caller, { pid, signal }) => {
-      await rpc.call(locate(options, Math.abs(pid)), killProcess, { pid, signal, uid: caller.uid });
+      await rpc.call(await locate(options, Math.abs(pid)), killProcess, { pid, signal, uid: caller.uid });
     },
 
     ...options.migration,
@@ -86,15 +85,20 @@ export function createServices(options: ServicesOptions): NodeServices {
   };
 }
 
-/** The node that knows where a process is: the one in whose range its pid lies, which keeps its husk when it has moved. */
-function locate({ membership, pidsPerNode }: ServicesOptions, pid: number): number {
-  const node = nodeOfPid(pid, pidsPerNode);
-  if (membership.members.some(({ id }) => id === node)) return node;
-  throw new KorriganError('KRG_NO_SUCH_PROCESS', `the cluster has no process ${pid} (krg ps lists them)`);
+/** The node on which a process runs. */
+async function locate({ membership, proc }: ServicesOptions, pid: number): Promise<number> {
+  const known = (node: number): boolean => membership.members.some(({ id }) => id === node);
+  const unknown = new KorriganError('KRG_NO_SUCH_PROCESS', `the cluster has no process ${pid} (krg ps lists them)`);
+  const node = await proc.locate(pid).catch((error: unknown) => {
+    throw isKorriganError(error, 'KRG_NO_SUCH_NODE') ? unknown : error;
+  });
+  if (known(node)) return node;
+  throw unknown;
 }
 
 /** Answers what other nodes ask of this one. */
-function serveOtherNodes({ rpc, runs, container, membership, isHusk, logPath }: ServicesOptions): void {
+function serveOtherNodes({ rpc, runs, container, membership, proc, logPath }: ServicesOptions): void {
+  const isHusk = (pid: number): boolean => proc.isHusk(pid);
   serveRuns(rpc, runs);
   rpc.handle(askStatus, () => {
     const status = statusOf(container, isHusk);

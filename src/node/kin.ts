@@ -1,0 +1,105 @@
+/** Joins husks, ghosts and migration to a node: the record pipe, the workers, the dead, and calls that name processes of other nodes. */
+import type { Logger } from 'pino';
+import type { Container, TrappedCallInFlight } from '../container/index.ts';
+import { GhostWorkers, MigrationService, processesBelow } from '../epm/index.ts';
+import { isKorriganError } from '../linux/errors.ts';
+import { ERRNO, type NotificationAnswer, readStatus, readStat, SYS } from '../linux/index.ts';
+import { isHusk, ProcService } from '../proc/index.ts';
+import { type NodeId, type RpcNode } from '../rpc/index.ts';
+import { Socket } from 'node:net';
+import type { Endings } from './endings.ts';
+import { killProcess } from './services/kill.ts';
+import type { Watcher } from './watcher.ts';
+
+/** Lanes of the container that ghost workers use; lane 0 is the main thread's. */
+const WORKER_LANES = [1, 2, 3, 4];
+/** In the container's journal: the pipe's descriptors in pid 1, each plus one; zero when there is none yet. */
+const PIPE_READ_AT = 0;
+const PIPE_WRITE_AT = 4;
+
+export interface KinOptions {
+  readonly container: Container;
+  readonly rpc: RpcNode;
+  readonly watcher: Watcher;
+  readonly endings: Endings;
+  readonly homeOf: (pid: number) => NodeId;
+  /** Address of this node on which migrations arrive. */
+  readonly host: string;
+  readonly log: Logger;
+}
+
+export interface Kin extends AsyncDisposable {
+  readonly proc: ProcService;
+  readonly epm: MigrationService;
+}
+
+export function joinKin({ container, rpc, watcher, endings, homeOf, host, log }: KinOptions): Kin {
+  const pipe = recordPipe(container);
+  const workers = new GhostWorkers(WORKER_LANES);
+  const work = {
+    endHusk: async (hostPid: number, status: number): Promise<void> => {
+      await workers.run({ kind: 'end-husk', hostPid, status });
+    },
+    deliver: async (hostPid: number, pid: number, signals: readonly Uint8Array[]): Promise<void> => {
+      await workers.run({ kind: 'deliver', hostPid, pid, signals: [...signals] });
+    },
+  };
+  const proc = new ProcService({ rpc, work, homeOf, hostPidOf: (pid) => container.hostPidOf(pid), log });
+  const epm = new MigrationService({ rpc, container, workers, proc, host, recordPipe: pipe.writeEnd, homeOf, log });
+  const stopListening = endings.listen(({ pid, status }) => {
+    proc.reaped(pid, status).catch((error: unknown) => log.warn({ pid, err: error }, 'the end of a process was not told'));
+  });
+  const records = new Socket({ fd: container.takeDescriptor(pipe.readEnd), readable: true, writable: false });
+  records.on('data', (chunk) => proc.recordsRead(chunk));
+  records.on('error', (error) => log.error({ err: error }, 'the pipe of the husks cannot be read'));
+  watcher.onTrappedCall((call) => answerTrappedCall(call, { container, rpc, proc }));
+  proc.recover(residents(container));
+  return {
+    proc,
+    epm,
+    [Symbol.asyncDispose]: async () => {
+      stopListening();
+      records.destroy();
+      proc[Symbol.dispose]();
+      await workers[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** The pipe outlives daemons in pid 1; its numbers stand in the journal. */
+function recordPipe(container: Container): { readEnd: number; writeEnd: number } {
+  const { journal } = container;
+  const [readEnd, writeEnd] = [journal.getInt32(PIPE_READ_AT, true) - 1, journal.getInt32(PIPE_WRITE_AT, true) - 1];
+  if (readEnd >= 0) return { readEnd, writeEnd };
+  const made = container.openPipe();
+  journal.setInt32(PIPE_READ_AT, made.readEnd + 1, true);
+  journal.setInt32(PIPE_WRITE_AT, made.writeEnd + 1, true);
+  return made;
+}
+
+/** What a daemon finds in a container that it adopts. */
+function residents(container: Container): { pid: number; hostPid: number; husk: boolean; childOfInit: boolean }[] {
+  return processesBelow(container.cgroup).flatMap((hostPid) => {
+    const pid = container.containerPidOf(hostPid);
+    if (pid === undefined || hostPid === container.initPid) return [];
+    return [{ pid, hostPid, husk: isHusk(hostPid), childOfInit: readStat(hostPid)?.parent === container.initPid }];
+  });
+}
+
+/** A call of a process here that names a pid of another node's range. */
+async function answerTrappedCall(
+  call: TrappedCallInFlight,
+  { container, rpc, proc }: { container: Container; rpc: RpcNode; proc: ProcService },
+): Promise<NotificationAnswer> {
+  const [target = 0n, signal = 0n] = call.args;
+  const pid = Number(BigInt.asIntN(32, target));
+  if (container.hostPidOf(pid) !== undefined) return { kind: 'continue' };
+  if (call.number !== SYS.kill) return { kind: 'error', errno: ERRNO.ESRCH };
+  const uid = Number(readStatus(call.thread)?.get('Uid')?.split(/\s+/)[1] ?? 65534);
+  try {
+    await rpc.call(await proc.locate(pid), killProcess, { pid, signal: Number(signal), uid });
+    return { kind: 'value', value: 0n };
+  } catch (error) {
+    return { kind: 'error', errno: isKorriganError(error, 'KRG_NOT_YOUR_PROCESS') ? ERRNO.EPERM : ERRNO.ESRCH };
+  }
+}

@@ -1,0 +1,108 @@
+/** Migration and its preflight for users: on the node where the process runs, by whom the process belongs to. */
+import { z } from 'zod';
+import { examineProcess } from '../../ghost/index.ts';
+import type { Container } from '../../container/index.ts';
+import type { MigrationService } from '../../epm/index.ts';
+import type { Membership } from '../../hotplug/index.ts';
+import { errorToJSON, KorriganError, toKorriganError } from '../../linux/errors.ts';
+import { readProcessFile } from '../../linux/index.ts';
+import type { ProcService } from '../../proc/index.ts';
+import { defineCall, type RpcNode } from '../../rpc/index.ts';
+import type { Caller, Explanation, MigrationResult } from '../api/types.ts';
+import type { NodeConfiguration } from '../configuration.ts';
+import type { EventLog } from '../events.ts';
+import { ownerOf } from './process-list.ts';
+import type { MigrationServices } from './services.ts';
+
+const moved = z.object({
+  pids: z.array(z.number()),
+  downtimeMicroseconds: z.number(),
+  totalMicroseconds: z.number(),
+  bytes: z.number(),
+  preCopyRounds: z.number(),
+});
+/** Asks the node on which a process runs to move it. */
+const migrateProcess = defineCall('node.migrate', z.object({ pid: z.int(), target: z.int(), tree: z.boolean(), uid: z.int() }), moved);
+const resource = z.object({
+  pid: z.number(),
+  resource: z.string(),
+  verdict: z.enum(['moves', 'reconnects', 'relayed', 'lost', 'refused']),
+  detail: z.string(),
+  reason: z.string(),
+});
+const explainProcess = defineCall(
+  'node.explain',
+  z.object({ pid: z.int(), uid: z.int() }),
+  z.object({ command: z.string(), resources: z.array(resource) }),
+);
+
+export interface MigrationOptions {
+  readonly membership: Membership<NodeConfiguration>;
+  readonly container: Container;
+  readonly rpc: RpcNode;
+  readonly proc: ProcService;
+  readonly epm: MigrationService;
+  readonly events: EventLog;
+}
+
+export function createMigration(options: MigrationOptions): MigrationServices {
+  const { membership, rpc, proc } = options;
+  serveMigration(options);
+  const nameOf = (id: number): string => membership.members.find((node) => node.id === id)?.name ?? `node ${id}`;
+
+  const migrateOne = async (caller: Caller, pid: number, target: number, tree: boolean): Promise<MigrationResult> => {
+    try {
+      const from = await proc.locate(pid);
+      if (from === target) return { outcome: 'already-there', pid, to: nameOf(target) };
+      const result = await rpc.call(from, migrateProcess, { pid, target, tree, uid: caller.uid });
+      const { pids, preCopyRounds: rounds, ...figures } = result;
+      return { outcome: 'moved', pid, from: nameOf(from), to: nameOf(target), moved: pids, rounds, ...figures };
+    } catch (error) {
+      return { outcome: 'failed', pid, error: errorToJSON(toKorriganError(error)) };
+    }
+  };
+
+  return {
+    migrate: async (caller, { pids, node, tree }, onProgress) => {
+      const target = membership.find(node).id;
+      const results: MigrationResult[] = [];
+      for (const pid of pids) {
+        onProgress({ pid, phase: 'preflight' });
+        results.push(await migrateOne(caller, pid, target, tree));
+      }
+      return results;
+    },
+
+    explain: async (caller, { pid, node }): Promise<Explanation> => {
+      const at = await proc.locate(pid);
+      const { command, resources } = await rpc.call(at, explainProcess, { pid, uid: caller.uid });
+      const movable = resources.every(({ verdict }) => verdict !== 'refused');
+      return { pid, node: nameOf(at), command, target: node === undefined ? null : membership.find(node).name, movable, resources };
+    },
+  };
+}
+
+/** Does for other nodes, and for this one, what concerns processes that run here. */
+function serveMigration({ rpc, container, epm, events, membership }: MigrationOptions): void {
+  rpc.handle(migrateProcess, async ({ pid, target, tree, uid }) => {
+    checkOwner(container, pid, uid);
+    const migration = await epm.migrate(pid, target, tree);
+    const to = membership.members.find(({ id }) => id === target)?.name ?? `node ${target}`;
+    events.record('migrated', `process ${pid} moved to ${to}, ${Math.round(migration.downtimeMicroseconds)} us down`, pid);
+    return { ...migration, pids: [...migration.pids] };
+  });
+  rpc.handle(explainProcess, ({ pid, uid }) => {
+    checkOwner(container, pid, uid);
+    const hostPid = container.hostPidOf(pid) ?? 0;
+    const command = (readProcessFile(hostPid, 'cmdline') ?? '').replaceAll('\0', ' ').trim();
+    const findings = [...examineProcess(hostPid), ...epm.explainFiles(pid)];
+    return { command, resources: findings.map(({ resource: what, verdict, reason }) => ({ pid, resource: what, verdict, detail: '', reason })) };
+  });
+}
+
+/** @throws KorriganError KRG_NO_SUCH_PROCESS, KRG_NOT_YOUR_PROCESS */
+function checkOwner(container: Container, pid: number, uid: number): void {
+  const owner = pid <= 1 ? undefined : ownerOf(container, pid);
+  if (owner === undefined) throw new KorriganError('KRG_NO_SUCH_PROCESS', `the cluster has no process ${pid} (krg ps lists them)`);
+  if (uid !== 0 && uid !== owner) throw new KorriganError('KRG_NOT_YOUR_PROCESS', `process ${pid} belongs to another user; only root may move it`);
+}

@@ -1,0 +1,97 @@
+/** Which processes must be present on a node, as husks if not themselves, for the kernel to see a family as it is. Pure. */
+import { KorriganError } from '../linux/index.ts';
+
+/** Pid of every container's init, present everywhere. */
+export const INIT_PID = 1;
+
+/** A process as its relatives see it, by pids of the container. */
+export interface Member {
+  readonly pid: number;
+  readonly parent: number;
+  readonly group: number;
+  readonly session: number;
+  /** Wait status word, once it has ended and until its parent has collected it. */
+  readonly ended?: number;
+}
+
+/** The processes and husks of one node. */
+export interface ProcessTable {
+  find(pid: number): Member | undefined;
+  /** Children, those that have ended included. */
+  childrenOf(pid: number): readonly number[];
+}
+
+/**
+ * Processes and what the kernel must know beside them: the ancestors up to init, the children, and the leaders of sessions and groups
+ * with their own ancestors. A leader that has ended needs no stand-in.
+ * @throws KorriganError KRG_NO_SUCH_PROCESS when one of `pids` is not there
+ */
+export function relativesOf(pids: Iterable<number>, table: ProcessTable): Member[] {
+  const found = new Map<number, Member>();
+  const visit = (pid: number): void => {
+    if (pid <= INIT_PID || found.has(pid)) return;
+    const member = table.find(pid);
+    if (member === undefined || member.ended !== undefined) return;
+    found.set(pid, member);
+    visitRelations(member);
+  };
+  const visitRelations = ({ parent, group, session }: Member): void => {
+    visit(parent);
+    visit(session);
+    visit(group);
+  };
+  for (const pid of pids) {
+    visit(pid);
+    if (!found.has(pid)) throw new KorriganError('KRG_NO_SUCH_PROCESS', `process ${pid} has ended`);
+    for (const child of table.childrenOf(pid)) {
+      const member = table.find(child);
+      if (member?.ended === undefined) visit(child);
+      else {
+        found.set(child, member);
+        visitRelations(member);
+      }
+    }
+  }
+  return [...found.values()];
+}
+
+/**
+ * Husks that a node no longer needs: those whose process has its home elsewhere and that are no relative of a process that runs here or has its home
+ * here. In the order in which they can go: children before parents.
+ * @param here every process and husk of the node
+ * @param isHusk whether one of them is a husk
+ * @param isHome whether a pid belongs to this node: its husk stays as long as the process lives
+ */
+export function superfluousHusks(here: readonly Member[], isHusk: (pid: number) => boolean, isHome: (pid: number) => boolean): number[] {
+  const table = tableOf(here);
+  const living = here.filter((member) => member.ended === undefined && member.pid > INIT_PID);
+  const real = living.filter(({ pid }) => !isHusk(pid)).map(({ pid }) => pid);
+  const kept = living.filter(({ pid }) => isHusk(pid) && isHome(pid)).map(({ pid }) => pid);
+  const childless: ProcessTable = { find: (pid) => table.find(pid), childrenOf: () => [] };
+  const needed = new Set([...relativesOf(real, table), ...relativesOf(kept, childless)].map(({ pid }) => pid));
+  const superfluous = living.filter(({ pid }) => isHusk(pid) && !needed.has(pid));
+  return childrenFirst(superfluous);
+}
+
+/** A table over a list. */
+export function tableOf(members: readonly Member[]): ProcessTable {
+  const byPid = new Map(members.map((member) => [member.pid, member]));
+  const children = new Map<number, number[]>();
+  for (const { pid, parent } of members) {
+    const siblings = children.get(parent);
+    if (siblings === undefined) children.set(parent, [pid]);
+    else siblings.push(pid);
+  }
+  return { find: (pid) => byPid.get(pid), childrenOf: (pid) => children.get(pid) ?? [] };
+}
+
+function childrenFirst(members: readonly Member[]): number[] {
+  const { find, childrenOf } = tableOf(members);
+  const order: number[] = [];
+  const visit = (pid: number): void => {
+    for (const child of childrenOf(pid)) visit(child);
+    order.push(pid);
+  };
+  for (const { pid, parent } of members) if (find(parent) === undefined) visit(pid);
+  return order;
+}
