@@ -198,16 +198,16 @@ test('a program with a terminal: job control, window size, and it keeps the term
   terminal.type('tty; stty size; echo $$\n');
   const [, , pid = ''] = await terminal.shows(/(\/dev\/pts\/\d+)\n30 100\n(\d+)\n/);
 
-  terminal.type('sleep 1000\n');
+  terminal.type('sleep 1001\n');
   terminal.press('C-c');
   terminal.type('echo interrupted $?\n');
   await terminal.shows(/interrupted 130/);
-  terminal.type('sleep 1000\n');
-  await eventually(async () => (await list()).some(({ command }) => command === 'sleep 1000'));
+  terminal.type('sleep 1001\n');
+  await eventually(async () => (await list()).some(({ command }) => command === 'sleep 1001'));
   terminal.press('C-z');
   await terminal.shows(/Stopped/);
   terminal.type('jobs; kill %1; wait %1; clear\n');
-  await eventually(async () => !(await list()).some(({ command }) => command === 'sleep 1000'));
+  await eventually(async () => !(await list()).some(({ command }) => command === 'sleep 1001'));
 
   terminal.resize(120, 40);
   terminal.type('clear; stty size\n');
@@ -215,7 +215,7 @@ test('a program with a terminal: job control, window size, and it keeps the term
 
   const moved = await krg(['migrate', pid, 'node2']);
   assert.equal(moved.status, 0, moved.stderr);
-  terminal.type('clear; hostname; echo $$; stty size; sleep 1000\n');
+  terminal.type('clear; hostname; echo $$; stty size; sleep 1001\n');
   await terminal.shows(new RegExp(`^${pid}\\n40 120$`, 'm'));
   assert.equal(await nodeOf(Number(pid)), 'node2');
   terminal.press('C-c');

@@ -1,4 +1,5 @@
 import { styleText } from 'node:util';
+import { errorKind } from '../../linux/errors.ts';
 import type { Explanation, ResourceVerdict, Verdict } from '../../node/api/index.ts';
 import { nodeClient } from '../options.ts';
 import type { CommonOptions } from '../options.ts';
@@ -6,12 +7,12 @@ import { formatTable, printable, printJson } from '../output.ts';
 import type { Column } from '../output.ts';
 import { parsePid } from '../pids.ts';
 
-/** What a process holds and what a move would do to each; exit status 1 when it could not move. */
+/** What a process holds and what a move would do to each; the exit status is that of KRG_NOT_MOVABLE when it could not move. */
 export async function explain(pid: string, node: string | undefined, options: CommonOptions): Promise<number> {
   const explanation = await nodeClient(options).explain(parsePid(pid), node);
   if (options.json === true) printJson(explanation);
   else process.stdout.write(formatExplanation(explanation));
-  return explanation.movable ? 0 : 1;
+  return explanation.movable ? 0 : errorKind('KRG_NOT_MOVABLE').exit;
 }
 
 export function formatExplanation(explanation: Explanation): string {
@@ -37,6 +38,6 @@ function columns({ pid, resources }: Explanation): readonly Column<ResourceVerdi
     ...(several ? [owner] : []),
     { title: 'VERDICT', value: ({ verdict }) => verdict, style: (text, { verdict }) => styleText(COLOURS[verdict], text) },
     { title: 'RESOURCE', value: ({ resource }) => resource },
-    { title: 'WHAT', value: ({ detail, reason }) => (reason === '' ? detail : `${detail}: ${reason}`) },
+    { title: 'WHAT', value: ({ detail, reason }) => [detail, reason].filter(Boolean).join(': ') },
   ];
 }
