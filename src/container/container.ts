@@ -174,8 +174,7 @@ export class Container {
 
   /** Removes the cgroups of applications that have ended. */
   removeEndedApplications(): void {
-    for (const cgroup of this.cgroup.child('processes').children())
-      if (!this.unborn.has(cgroup.name) && !cgroup.populated) tryRemove(cgroup);
+    for (const cgroup of this.cgroup.child('processes').children()) if (!this.unborn.has(cgroup.name)) cgroup.removeIfEmpty();
   }
 
   /** Makes a terminal of the container. Its master stays in pid 1. */
@@ -243,6 +242,8 @@ export class Container {
   /** Ends every process of the container and leaves nothing of it. */
   async destroy(): Promise<void> {
     await destroyCgroup(this.cgroup);
+    // Those of the cluster and of Korrigan, when this was the last container in them.
+    for (const above of [this.cgroup.parent, this.cgroup.parent.parent]) above.removeIfEmpty();
     this.release();
   }
 
@@ -293,15 +294,6 @@ export async function destroyCgroup(cgroup: ControlGroup): Promise<void> {
       throw error;
     }
   });
-}
-
-/** A process that ended last may still be on its way out of its cgroup: then it is removed another time. */
-function tryRemove(cgroup: ControlGroup): void {
-  try {
-    cgroup.remove();
-  } catch (error) {
-    if (!['EBUSY', 'ENOENT'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
-  }
 }
 
 function hasEnded(pid: number): boolean {

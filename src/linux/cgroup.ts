@@ -96,6 +96,15 @@ export class ControlGroup {
     rmdirSync(this.path);
   }
 
+  /** Removes the group unless something is in it; a process that ended last may still be on its way out. */
+  removeIfEmpty(): void {
+    try {
+      rmdirSync(this.path);
+    } catch (error) {
+      if (!['EBUSY', 'ENOENT', 'ENOTEMPTY'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    }
+  }
+
   private event(name: string): boolean {
     return new RegExp(`^${name} 1$`, 'm').test(this.read('cgroup.events'));
   }

@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { decodeNotification, encodeAnswer, NOTIFICATION_SIZE, pidFilter, type TrappedCall } from './seccomp.ts';
+import { SYS } from './system-call-numbers.ts';
+
+const ALLOW = 0x7fff0000;
+const NOTIFY = 0x7fc00000;
+const X86_64 = 0xc000003e;
+
+/** What the kernel makes of a call: classic BPF as `bpf(4)` and Documentation/networking/filter.rst define it. */
+function evaluate(filter: Uint8Array, number: number, args: readonly number[], architecture = X86_64): number {
+  const data = new DataView(new ArrayBuffer(64));
+  data.setInt32(0, number, true);
+  data.setUint32(4, architecture, true);
+  for (const [n, value] of args.entries()) data.setBigInt64(16 + 8 * n, BigInt(value), true);
+  const view = new DataView(filter.buffer, filter.byteOffset, filter.byteLength);
+  let accumulator = 0;
+  for (let at = 0; ; at++) {
+    const operand = view.getUint32(at * 8 + 4, true);
+    const branch = (taken: boolean): number => view.getUint8(at * 8 + (taken ? 2 : 3));
+    switch (view.getUint16(at * 8, true)) {
+      case 0x20:
+        accumulator = data.getUint32(operand, true);
+        break;
+      case 0x15:
+        at += branch(accumulator === operand);
+        break;
+      case 0x35:
+        at += branch(accumulator >= operand);
+        break;
+      case 0x45:
+        at += branch((accumulator & operand) !== 0);
+        break;
+      case 0x06:
+        return operand;
+      default:
+        assert.fail(`unknown instruction at ${at}`);
+    }
+  }
+}
+
+const calls: TrappedCall[] = [
+  { name: 'kill', pidArgument: 0 },
+  { name: 'setpgid', pidArgument: 1 },
+];
+const own = { low: 131_072, high: 196_608 };
+const filter = pidFilter(calls, { lowest: 65_536, own });
+
+test('a trapped call is notified exactly when its pid is one of another node', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: -2_147_483_648, max: 2_147_483_647 }), (pid) => {
+      const foreign = pid >= 65_536 && (pid < own.low || pid >= own.high);
+      assert.equal(evaluate(filter, SYS.kill, [pid, 9]), foreign ? NOTIFY : ALLOW);
+      assert.equal(evaluate(filter, SYS.setpgid, [200_000, pid]), foreign ? NOTIFY : ALLOW);
+    }),
+  );
+  for (const pid of [65_535, 65_536, own.low - 1, own.low, own.high - 1, own.high]) {
+    assert.equal(evaluate(filter, SYS.kill, [pid, 0]) === NOTIFY, pid >= 65_536 && (pid < own.low || pid >= own.high), String(pid));
+  }
+});
+
+test('every other call passes, of another architecture too; x32 is refused', () => {
+  for (const number of Object.values(SYS)) {
+    if (number === SYS.kill || number === SYS.setpgid) continue;
+    assert.equal(evaluate(filter, number, [70_000, 70_000]), ALLOW);
+  }
+  assert.equal(evaluate(filter, SYS.kill, [70_000], 0x40000003), ALLOW);
+  assert.equal(evaluate(filter, SYS.kill | 0x40000000, [70_000]), 0x50000 | 38);
+});
+
+test('a notification is decoded and its answer encoded as the kernel lays them out', () => {
+  const view = new DataView(new ArrayBuffer(NOTIFICATION_SIZE));
+  view.setBigUint64(0, 77n, true);
+  view.setUint32(8, 4321, true);
+  view.setInt32(16, SYS.kill, true);
+  view.setBigUint64(32, 70_000n, true);
+  view.setBigUint64(72, 6n, true);
+  assert.deepEqual(decodeNotification(view), { id: 77n, thread: 4321, number: SYS.kill, args: [70_000n, 0n, 0n, 0n, 0n, 6n] });
+  const error = new DataView(encodeAnswer(77n, { kind: 'error', errno: 3 }).buffer);
+  assert.deepEqual(
+    [error.getBigUint64(0, true), error.getBigInt64(8, true), error.getInt32(16, true), error.getUint32(20, true)],
+    [77n, 0n, -3, 0],
+  );
+  const goesOn = new DataView(encodeAnswer(78n, { kind: 'continue' }).buffer);
+  assert.equal(goesOn.getUint32(20, true), 1);
+});
