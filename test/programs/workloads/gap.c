@@ -1,6 +1,7 @@
-/* gap [SLEEP_US=0] [RESULT_FILE]: reads CLOCK_REALTIME in a tight loop (or between sleeps of that length) and keeps the longest gap: the
+/* gap [SLEEP_US=0] [RESULT_FILE] [MIB=0] [THREADS=1] [FILES=0]: reads CLOCK_REALTIME in a tight loop (or between sleeps of that length) and keeps the longest gap: the
    downtime of a move as the program itself sees it. On SIGUSR1 it prints "gap NS" and starts over; with RESULT_FILE the longest
-   gap in ns also stands there as an int64, mapped shared. */
+   gap in ns also stands there as an int64, mapped shared. Beside that it has MIB of memory, with contents that are checked at the end, further
+   threads that nap a millisecond at a time and count, and open files with an offset each, checked at the end. */
 #include "../workload.h"
 
 static _Atomic int report_requested;
@@ -8,6 +9,12 @@ static _Atomic int report_requested;
 static void on_report(int number) {
   (void)number;
   report_requested = 1;
+}
+
+static void *count_naps(void *pointer) {
+  long *naps = pointer;
+  for (; !stop_requested; (*naps)++) nap_milliseconds(1);
+  return NULL;
 }
 
 int main(int argc, char **argv) {
@@ -20,7 +27,18 @@ int main(int argc, char **argv) {
     longest = must(mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0));
     close(fd);
   }
+  size_t size = number_argument(argc, argv, 3, 0) * MIB;
+  long threads = number_argument(argc, argv, 4, 1), files = number_argument(argc, argv, 5, 0);
+  char *memory = size == 0 ? NULL : map_anonymous(size, PROT_READ | PROT_WRITE);
+  for (size_t at = 0; at < size; at += MIB) fill(memory + at, MIB, at);
+  int *fds = calloc(files + 1, sizeof *fds);
+  for (long i = 0; i < files; i++) {
+    fds[i] = must(open("/proc/self/exe", O_RDONLY));
+    must(lseek(fds[i], i, SEEK_SET));
+  }
+  long *naps = calloc(threads, sizeof *naps);
   prepare_stop();
+  for (long i = 1; i < threads; i++) start(count_naps, &naps[i]);
   struct sigaction report = {.sa_handler = on_report, .sa_flags = SA_RESTART};
   must(sigaction(SIGUSR1, &report, NULL));
   dprintf(1, "ready\n");
@@ -40,5 +58,7 @@ int main(int argc, char **argv) {
     }
     if (lap % 4096 == 0) stopped();
   }
+  for (size_t at = 0; at < size; at += MIB) verify("memory", memory + at, MIB, at);
+  for (long i = 0; i < files; i++) equal("offset", lseek(fds[i], 0, SEEK_CUR), i);
   pass_with("longest gap %ld ns", (long)*longest);
 }
