@@ -60,7 +60,9 @@ class Planner {
     this.template = template;
     this.wanted = new Map(wanted.map((member) => [member.pid, member]));
     this.present.set(INIT_PID, { parent: 0, group: INIT_PID, session: INIT_PID, husk: false });
-    for (const { pid, parent, group, session } of here) this.present.set(pid, { parent, group, session, husk: isHusk(pid) });
+    for (const { pid, parent, group, session, ended } of here) {
+      this.present.set(pid, { parent, group, session, husk: ended === undefined && isHusk(pid) });
+    }
     for (const member of wanted) {
       if (this.present.has(member.pid)) continue;
       const siblings = this.missingChildren.get(member.parent) ?? [];
@@ -195,11 +197,11 @@ class Planner {
 
   private formGroups(): void {
     const movers = [...this.wanted.values()].filter(({ pid, group }) => this.at(pid).group !== group);
-    const husband = movers.find(({ pid }) => !this.at(pid).husk);
-    if (husband !== undefined) busy(`process ${husband.pid} is in group ${husband.group}, yet on the target node in ${this.at(husband.pid).group}`);
+    const real = movers.find(({ pid }) => !this.at(pid).husk);
+    if (real !== undefined) busy(`process ${real.pid} is in group ${real.group}, yet on the target node in ${this.at(real.pid).group}`);
     for (const mover of movers) this.found(mover);
     // Who founded a group that others join leaves it after them.
-    let waiting = movers.filter(({ pid, group }) => this.at(pid).group !== group);
+    let waiting = [...this.wanted.values()].filter(({ pid, group }) => this.at(pid).group !== group);
     while (waiting.length > 0) {
       const wantedGroups = new Set(waiting.map(({ group }) => group));
       const next = waiting.find(({ pid }) => !wantedGroups.has(pid)) ?? this.anchored(waiting);
@@ -223,6 +225,8 @@ class Planner {
     if ([...this.present.values()].some((member) => member.group === group && member.session === session)) return;
     const leader = this.present.get(group);
     if (leader === undefined) {
+      // A number that is in use cannot be given to anybody, not for a moment.
+      if (this.sessionExists(group)) refuse(pid, `its group ${group} has no member on the target node, and its session's number is taken`);
       this.clone(group, pid, false, true);
       this.temporaries.push({ pid: group, reaper: pid });
     } else if (!leader.husk || leader.session !== session) {

@@ -23,36 +23,33 @@ export interface ProcessTable {
 
 /**
  * Processes and what the kernel must know beside them: the ancestors up to init, the children, and the leaders of sessions and groups
- * with their own ancestors. A leader that has ended needs no stand-in.
- * @throws KorriganError KRG_NO_SUCH_PROCESS when one of `pids` is not there
+ * with their own ancestors. Who has ended counts until its parent has collected its status.
+ * @param withChildren false to leave the children out
+ * @throws KorriganError KRG_NO_SUCH_PROCESS when one of `pids` does not live
  */
-export function relativesOf(pids: Iterable<number>, table: ProcessTable): Member[] {
+export function relativesOf(pids: Iterable<number>, table: ProcessTable, withChildren = true): Member[] {
   const found = new Map<number, Member>();
   const visit = (pid: number): void => {
-    if (pid <= INIT_PID || found.has(pid)) return;
     const member = table.find(pid);
-    if (member === undefined || member.ended !== undefined) return;
+    if (pid <= INIT_PID || member === undefined || found.has(pid)) return;
     found.set(pid, member);
-    visitRelations(member);
-  };
-  const visitRelations = ({ parent, group, session }: Member): void => {
-    visit(parent);
-    visit(session);
-    visit(group);
+    visit(member.parent);
+    visit(member.session);
+    visit(member.group);
+    if (member.session === pid) for (const child of table.childrenOf(pid)) if (isEarlier(table.find(child), pid)) visit(child);
   };
   for (const pid of pids) {
+    const member = table.find(pid);
+    if (member === undefined || member.ended !== undefined) throw new KorriganError('KRG_NO_SUCH_PROCESS', `process ${pid} has ended`);
     visit(pid);
-    if (!found.has(pid)) throw new KorriganError('KRG_NO_SUCH_PROCESS', `process ${pid} has ended`);
-    for (const child of table.childrenOf(pid)) {
-      const member = table.find(child);
-      if (member?.ended === undefined) visit(child);
-      else {
-        found.set(child, member);
-        visitRelations(member);
-      }
-    }
+    if (withChildren) for (const child of table.childrenOf(pid)) visit(child);
   }
   return [...found.values()];
+}
+
+/** Was a child of this session leader born before its session was? It can be made only then. */
+function isEarlier(child: Member | undefined, leader: number): boolean {
+  return child !== undefined && child.session !== leader && child.session !== child.pid;
 }
 
 /**
@@ -67,8 +64,7 @@ export function superfluousHusks(here: readonly Member[], isHusk: (pid: number) 
   const living = here.filter((member) => member.ended === undefined && member.pid > INIT_PID);
   const real = living.filter(({ pid }) => !isHusk(pid)).map(({ pid }) => pid);
   const kept = living.filter(({ pid }) => isHusk(pid) && isHome(pid)).map(({ pid }) => pid);
-  const childless: ProcessTable = { find: (pid) => table.find(pid), childrenOf: () => [] };
-  const needed = new Set([...relativesOf(real, table), ...relativesOf(kept, childless)].map(({ pid }) => pid));
+  const needed = new Set([...relativesOf(real, table), ...relativesOf(kept, table, false)].map(({ pid }) => pid));
   const superfluous = living.filter(({ pid }) => isHusk(pid) && !needed.has(pid));
   return childrenFirst(superfluous);
 }
