@@ -12,6 +12,7 @@ import { demoLines } from '../demo/view.ts';
 import type { CommonOptions } from '../options.ts';
 import { formatMicroseconds, printJson } from '../output.ts';
 import { withProgress } from '../progress.ts';
+import { withRights } from '../rights.ts';
 import { Screen } from '../screen.ts';
 import { enterRawMode } from '../terminal.ts';
 
@@ -36,7 +37,9 @@ export async function demo(options: DemoOptions): Promise<number> {
   const interrupt = (): void => interrupted.abort();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, interrupt);
   try {
-    const { nodes } = await withProgress(`starting ${NODES} nodes`, () => startCluster({ cluster, nodes: NODES }));
+    const { nodes } = await withRights('start a cluster', () =>
+      withProgress(`starting ${NODES} nodes`, () => startCluster({ cluster, nodes: NODES })),
+    );
     say(`${NODES} nodes are up: ${nodes.map((node) => `${node.name} (${node.address})`).join(', ')}`);
     const client = new NodeClient(...nodes.map((node) => node.socket));
     const started = await client.runDetached({
