@@ -23,6 +23,8 @@ const GROUPS: readonly FeatureGroup[] = ['memory', 'thread', 'signal', 'timer', 
 
 /** Programs whose state is carried by what the engine alone does not have: descriptors, children, or a refusal by preflight. */
 const NEEDS_MORE = new Set([
+  'attribute_umask',
+  'attribute_working_directory',
   'memory_executable_alias',
   'memory_locked_future',
   'memory_private_file_dirtied',

@@ -75,6 +75,8 @@ export interface ThreadImage {
   name: string;
   parentDeathSignal: number;
   timerSlack: number;
+  /** PR_TSC_*: whether the thread may read the time-stamp counter. */
+  timeStampCounter: number;
   /** Signals pending for this thread alone, raw siginfo_t. */
   pending: Uint8Array[];
   credentials: Credentials;

@@ -7,6 +7,9 @@ import { isErrno, NativeMemory, readProcessFile, syscall, trySyscall } from '../
 import type { Scheduling } from './image.ts';
 
 const IOPRIO_WHO_PROCESS = 1;
+const PRIO_PROCESS = 0;
+const SCHED_OTHER = 0;
+const SCHED_BATCH = 3;
 const SCHED_ATTR_SIZE = 48;
 const SCHED_FLAGS_KEPT = 0x7n;
 const AFFINITY_SIZE = 128;
@@ -46,6 +49,8 @@ export function restoreScheduling(tid: number, scheduling: Scheduling): void {
   view.setBigUint64(32, scheduling.deadline, true);
   view.setBigUint64(40, scheduling.period, true);
   syscall('sched_setattr', tid, address, 0);
+  // The other policies keep the nice value for later, but sched_setattr does not set it.
+  if (scheduling.policy !== SCHED_OTHER && scheduling.policy !== SCHED_BATCH) syscall('setpriority', PRIO_PROCESS, tid, scheduling.nice);
   if (scheduling.affinity.length > 0) {
     memory.bytes.set(scheduling.affinity);
     // EINVAL: none of these CPUs exists on this node; then every CPU is right.

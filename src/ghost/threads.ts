@@ -7,6 +7,8 @@ import { pendingBytes, restorePending } from './signals.ts';
 
 const PR_GET_PDEATHSIG = 2;
 const PR_SET_PDEATHSIG = 1;
+const PR_GET_TSC = 25;
+const PR_SET_TSC = 26;
 const PR_GET_SECUREBITS = 27;
 const PR_GET_TIMERSLACK = 30;
 const PR_SET_TIMERSLACK = 29;
@@ -31,10 +33,12 @@ export function captureThread(program: Program, remote: RemoteProcess, thread: S
   const stack = program.data(STACK_SIZE);
   const clearTid = program.data(8);
   const deathSignal = program.data(8);
+  const timeStampCounter = program.data(8);
   const tid = program.call('gettid');
   program.call('sigaltstack', 0, stack);
   program.call('prctl', PR_GET_TID_ADDRESS, clearTid, 0, 0, 0);
   program.call('prctl', PR_GET_PDEATHSIG, deathSignal, 0, 0, 0);
+  program.call('prctl', PR_GET_TSC, timeStampCounter, 0, 0, 0);
   const secureBits = program.call('prctl', PR_GET_SECUREBITS, 0, 0, 0, 0);
   const slack = program.call('prctl', PR_GET_TIMERSLACK, 0, 0, 0, 0);
   return () => {
@@ -59,6 +63,7 @@ export function captureThread(program: Program, remote: RemoteProcess, thread: S
       name: (readProcessFile(remote.pid, `task/${hostTid}/comm`) ?? '').replace(/\n$/, ''),
       parentDeathSignal: program.viewAt(deathSignal, 4).getInt32(0, true),
       timerSlack: program.result(slack),
+      timeStampCounter: program.viewAt(timeStampCounter, 4).getInt32(0, true),
       pending: thread.tracee.pendingSignals('thread'),
       credentials: captureCredentials(remote.pid, hostTid, program.result(secureBits)),
       scheduling: captureScheduling(hostTid),
@@ -126,6 +131,7 @@ export function restoreThread(program: Program, pid: number, thread: ThreadImage
   if (pointer !== 0n) program.call('rseq', pointer, length, flags, signature);
   program.call('prctl', PR_SET_NAME, program.string(thread.name), 0, 0, 0);
   program.call('prctl', PR_SET_TIMERSLACK, thread.timerSlack, 0, 0, 0);
+  program.call('prctl', PR_SET_TSC, thread.timeStampCounter, 0, 0, 0);
   restorePending(program, pid, thread.tid, thread.pending);
   restoreCredentials(program, thread.credentials);
   // A change of credentials clears the parent-death signal.
