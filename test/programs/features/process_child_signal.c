@@ -1,0 +1,44 @@
+/* what: the handler of SIGCHLD with the whole siginfo of a child's end, stop and continuation */
+/* needs: family */
+/* spoil: signal(SIGCHLD, SIG_DFL) */
+#include "../feature.h"
+
+static volatile siginfo_t seen[8];
+static _Atomic int count;
+
+static void on_child(int number, siginfo_t *info, void *context) {
+  (void)number, (void)context;
+  if (count < 8) *(siginfo_t *)&seen[count] = *info;
+  count++;
+}
+
+static void hold(void *unused) {
+  (void)unused;
+  settled();
+  for (;;) pause();
+}
+
+static void expect(int index, pid_t child, int code, int status) {
+  for (int nap = 0; nap < 10000 && count <= index; nap++) usleep(1000);
+  check(count > index, "SIGCHLD number %d, seen %d", index + 1, count);
+  equal("si_pid", seen[index].si_pid, child);
+  equal("si_code", seen[index].si_code, code);
+  equal("si_status", seen[index].si_status, status);
+}
+
+int main(void) {
+  struct sigaction action = {.sa_sigaction = on_child, .sa_flags = SA_SIGINFO | SA_RESTART};
+  must(sigaction(SIGCHLD, &action, NULL));
+  pid_t child = spawn(hold, NULL);
+  ready();
+  equal("SIGCHLDs before anything happened", count, 0);
+  must(kill(child, SIGSTOP));
+  expect(0, child, CLD_STOPPED, SIGSTOP);
+  must(kill(child, SIGCONT));
+  expect(1, child, CLD_CONTINUED, SIGCONT);
+  must(kill(child, SIGTERM));
+  expect(2, child, CLD_KILLED, SIGTERM);
+  equal("wait status", wait_status(child), SIGTERM);
+  equal("SIGCHLDs in all", count, 3);
+  pass();
+}

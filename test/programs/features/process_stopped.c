@@ -1,0 +1,28 @@
+/* what: a stopped child whose stop was already reported: it stays stopped until it is continued */
+/* needs: family */
+/* spoil: kill(child, SIGCONT) */
+#include "../feature.h"
+
+static void hold(void *unused) {
+  (void)unused;
+  settled();
+  wait_go();
+  _exit(9);
+}
+
+int main(void) {
+  int status;
+  pid_t child = spawn(hold, NULL);
+  must(kill(child, SIGSTOP));
+  must(waitpid(child, &status, WUNTRACED));
+  equal("status before", status, (SIGSTOP << 8) | 0x7f);
+  ready();
+  usleep(50000);
+  until_state(child, 'T');
+  equal("nothing more to report", waitpid(child, &status, WNOHANG | WUNTRACED | WCONTINUED), 0);
+  must(kill(child, SIGCONT));
+  equal("pid", waitpid(child, &status, WCONTINUED), child);
+  equal("status of a continued child", status, 0xffff);
+  equal("wait status", wait_status(child), 9 << 8);
+  pass();
+}
