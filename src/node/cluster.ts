@@ -26,6 +26,8 @@ export interface StartClusterOptions {
 const RPC_PORT = 7420;
 const READY_SECONDS = 30;
 const DEFAULT_BOOT_OFFSET_SECONDS = 10_000;
+/** Where Node keeps what it has compiled: with it a daemon is back in half the time. */
+const COMPILE_CACHE = join(import.meta.dirname, '../../node_modules/.compile-cache');
 /** What a daemon that starts, or just died, answers. */
 const NOT_YET: readonly ErrorCode[] = ['KRG_NO_DAEMON', 'KRG_NODE_DEAD', 'KRG_STREAM_BROKEN'];
 
@@ -154,7 +156,12 @@ function startSupervisor({ cluster }: ClusterConfiguration, node: NodeConfigurat
   // The shell moves itself into the cgroup, so that nothing that follows is ever outside of it.
   const enter = ['sh', '-c', 'echo $$ > "$0/cgroup.procs" && exec "$@"', daemonCgroup(cluster, node.id).create().path];
   const [command = '', ...rest] = [...enter, ...namespaces, ...supervisor, ...daemon];
-  spawn(command, rest, { detached: true, stdio: 'ignore', cwd: '/', env: { PATH: process.env['PATH'] } }).unref();
+  spawn(command, rest, {
+    detached: true,
+    stdio: 'ignore',
+    cwd: '/',
+    env: { PATH: process.env['PATH'], NODE_COMPILE_CACHE: COMPILE_CACHE },
+  }).unref();
 }
 
 /** Waits until a node's daemon answers. @param not pid of a daemon that is going away @returns the pid of the daemon */

@@ -3,6 +3,7 @@
  * to (SIGTERM, SIGINT); its container lives on and is adopted by the next one.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
+import { flushCompileCache } from 'node:module';
 import { join } from 'node:path';
 import pino from 'pino';
 import { KorriganError } from '../linux/errors.ts';
@@ -25,6 +26,9 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
 writeFileSync(join(nodeDirectory(cluster, Number(id)), 'krgd.pid'), `${process.pid}\n`);
 
 const node = await startNode({ configuration, id: Number(id), version, log });
+
+// A daemon may be killed at any time, and Node would write its cache only at an orderly end.
+flushCompileCache();
 
 let stopping = false;
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
