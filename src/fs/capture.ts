@@ -159,7 +159,7 @@ class Context implements CaptureContext {
     this.contents = contents;
     this.containerRoot = `/proc/${options.initHostPid}/root`;
     this.clocks = options.clocks;
-    this.locks = LockTable.read();
+    this.locks = LockTable.read(survey.files);
     this.others = new Outside(survey.files, options.others);
     this.known = new Set([...options.relatives, ...options.processes.map(({ pid }) => pid)]);
     for (const { hostPid, pid } of options.processes) this.pids.set(hostPid, pid);

@@ -58,6 +58,8 @@ export interface OpenFile {
   readonly offset: number;
   readonly owner: SignalOwner | undefined;
   readonly hasLease: boolean;
+  /** A lock of any type is held through it, or by the process on its file. */
+  hasLock: boolean;
   /** Every descriptor of a moving process that refers to it; empty for working and root directories. */
   readonly holders: Holder[];
 }
@@ -121,10 +123,13 @@ export class Survey {
     if (cwd === undefined || root === undefined) throw new RangeError('a process has a working and a root directory');
     this.owned.add(cwd).add(root);
     const facts = converse(runner, together([...duplicates.map(({ duplicate }) => describe(duplicate)), describe(cwd), describe(root)]));
+    const locked = converse(runner, together(duplicates.map(({ fd }) => showsLock(`/proc/${process.hostPid}/fdinfo/${fd}`))));
     const entries = duplicates.map(({ fd }, n) => {
       const found = facts[n];
       if (found === undefined) throw new RangeError('a description without facts');
-      const file = this.register(found);
+      const file = this.register({ ...found, hasLock: locked[n] ?? false });
+      // Record locks show in the descriptors of their own process only.
+      if (locked[n] === true) file.hasLock = true;
       file.holders.push({ process, fd });
       return { fd, file };
     });
@@ -217,7 +222,20 @@ function* describe(fd: number): Conversation<Omit<OpenFile, 'id' | 'holders'>> {
     offset: Math.max(offset, 0),
     owner: owned < 0 || pid === 0 || ownerType === undefined ? undefined : { type: ownerType, pid, signal: Math.max(signal, 0) },
     hasLease: lease === 0 || lease === 1,
+    hasLock: false,
   };
+}
+
+/** Locks follow pos, flags, mnt_id and ino in fdinfo (fs/proc/fd.c), so that a first look needs no more. */
+const FIRST_LOOK = 256;
+
+/** Whether fdinfo shows a lock: all of a process's own, unlike /proc/locks, whose reader waits for an RCU grace period (fs/locks.c). */
+function* showsLock(path: string): Conversation<boolean> {
+  const text = new Uint8Array(FIRST_LOOK);
+  const [fd = -1] = yield [attempt('openat', AT_FDCWD, path, OPEN.closeOnExec, 0)];
+  if (fd < 0) return false; // closed meanwhile
+  const [length = 0] = yield [call('read', fd, text, text.length), call('close', fd)];
+  return Buffer.from(text.buffer, 0, length).includes('\nlock:');
 }
 
 function* readLongLink(fd: number): Conversation<Uint8Array> {
