@@ -125,11 +125,14 @@ export class SourceMigration {
       }
     });
     this.step({ kind: 'frozen' });
+    // Each image leaves as soon as it is there: the target maps it while this side goes on.
     this.timed('capture', () => {
       for (const frozen of this.frozen) {
         const { remote, pid } = frozen;
         remote.openRegion(captureRegionSize(remote.threads.length));
         frozen.image = captureProcess(remote, this.flags.get(pid) ?? new AreaFlags([]));
+        const discarded = this.tracked.get(pid)?.discarded(frozen.image.areas) ?? [];
+        this.channel.send({ kind: 'image', pid, image: frozen.image, discarded });
       }
     });
     this.timed('files', () => this.channel.send({ kind: 'files', files: this.parts.captureFiles(this.frozen) }));
@@ -141,7 +144,6 @@ export class SourceMigration {
 
   private sendMemory({ pid, hostPid, image }: Frozen): void {
     const tracked = this.tracked.get(pid);
-    this.channel.send({ kind: 'image', pid, image, discarded: tracked?.discarded(image.areas) ?? [] });
     using pagemap = new Pagemap(hostPid);
     using pages = new ProcessPages(hostPid);
     for (const area of image.areas) {

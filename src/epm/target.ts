@@ -20,7 +20,6 @@ export class TargetMigration {
   private readonly parts: TargetParts;
   private state: TargetState = 'preparing';
   private readonly arriving = new Map<number, Arriving>();
-  private files: unknown;
 
   constructor(channel: MigrationChannel, parts: TargetParts) {
     this.channel = channel;
@@ -66,7 +65,9 @@ export class TargetMigration {
     this.parts.prepareFamily(hello.family);
     for (const pid of hello.pids) {
       const husk = this.parts.takeHusk(pid);
-      this.arriving.set(pid, { husk, inflation: new Inflation(husk.remote, { returning: husk.returning }) });
+      const inflation = new Inflation(husk.remote, { returning: husk.returning });
+      this.arriving.set(pid, { husk, inflation });
+      inflation.clear(husk.own);
     }
     this.channel.send({ kind: 'ready' });
   }
@@ -84,12 +85,12 @@ export class TargetMigration {
         inflation.mapMemory(message.image, husk.own, message.discarded);
         return;
       }
-      case 'files':
-        this.files = message.files;
-        return;
-      case 'complete': {
+      case 'files': {
         const remotes = new Map<number, RemoteProcess>([...this.arriving].map(([pid, { husk }]) => [pid, husk.remote]));
-        this.parts.installFiles(this.files, remotes);
+        this.parts.installFiles(message.files, remotes);
+        return;
+      }
+      case 'complete': {
         for (const { inflation } of this.arriving.values()) inflation.complete();
         this.step({ kind: 'imported' });
         return;

@@ -45,6 +45,7 @@ export class Inflation {
   private image: ProcessImage;
   private filled: ReadonlySet<number> = new Set();
   private ahead: Range[] = [];
+  private cleared = false;
   private others: StoppedThread[] = [];
 
   /** @param remote the held husk; its main thread becomes the leader of the process */
@@ -52,6 +53,20 @@ export class Inflation {
     this.remote = remote;
     this.options = options;
     this.image = EMPTY_IMAGE;
+  }
+
+  /**
+   * Unmaps what the husk does not need; may be done before the image is known, so that it takes no time from a frozen process.
+   * @param keep ranges of our own that stay mapped, e.g. the husk's pages
+   */
+  clear(keep: readonly Range[]): void {
+    if (this.cleared) return;
+    const all = readMaps(this.remote.pid).filter((area) => area.name !== '[vsyscall]');
+    this.inRegion({ records: all.length * 2 + 8, data: 64 }, (program) => {
+      const own = normalize([...keep, { start: this.remote.regionAddress, end: this.remote.regionAddress + this.remote.regionSize }]);
+      for (const { start, end } of subtract(normalize(all), own)) program.call('munmap', start, end - start);
+    });
+    this.cleared = true;
   }
 
   /**
@@ -70,7 +85,7 @@ export class Inflation {
   mapMemory(image: ProcessImage, keep: readonly Range[], discarded: readonly Range[] = []): void {
     this.image = image;
     this.filled = new Set(image.areas.filter(carriesPages).map((area) => area.start));
-    if (this.ahead.length === 0) this.clear(keep);
+    this.clear(keep);
     const anonymous = normalize(image.areas.filter((area) => area.kind === 'anonymous'));
     const stillThere = subtract(discarded, subtract(discarded, anonymous));
     const records = image.areas.length * RECORDS_PER_AREA + this.ahead.length * 4 + stillThere.length + 64;
@@ -127,15 +142,6 @@ export class Inflation {
       tracee.setSignalMask(thread.signalMask);
     });
     for (const { tracee } of held) tracee.detach(image.stopped);
-  }
-
-  /** Unmaps everything but `keep`. */
-  private clear(keep: readonly Range[]): void {
-    const all = readMaps(this.remote.pid).filter((area) => area.name !== '[vsyscall]');
-    this.inRegion({ records: all.length * 2 + 8, data: 64 }, (program) => {
-      const own = normalize([...keep, { start: this.remote.regionAddress, end: this.remote.regionAddress + this.remote.regionSize }]);
-      for (const { start, end } of subtract(normalize(all), own)) program.call('munmap', start, end - start);
-    });
   }
 
   /** Runs one program in a region that is large enough for it. */
