@@ -8,13 +8,17 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { containerCgroup } from '../src/container/index.ts';
 import {
   clusterDirectory,
+  daemonCgroup,
+  daemonPid,
   NodeClient,
   readClusterDescription,
+  restartDaemon,
+  startCluster,
+  stopCluster,
   type ClusterDescription,
   type ExitStatus,
   type RunRequest,
-} from '../src/node/api/index.ts';
-import { daemonCgroup, daemonPid, restartDaemon, startCluster, stopCluster } from '../src/node/index.ts';
+} from '../src/node/index.ts';
 
 const cluster = `cluster-${process.pid}`;
 

@@ -3,3 +3,4 @@
  * `services/` answers users and other nodes; `api/` is the HTTP API; `krgd.ts` is the process.
  */
 export * from './cluster.ts';
+export * from './api/index.ts';
