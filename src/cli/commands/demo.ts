@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { KorriganError } from '../../linux/errors.ts';
 import { NodeClient } from '../../node/api/index.ts';
+import type { NodeDescription } from '../../node/api/index.ts';
 import { countingArguments, examineNumbers, numbersPath, stopPath } from '../demo/counting.ts';
 import type { Count } from '../demo/counting.ts';
 import { Player } from '../demo/player.ts';
@@ -32,48 +33,54 @@ export async function demo(options: DemoOptions): Promise<number> {
   const say = (line: string): void => void (json || process.stdout.write(`${line}\n`));
   const cluster = `demo-${process.pid}`;
   const { startCluster, stopCluster } = await import('../../node/cluster.ts');
-  const directory = mkdtempSync(join(tmpdir(), 'korrigan-demo-'));
   const interrupted = new AbortController();
   const interrupt = (): void => interrupted.abort();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, interrupt);
+  const { nodes } = await withRights('start a cluster', () =>
+    withProgress(`starting ${NODES} nodes`, () => startCluster({ cluster, nodes: NODES })),
+  );
+  const directory = mkdtempSync(join(tmpdir(), 'korrigan-demo-'));
   try {
-    const { nodes } = await withRights('start a cluster', () =>
-      withProgress(`starting ${NODES} nodes`, () => startCluster({ cluster, nodes: NODES })),
-    );
     say(`${NODES} nodes are up: ${nodes.map((node) => `${node.name} (${node.address})`).join(', ')}`);
-    const client = new NodeClient(...nodes.map((node) => node.socket));
-    const started = await client.runDetached({
-      arguments: countingArguments(directory),
-      environment: { PATH: '/usr/local/bin:/usr/bin:/bin' },
-      workingDirectory: '/',
-      umask: 0o022,
-      ...(nodes[0] === undefined ? {} : { node: nodes[0].name }),
-    });
-    say(`${started.pid} counts on ${started.node}: /bin/sh, with a sleep as its child after every number`);
-    await until(() => existsSync(numbersPath(directory)), 'the counting program has not begun');
-
-    const player = new Player({ client, directory, nodes: nodes.map((node) => node.name), pid: started.pid, moves });
-    if (process.stdin.isTTY && process.stdout.isTTY && !json)
-      await playOnTerminal(
-        player,
-        nodes.map((node) => node.name),
-        interrupted.signal,
-      );
+    const player = await startCounting({ nodes, directory, moves, say });
+    if (process.stdin.isTTY && process.stdout.isTTY && !json) await playOnTerminal(player, interrupted.signal);
     else await playAlone(player, say, interrupted.signal);
-
-    writeFileSync(stopPath(directory), '');
-    const read = (): Count => examineNumbers(readFileSync(numbersPath(directory), 'utf8'));
-    await until(() => read().ended, 'the counting program did not end when it was told to');
-    const count = read();
+    const count = await endCounting(directory);
     const downtimes = [...player.downtimesMicroseconds];
-    if (json) printJson({ pid: started.pid, moves: downtimes.length, downtimesMicroseconds: downtimes, ...count });
+    if (json) printJson({ moves: downtimes.length, downtimesMicroseconds: downtimes, ...count });
     say(verdict(count, downtimes));
     return count.fault === undefined ? 0 : 1;
   } finally {
     await withProgress('stopping the nodes', () => stopCluster(cluster));
     rmSync(directory, { recursive: true });
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.off(signal, interrupt);
   }
+}
+
+interface Scene {
+  readonly nodes: readonly NodeDescription[];
+  readonly directory: string;
+  readonly moves: number;
+  readonly say: (line: string) => void;
+}
+
+async function startCounting({ nodes, directory, moves, say }: Scene): Promise<Player> {
+  const client = new NodeClient(...nodes.map((node) => node.socket));
+  const { pid, node } = await client.runDetached({
+    arguments: countingArguments(directory),
+    environment: { PATH: '/usr/local/bin:/usr/bin:/bin' },
+    workingDirectory: '/',
+    umask: 0o022,
+  });
+  say(`${pid} counts on ${node}: /bin/sh, with a sleep as its child after every number`);
+  await until(() => existsSync(numbersPath(directory)), 'the counting program has not begun');
+  return new Player({ client, directory, nodes: nodes.map((each) => each.name), at: node, pid, moves });
+}
+
+async function endCounting(directory: string): Promise<Count> {
+  writeFileSync(stopPath(directory), '');
+  const read = (): Count => examineNumbers(readFileSync(numbersPath(directory), 'utf8'));
+  await until(() => read().ended, 'the counting program did not end when it was told to');
+  return read();
 }
 
 /** What the file proves. */
@@ -95,8 +102,9 @@ async function playAlone(player: Player, say: (line: string) => void, stopped: A
   await pause(PAUSE_MILLISECONDS / 2, stopped);
 }
 
-async function playOnTerminal(player: Player, nodes: readonly string[], interrupted: AbortSignal): Promise<void> {
+async function playOnTerminal(player: Player, interrupted: AbortSignal): Promise<void> {
   const { stdin, stdout } = process;
+  const { nodes } = player.state;
   const screen = new Screen(stdout);
   const leaveRawMode = enterRawMode(stdin);
   const ended = new AbortController();

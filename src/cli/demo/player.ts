@@ -10,6 +10,8 @@ export interface PlayerOptions {
   readonly client: NodeClient;
   readonly directory: string;
   readonly nodes: readonly string[];
+  /** Where the program is. */
+  readonly at: string;
   readonly pid: number;
   readonly moves: number;
 }
@@ -25,7 +27,7 @@ export class Player {
 
   constructor(options: PlayerOptions) {
     this.#options = options;
-    this.#at = options.nodes[0] ?? '';
+    this.#at = options.at;
   }
 
   get finished(): boolean {

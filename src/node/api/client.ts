@@ -1,5 +1,5 @@
 /** A typed client of a node's HTTP API. Loads no schema library: it is on the path of every `krg` command. */
-import { KorriganError } from '../../linux/errors.ts';
+import { isKorriganError, KorriganError } from '../../linux/errors.ts';
 import type { ErrorJSON } from '../../linux/errors.ts';
 import { RUN_PROTOCOL } from './frames.ts';
 import { exchange } from './http-exchange.ts';
@@ -20,6 +20,9 @@ import type {
 } from './types.ts';
 
 type Query = Readonly<Record<string, string | number | boolean | undefined>>;
+
+/** How often a question is asked before the client gives up on a daemon that dies over it. */
+const ATTEMPTS = 3;
 
 /** Each method is one request on a connection of its own. All throw the KorriganError that the daemon answered, or KRG_NO_DAEMON. */
 export class NodeClient {
@@ -83,8 +86,15 @@ export class NodeClient {
     return this.#lines('GET', '/v1/events');
   }
 
-  #get<Answer>(path: string, query: Query = {}): Promise<Answer> {
-    return this.#single('GET', path + queryOf(query));
+  /** What only asks is asked again when the daemon dies over it: another one is started in its place. */
+  async #get<Answer>(path: string, query: Query = {}): Promise<Answer> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.#single('GET', path + queryOf(query));
+      } catch (error) {
+        if (attempt === ATTEMPTS || !isKorriganError(error, 'KRG_STREAM_BROKEN')) throw error;
+      }
+    }
   }
 
   #post<Answer>(path: string, request: unknown): Promise<Answer> {

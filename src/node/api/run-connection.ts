@@ -163,5 +163,8 @@ function isFull(stream: Readable): boolean {
 }
 
 function connectionLost(): KorriganError {
-  return new KorriganError('KRG_STREAM_BROKEN', 'the connection to the node was lost while the program ran');
+  return new KorriganError(
+    'KRG_STREAM_BROKEN',
+    'the connection to the node was lost while the program ran: its daemon was ended or started anew; `krg ps` shows whether the program still runs',
+  );
 }

@@ -1,7 +1,7 @@
 /** The API over a real unix socket, with the client of `krg` and with raw bytes; the services behind it are this file's. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
-import { connect } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -18,7 +18,7 @@ const directory = mkdtempSync(join(tmpdir(), 'krg-api-'));
 const socketPath = join(directory, 'krgd.sock');
 const client = new NodeClient(socketPath);
 const faults: unknown[] = [];
-const asked: unknown[] = [];
+const requests: unknown[] = [];
 let program: (session: RunSession) => Promise<ExitStatus>;
 let migrationAbort: AbortSignal | undefined;
 let server: ApiServer;
@@ -27,13 +27,13 @@ const services: NodeServices = {
   status: (caller) => Promise.resolve({ cluster: `of ${caller.uid}`, version: '1', node: 'node1', nodes: [] }),
   processes: (_caller, request) => Promise.reject(new KorriganError('KRG_NOT_YOUR_PROCESS', `husks ${request.husks}`)),
   run: async (_caller, request, session) => {
-    asked.push(request);
+    requests.push(request);
     session.started({ pid: 7, node: request.node ?? 'node1' });
     return program(session);
   },
   runDetached: (caller, request) => Promise.resolve({ pid: caller.pid, node: request.arguments.join(' ') }),
   kill: (_caller, request) => {
-    asked.push(request);
+    requests.push(request);
     return Promise.resolve();
   },
   migrate: async (_caller, request, onProgress, abort) => {
@@ -108,11 +108,11 @@ test('a fault of the daemon is shown as one and reported', async () => {
 });
 
 test('a request that is not understood reaches no service', async () => {
-  asked.length = 0;
+  requests.length = 0;
   await assert.rejects(client.kill(-1, 9), { code: 'KRG_BAD_REQUEST' });
-  assert.deepEqual(asked, []);
+  assert.deepEqual(requests, []);
   await client.kill(-12, 15);
-  assert.deepEqual(asked, [{ pid: -12, signal: 15 }]);
+  assert.deepEqual(requests, [{ pid: -12, signal: 15 }]);
 });
 
 test('a migration tells its progress, then its results', async () => {
@@ -261,6 +261,25 @@ test('a program that cannot be started says why', async () => {
   await assert.rejects(attached.exited, { code: 'KRG_PERMISSION', message: 'not executable' });
   const wrong = await client.run({ ...request, workingDirectory: 'relative' });
   await assert.rejects(wrong.started, { code: 'KRG_BAD_REQUEST', message: /workingDirectory/ });
+});
+
+test('a question is asked again when the daemon dies over it, a command is not', async () => {
+  const path = join(directory, 'dying.sock');
+  let asked = 0;
+  const dying = createServer((socket) => {
+    asked += 1;
+    socket.once('data', () => (asked % 3 === 0 ? socket.end('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]') : socket.destroy()));
+    socket.on('error', () => undefined);
+  });
+  await new Promise<void>((resolve) => dying.listen(path, resolve));
+  try {
+    assert.deepEqual(await new NodeClient(path).processes(), []);
+    assert.equal(asked, 3);
+    await assert.rejects(new NodeClient(path).kill(7, 9), { code: 'KRG_STREAM_BROKEN' });
+    assert.equal(asked, 4);
+  } finally {
+    dying.close();
+  }
 });
 
 test('where no daemon listens, that is said', async () => {
