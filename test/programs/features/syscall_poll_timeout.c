@@ -1,0 +1,26 @@
+/* what: blocked in poll with a timeout and no descriptor */
+/* needs: deadline */
+/* spoil: interrupt(worker->tid) */
+#include "../feature.h"
+#include <poll.h>
+
+static void *wait_time(void *unused) {
+  
+  long long began = now(CLOCK_MONOTONIC);
+  errno = 0;
+  long result = syscall(SYS_poll, NULL, 0, 2000);
+  long long passed = now(CLOCK_MONOTONIC) - began;
+  check(result == 0, "the call to return 0 at its time, seen %ld %s", result, strerror(errno));
+  within("nanoseconds waited", passed, 2000 * MILLISECOND - MILLISECOND, 2900 * MILLISECOND);
+  return unused;
+}
+
+int main(void) {
+  struct worker *worker = start(wait_time, NULL);
+  until_blocked(worker->tid, SYS_poll);
+  /* A wait that began anew would end too late. */
+  nap_milliseconds(1000);
+  announce();
+  finish(worker);
+  pass();
+}

@@ -1,0 +1,26 @@
+/* what: blocked in ppoll with a timeout; the kernel's idea of the time left is right */
+/* needs: deadline */
+/* spoil: interrupt(worker->tid) */
+#include "../feature.h"
+
+static void *wait_time(void *unused) {
+  struct timespec time = timespec_of(2000 * MILLISECOND);
+  long long began = now(CLOCK_MONOTONIC);
+  errno = 0;
+  long result = syscall(SYS_ppoll, NULL, 0, &time, NULL, 8);
+  long long passed = now(CLOCK_MONOTONIC) - began;
+  check(result == 0, "the call to return 0 at its time, seen %ld %s", result, strerror(errno));
+  equal("nanoseconds left", nanoseconds_of(time), 0);
+  within("nanoseconds waited", passed, 2000 * MILLISECOND - MILLISECOND, 2900 * MILLISECOND);
+  return unused;
+}
+
+int main(void) {
+  struct worker *worker = start(wait_time, NULL);
+  until_blocked(worker->tid, SYS_ppoll);
+  /* A wait that began anew would end too late. */
+  nap_milliseconds(1000);
+  announce();
+  finish(worker);
+  pass();
+}
