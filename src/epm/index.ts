@@ -6,7 +6,7 @@
  * daemon's side. What the engines need of the modules below is written down in `parts`.
  */
 export * from './hand-over.ts';
-export { processesBelow } from './relations.ts';
+export { processesOfContainer } from './relations.ts';
 export * from './service.ts';
 export type { MigrationReport } from './source.ts';
 export { GhostWorkers } from './workers.ts';

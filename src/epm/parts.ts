@@ -21,8 +21,10 @@ export interface SourceParts {
   record(state: 'frozen' | 'committed' | 'done' | 'aborted'): void;
   /** Makes the captured process a husk in place and lets go of it. */
   deflate(process: MovingPid, remote: RemoteProcess): void;
-  /** The processes run elsewhere or here again: what capture held is given back. `moved` tells which. */
-  releaseFiles(moved: boolean): void;
+  /** The move was given up: locks that capture gave up are taken again, before the processes go on. */
+  retakeLocks(): void;
+  /** What capture held is given back. */
+  releaseFiles(): void;
 }
 
 /** A husk that is held for inflation. */

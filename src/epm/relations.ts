@@ -25,7 +25,11 @@ export function familyOf(root: MovingPid, withTree: boolean): Relative[] {
   return hostPids.map((hostPid) => {
     const status = readStatus(hostPid);
     const stat = readStat(hostPid);
-    if (status === undefined || stat === undefined) throw new KorriganError('KRG_NO_SUCH_PROCESS', `process ${root.pid} or one of its tree has just ended`);
+    if (status === undefined || stat === undefined) {
+      throw hostPid === root.hostPid
+        ? new KorriganError('KRG_NO_SUCH_PROCESS', `process ${root.pid} has just ended`)
+        : new KorriganError('KRG_PROCESS_BUSY', `a process below ${root.pid} has just ended; try again`);
+    }
     const pid = innermost(status, 'NSpid');
     const childrenLeft = childrenOf(hostPid).filter((child) => !moving.has(child));
     return {
@@ -36,13 +40,18 @@ export function familyOf(root: MovingPid, withTree: boolean): Relative[] {
         parent: innermost(readStatus(stat.parent), 'NSpid'),
         group: innermost(status, 'NSpgid'),
         session: innermost(status, 'NSsid'),
+        exitSignal: stat.exitSignal,
         childrenLeft: childrenLeft.map((child) => innermost(readStatus(child), 'NSpid')),
       },
     };
   });
 }
 
-/** Host pids of everything in a group and below. */
-export function processesBelow(group: ControlGroup): number[] {
+/** Host pids of all processes of a container, pid 1 included; the daemon, whose cgroup lies beside theirs, is none of them. */
+export function processesOfContainer(cgroup: ControlGroup): number[] {
+  return [...cgroup.child('init').processes(), ...processesBelow(cgroup.child('processes'))];
+}
+
+function processesBelow(group: ControlGroup): number[] {
   return [...group.processes(), ...group.children().flatMap(processesBelow)];
 }

@@ -7,18 +7,18 @@ import { z } from 'zod';
 import type { Container } from '../container/index.ts';
 import { SPAWN_ADDRESS } from '../container/index.ts';
 import { examineFiles } from '../fs/index.ts';
-import { type ControlGroup, isErrno, KorriganError, pidfdOpen, Program, readStatus, syscall } from '../linux/index.ts';
+import { type ControlGroup, isErrno, KorriganError, pidfdOpen, Program, readStat, readStatus, shareMemory, syscall } from '../linux/index.ts';
 import { planFamily, type ProcService, type Relations } from '../proc/index.ts';
 import { defineCall, type NodeId, type RpcNode } from '../rpc/index.ts';
 import { examineProcess, type Finding } from '../ghost/index.ts';
 import type { MovingPid } from './parts.ts';
 import { ALL_KINDS, containerClocks } from './source-parts.ts';
-import { familyOf, processesBelow, type Relative } from './relations.ts';
+import { childrenOf, familyOf, processesOfContainer, type Relative } from './relations.ts';
 import type { MigrationReport } from './source.ts';
 import type { GhostWorkers } from './workers.ts';
 
 const pid = z.number().int().positive();
-const relations = z.object({ pid, parent: z.number(), group: z.number(), session: z.number(), childrenLeft: z.array(z.number()) });
+const relations = z.object({ pid, parent: z.number(), group: z.number(), session: z.number(), exitSignal: z.number(), childrenLeft: z.array(z.number()) });
 /** The target makes room for the processes and opens a port for one connection that carries the ticket. */
 const prepareCall = defineCall(
   'epm.prepare',
@@ -31,7 +31,7 @@ const SIGCHLD = 17;
 const SPAWN_ATTEMPTS = 100;
 const SPAWN_WAIT_MILLISECONDS = 10;
 /** A family that changes while it is being prepared is asked again. */
-const ATTEMPTS = 5;
+const ATTEMPTS = 10;
 
 export interface MigrationServiceOptions {
   readonly rpc: RpcNode;
@@ -87,7 +87,7 @@ export class MigrationService {
         processes: [{ pid: moving, hostPid, pidfd }],
         kinds: ALL_KINDS,
         initHostPid: container.initPid,
-        others: processesBelow(container.cgroup).filter((other) => other !== hostPid),
+        others: processesOfContainer(container.cgroup).filter((other) => other !== hostPid),
         clocks: containerClocks(container.lane),
         relatives: new Set(),
       });
@@ -112,6 +112,10 @@ export class MigrationService {
 
   private preflight(family: readonly Relative[]): void {
     for (const { pid: examined, hostPid } of family) {
+      const mate = [readStat(hostPid)?.parent ?? 0, ...childrenOf(hostPid)].find((relative) => relative > 0 && sharesMemory(hostPid, relative));
+      if (mate !== undefined) {
+        throw new KorriganError('KRG_NOT_MOVABLE', `process ${examined} cannot move: it shares its address space with another process (vfork or CLONE_VM)`);
+      }
       const obstacle = examineProcess(hostPid).find(({ verdict }) => verdict === 'refused');
       if (obstacle === undefined) continue;
       throw new KorriganError('KRG_NOT_MOVABLE', `process ${examined} cannot move: ${obstacle.resource}: ${obstacle.reason}`);
@@ -137,7 +141,7 @@ export class MigrationService {
         migration,
         moving: family.map(({ pid: moving, hostPid }) => ({ pid: moving, hostPid })),
         relations: family.map((relative) => relative.relations),
-        others: processesBelow(container.cgroup).filter((hostPid) => !inMove.has(hostPid)),
+        others: processesOfContainer(container.cgroup).filter((hostPid) => !inMove.has(hostPid)),
         homePids: family.map((relative) => relative.pid).filter((candidate) => homeOf(candidate) === rpc.id),
       },
       (message) => {
@@ -194,13 +198,14 @@ export class MigrationService {
     const { container } = this.options;
     const program = new Program(SPAWN_ADDRESS, { records: 4, data: 16 });
     program.operation('waitWhileEqual', program.data(8), 0);
-    const cgroup = container.cgroup.child('processes').child(`app-${wanted}`).create();
+    const cgroup = container.cgroup.child('processes').child(`app-${wanted}`);
     // What an earlier visit left behind may still be ending: its pid is free when pid 1 has reaped it.
     for (let attempt = 1; ; attempt++) {
       try {
-        return await container.spawn({ cgroup, pid: wanted, exitSignal: SIGCHLD, memory: PARKED_MEMORY, program });
+        return await container.spawn({ cgroup: cgroup.create(), pid: wanted, exitSignal: SIGCHLD, memory: PARKED_MEMORY, program });
       } catch (error) {
-        if (!isErrno(error, 'EEXIST') || attempt === SPAWN_ATTEMPTS) {
+        // ENOENT: the group was empty for a moment and was tidied up.
+        if (!isErrno(error, 'EEXIST', 'ENOENT') || attempt === SPAWN_ATTEMPTS) {
           removeIfEmpty(cgroup);
           throw isErrno(error, 'EEXIST') ? new KorriganError('KRG_PROCESS_BUSY', `pid ${wanted} is taken on the target node`) : error;
         }
@@ -222,6 +227,15 @@ export class MigrationService {
   }
 }
 
+function sharesMemory(one: number, other: number): boolean {
+  try {
+    return shareMemory(one, other);
+  } catch (error) {
+    if (isErrno(error, 'ESRCH')) return false; // it ended meanwhile
+    throw error;
+  }
+}
+
 function removeIfEmpty(cgroup: ControlGroup): void {
-  if (!cgroup.populated) cgroup.remove();
+  if (cgroup.exists && !cgroup.populated) cgroup.remove();
 }

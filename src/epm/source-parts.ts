@@ -1,6 +1,6 @@
 /** The source's side of proc and fs, for the engine in source.ts. */
 import { call, type Conversation, converse, inProcess, KorriganError, messageWithDescriptors, pidfdOpen, type ProgramRunner, readProcessFile, type RemoteProcess, syscall } from '../linux/index.ts';
-import { type Capture, captureFiles, type ContainerClocks, fileKinds, type Kind, refusedKind } from '../fs/index.ts';
+import { type Capture, captureFiles, type ContainerClocks, fileKinds, giveUpRecordLocks, type Kind, refusedKind, takeRecordLocks } from '../fs/index.ts';
 import { sendDescriptors } from '../container/index.ts';
 import { streamKinds } from '../streams/index.ts';
 import { deflate, type Relations } from '../proc/index.ts';
@@ -36,6 +36,7 @@ export class LocalSourceParts implements SourceParts {
   private readonly onCommitted: () => void;
   private capture: Capture | undefined;
   private pidfds: number[] = [];
+  private moving: { pid: number; inside: ProgramRunner }[] = [];
 
   /** @param onCommitted is told once the processes belong to the target, before what stays behind changes */
   constructor(job: SourceJob, lane: ProgramRunner, onCommitted: () => void) {
@@ -64,6 +65,13 @@ export class LocalSourceParts implements SourceParts {
       relatives: new Set(),
     });
     if (this.capture.bulk.length > 0) throw new KorriganError('KRG_NOT_MOVABLE', 'a large file that exists only while it is open cannot move yet');
+    // Locks are free from here until the target takes them; the processes are frozen on both sides meanwhile.
+    this.capture.giveUpLocks();
+    for (const files of this.capture.image.processes) {
+      const runner = moving.find(({ pid }) => pid === files.pid)?.inside;
+      if (runner !== undefined) giveUpRecordLocks(runner, files);
+    }
+    this.moving = moving;
     return this.capture.image;
   }
 
@@ -78,6 +86,14 @@ export class LocalSourceParts implements SourceParts {
       return;
     }
     deflate(remote, { pid, sendRecordPipe: recordPipeSender(this.lane, this.job.container.recordPipe) });
+  }
+
+  retakeLocks(): void {
+    this.capture?.retakeLocks();
+    for (const files of this.capture?.image.processes ?? []) {
+      const runner = this.moving.find(({ pid }) => pid === files.pid)?.inside;
+      if (runner !== undefined) takeRecordLocks(runner, files);
+    }
   }
 
   releaseFiles(): void {

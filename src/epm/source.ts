@@ -3,7 +3,7 @@
  */
 import { KorriganError, NativeMemory, Pagemap, readDetailedMaps, RemoteProcess, syscall } from '../linux/index.ts';
 import { captureProcess, captureRegionSize, discardPending, type ProcessImage, vdsoDigest } from '../ghost/index.ts';
-import { anotherRound, AreaFlags, contentRuns, describeAreas, isTrackable, type MigrationChannel, PRE_COPY, ProcessPages, TrackedMemory } from '../mm/index.ts';
+import { anotherRound, type Area, AreaFlags, resolveAliases, contentRuns, describeAreas, isTrackable, type MigrationChannel, PRE_COPY, ProcessPages, TrackedMemory } from '../mm/index.ts';
 import { type Effect, type SourceEvent, type SourceState, stepSource } from './hand-over.ts';
 import { parseToSource, type ToSource } from './messages.ts';
 import type { MovingPid, SourceParts } from './parts.ts';
@@ -126,11 +126,13 @@ export class SourceMigration {
     });
     this.step({ kind: 'frozen' });
     // Each image leaves as soon as it is there: the target maps it while this side goes on.
+    const objects = new Map<string, Area>();
     this.timed('capture', () => {
       for (const frozen of this.frozen) {
         const { remote, pid } = frozen;
         remote.openRegion(captureRegionSize(remote.threads.length));
         frozen.image = captureProcess(remote, this.flags.get(pid) ?? new AreaFlags([]));
+        frozen.image.areas = resolveAliases(frozen.image.areas, objects);
         const discarded = this.tracked.get(pid)?.discarded(frozen.image.areas) ?? [];
         this.channel.send({ kind: 'image', pid, image: frozen.image, discarded });
       }
@@ -174,8 +176,9 @@ export class SourceMigration {
         if (effect.message === 'commit') this.channel.send({ kind: 'commit' });
         return;
       case 'resume':
+        this.parts.retakeLocks();
         for (const { remote } of this.frozen) remote.release();
-        this.parts.releaseFiles(false);
+        this.parts.releaseFiles();
         return;
       case 'deflate':
         for (const frozen of this.frozen) {
@@ -183,7 +186,7 @@ export class SourceMigration {
           discardPending(remote, image.pending, image.threads.map((thread) => thread.pending));
           this.parts.deflate(frozen, remote);
         }
-        this.parts.releaseFiles(true);
+        this.parts.releaseFiles();
         return;
       default:
         throw new Error(`the source does not ${effect.kind}`);

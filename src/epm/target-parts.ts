@@ -1,13 +1,12 @@
 /** The target's side of proc and fs, for the engine in target.ts. */
 import { inProcess, KorriganError, PidNamespace, type ProgramRunner, RemoteProcess, syscall } from '../linux/index.ts';
-import { DescriptorStore, filesImageSchema, installFiles } from '../fs/index.ts';
+import { DescriptorStore, filesImageSchema, installFiles, takeRecordLocks } from '../fs/index.ts';
 import { deflate, type FamilyStep, HUSK_MEMORY, holdHusk } from '../proc/index.ts';
 import { ALL_KINDS, containerClocks, recordPipeSender } from './source-parts.ts';
 import type { TargetJob } from './jobs.ts';
 import type { HeldHusk, MovingPid, TargetParts } from './parts.ts';
 
 const CLONE_ARGS_SIZE = 88;
-const SIGCHLD = 17;
 const FORK_REGION = 8192;
 /** As long as the launcher's children take to begin. */
 const APPEARANCE_MILLISECONDS = 2000;
@@ -53,7 +52,12 @@ export class LocalTargetParts implements TargetParts {
       const remote = processes.get(process.pid);
       if (remote === undefined) throw new KorriganError('KRG_PEER_PROTOCOL', `the image names process ${process.pid}, which does not move`);
       installFiles({ store: this.store, files: process, inside: inProcess(remote), lane: this.lane });
+      takeRecordLocks(inProcess(remote), process);
     }
+    this.store.takeLocks();
+    // Pid 1 must not keep a pipe's end open once the processes run: nobody would see its end of file.
+    this.store.release();
+    this.store = undefined;
   }
 
   record(): void {
@@ -61,7 +65,6 @@ export class LocalTargetParts implements TargetParts {
   }
 
   finish(): void {
-    this.store?.release();
     for (const { pid, remote } of this.made.values()) this.arrivals.push({ pid, hostPid: remote.pid });
   }
 
@@ -91,7 +94,7 @@ export class LocalTargetParts implements TargetParts {
         return;
       }
       case 'fork':
-        this.fork(step.pid, step.parent);
+        this.fork(step.pid, step.parent, step.exitSignal);
         return;
       case 'new-session':
         this.remote(step.pid).stepSystemCall('setsid');
@@ -103,14 +106,14 @@ export class LocalTargetParts implements TargetParts {
   }
 
   /** The parent makes its child itself, which then waits in a copy of the parent's memory to be held. */
-  private fork(pid: number, parentPid: number): void {
+  private fork(pid: number, parentPid: number, exitSignal: number): void {
     const parent = this.takeHusk(parentPid);
     const program = parent.remote.newProgram({ records: 6, data: 128 });
     const wanted = program.data(new Uint8Array(Int32Array.of(pid).buffer));
     const forever = program.data(8);
     const args = new Uint8Array(CLONE_ARGS_SIZE);
     const view = new DataView(args.buffer);
-    view.setBigUint64(32, BigInt(SIGCHLD), true);
+    view.setBigUint64(32, BigInt(exitSignal), true);
     view.setBigUint64(64, BigInt(wanted), true);
     view.setBigUint64(72, 1n, true);
     const spawn = program.operation('spawn', program.data(args), CLONE_ARGS_SIZE, 0);

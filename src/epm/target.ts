@@ -20,6 +20,8 @@ export class TargetMigration {
   private readonly parts: TargetParts;
   private state: TargetState = 'preparing';
   private readonly arriving = new Map<number, Arriving>();
+  /** Where shared memory of the processes restored so far can be opened. */
+  private readonly objects = new Map<string, string>();
 
   constructor(channel: MigrationChannel, parts: TargetParts) {
     this.channel = channel;
@@ -82,7 +84,7 @@ export class TargetMigration {
       case 'image': {
         const { inflation, husk } = this.process(message.pid);
         checkImageVersion(message.image.version);
-        inflation.mapMemory(message.image, husk.own, message.discarded);
+        inflation.mapMemory(message.image, husk.own, message.discarded, this.objects);
         return;
       }
       case 'files': {

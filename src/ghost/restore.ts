@@ -81,8 +81,12 @@ export class Inflation {
     });
   }
 
-  /** Maps all areas of the image. Of what was mapped ahead, `discarded` lost its content again. */
-  mapMemory(image: ProcessImage, keep: readonly Range[], discarded: readonly Range[] = []): void {
+  /**
+   * Maps all areas of the image.
+   * @param discarded what was mapped ahead and lost its content again
+   * @param objects where shared memory of processes that were restored before can be opened, by object; this process's are added
+   */
+  mapMemory(image: ProcessImage, keep: readonly Range[], discarded: readonly Range[] = [], objects: Map<string, string> = new Map()): void {
     this.image = image;
     this.filled = new Set(image.areas.filter(carriesPages).map((area) => area.start));
     this.clear(keep);
@@ -90,10 +94,13 @@ export class Inflation {
     const stillThere = subtract(discarded, subtract(discarded, anonymous));
     const records = image.areas.length * RECORDS_PER_AREA + this.ahead.length * 4 + stillThere.length + 64;
     this.inRegion({ records, data: pathBytes(image.areas) + 4096 }, (program) => {
-      mapAreas(program, image.areas, this.filled, this.ahead);
+      mapAreas(program, image.areas, this.filled, this.ahead, objects);
       discardPages(program, stillThere);
     });
     if (image.areas.some((area) => area.kind === 'vdso')) this.remote.forgetGadget();
+    for (const { kind, object, start, end } of image.areas) {
+      if (kind === 'shared-anonymous' && object !== undefined) objects.set(object, `/proc/${image.pid}/map_files/${start.toString(16)}-${end.toString(16)}`);
+    }
     this.openRegion(this.completionCapacity());
   }
 

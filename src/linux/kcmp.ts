@@ -2,7 +2,7 @@
 import { SyscallError } from './errno.ts';
 import { trySyscall } from './native.ts';
 
-const KCMP = { file: 0, files: 2, fileSystem: 3, epollTarget: 7 } as const;
+const KCMP = { file: 0, memory: 1, files: 2, fileSystem: 3, epollTarget: 7 } as const;
 
 /**
  * Orders open file descriptions: 0 when descriptor `fd1` of process `pid1` and `fd2` of `pid2` refer to the same one, else −1
@@ -43,4 +43,9 @@ export function compareWithEpollTarget(
 function order(result: number): number {
   if (result < 0) throw new SyscallError('kcmp', -result);
   return result === 0 ? 0 : result === 1 ? -1 : 1;
+}
+
+/** Whether two processes share one address space (CLONE_VM without CLONE_THREAD, or vfork). */
+export function shareMemory(pid1: number, pid2: number): boolean {
+  return order(trySyscall('kcmp', pid1, pid2, KCMP.memory, 0, 0)) === 0;
 }

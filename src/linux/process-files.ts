@@ -98,6 +98,8 @@ export interface ProcessStat {
   startCode: number;
   endCode: number;
   startStack: number;
+  /** Signal that the parent gets at the end. */
+  exitSignal: number;
   realtimePriority: number;
   policy: number;
   startData: number;
@@ -135,6 +137,7 @@ export function parseStat(text: string): ProcessStat {
     startCode: field(26),
     endCode: field(27),
     startStack: field(28),
+    exitSignal: field(38),
     realtimePriority: field(40),
     policy: field(41),
     startData: field(45),

@@ -13,6 +13,7 @@ const REQUEST = {
   DETACH: 17,
   GETREGSET: 0x4204,
   SETREGSET: 0x4205,
+  SETOPTIONS: 0x4200,
   SEIZE: 0x4206,
   INTERRUPT: 0x4207,
   LISTEN: 0x4208,
@@ -34,7 +35,7 @@ export const SIGINFO_SIZE = 128;
 const PEEK_BATCH = 64;
 
 /** Options of PTRACE_SEIZE (include/uapi/linux/ptrace.h). */
-export const TRACE_OPTION = { traceExit: 1 << 6, suspendSeccomp: 1 << 21 } as const;
+export const TRACE_OPTION = { traceFork: 1 << 1, traceClone: 1 << 3, traceExit: 1 << 6, suspendSeccomp: 1 << 21 } as const;
 
 // Scratch outside the JavaScript heap: iovec or peek arguments at 0, small results at 64, register sets from 4096.
 const scratch = NativeMemory.allocate(4096 + EXTENDED_STATE_LIMIT);
@@ -87,6 +88,11 @@ export class Tracee {
   static seize(tid: number, options = 0): Tracee {
     syscall('ptrace', REQUEST.SEIZE, tid, 0, options);
     return new Tracee(tid);
+  }
+
+  /** Replaces the options given to {@link Tracee.seize}, see {@link TRACE_OPTION}. The thread must be stopped. */
+  setOptions(options: number): void {
+    syscall('ptrace', REQUEST.SETOPTIONS, this.tid, 0, options);
   }
 
   interrupt(): void {

@@ -207,7 +207,7 @@ export class RemoteProcess {
     frame.set('rdi', a).set('rsi', b).set('rdx', c).set('r10', d).set('r8', e).set('r9', f);
     tracee.setRegisters(frame);
     tracee.step();
-    const result = waitForTrap(tracee).getNumber('rax');
+    const result = waitForTrap(tracee, () => tracee.step()).getNumber('rax');
     if (result < 0 && result >= -4095) throw new SyscallError(`in process ${this.pid}: ${name}`, -result);
     return result;
   }
@@ -327,11 +327,11 @@ function translate(pid: number, error: unknown): unknown {
 }
 
 /** Waits for the breakpoint or step trap; what else stops the thread meanwhile is let through. */
-function waitForTrap(tracee: Tracee): Registers {
+function waitForTrap(tracee: Tracee, goOn: () => void = () => tracee.resume()): Registers {
   for (;;) {
     const status = tracee.wait();
     if (status.kind === 'signal' && status.signal === SIGTRAP) return tracee.registers();
-    if (status.kind === 'interrupted' || status.kind === 'event') tracee.resume();
+    if (status.kind === 'interrupted' || status.kind === 'event') goOn();
     else if (status.kind === 'signal') {
       throw new KorriganError('KRG_INTERNAL', `thread ${tracee.tid} got signal ${status.signal} at ${tracee.registers().get('rip').toString(16)} while it ran a program`);
     } else throw new KorriganError('KRG_NO_SUCH_PROCESS', `thread ${tracee.tid} ended while it ran a program`);

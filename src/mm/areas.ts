@@ -1,14 +1,16 @@
 /**
  * Memory areas of a process: what each is, and whether it can be rebuilt elsewhere.
  */
-import { readDetailedMaps, readMaps, type DetailedMemoryArea } from '../linux/index.ts';
+import { KorriganError, readDetailedMaps, readMaps, type DetailedMemoryArea } from '../linux/index.ts';
 
 /** How an area is rebuilt. */
 export type AreaKind =
   /** Private memory without a file. */
   | 'anonymous'
-  /** Shared memory without a file, used by one process. */
+  /** Shared memory without a file; its content travels with this area. */
   | 'shared-anonymous'
+  /** A further mapping of shared memory without a file that another area of the same move brings. */
+  | 'shared-alias'
   /** Private mapping of a file: pages that were written belong to the process. */
   | 'private-file'
   /** Shared mapping of a file: all content is the file's. */
@@ -25,7 +27,9 @@ export interface Area {
   protection: number;
   /** File of a file mapping, as seen in the container. */
   path?: string;
-  /** Offset in the file, bytes. */
+  /** Which shared memory without a file, by device and inode on the source. */
+  object?: string;
+  /** Offset in the file or object, bytes. */
   offset: number;
   /** VmFlags codes that matter to the program. */
   flags: string[];
@@ -64,6 +68,7 @@ function describe(area: DetailedMemoryArea): Area {
     kind,
     protection: area.protection,
     ...(kind.endsWith('-file') ? { path: area.name } : {}),
+    ...(kind === 'shared-anonymous' ? { object: `${area.device}:${area.inode}` } : {}),
     offset: area.offset,
     flags: area.flags.filter((flag) => CARRIED_FLAGS.has(flag)),
   };
@@ -91,6 +96,27 @@ export class AreaFlags {
   private static key(area: { start: number; end: number; protection: number; name: string }): string {
     return `${area.start}-${area.end}-${area.protection}-${area.name}`;
   }
+}
+
+/**
+ * Processes of one move may share memory without a file: its content travels once, with the first area in the order of the move.
+ * @param known areas that bring objects, by object; those found here are added
+ * @throws KorriganError KRG_NOT_MOVABLE when a later area reaches beyond what the first one shows of the object
+ */
+export function resolveAliases(areas: readonly Area[], known: Map<string, Area>): Area[] {
+  return areas.map((area) => {
+    if (area.kind !== 'shared-anonymous' || area.object === undefined) return area;
+    const first = known.get(area.object);
+    if (first === undefined) {
+      known.set(area.object, area);
+      return area;
+    }
+    const last = (one: Area): number => one.offset + one.end - one.start;
+    if (area.offset < first.offset || last(area) > last(first)) {
+      throw new KorriganError('KRG_NOT_MOVABLE', 'two processes map different parts of the same shared memory; that cannot move yet');
+    }
+    return { ...area, kind: 'shared-alias' };
+  });
 }
 
 /**

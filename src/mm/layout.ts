@@ -32,9 +32,10 @@ export function carriesPages(area: Area): boolean {
 /**
  * Appends records that map every area at its place, ready to be filled.
  * @param filled starts of the areas that will receive pages
+ * @param objects paths under which shared memory that another process of the move has mapped can be opened
  * @param ahead ranges that were mapped as writable private memory before and hold pages; kept where the areas have such memory, unmapped elsewhere
  */
-export function mapAreas(program: Program, areas: readonly Area[], filled: ReadonlySet<number>, ahead: readonly Range[] = []): void {
+export function mapAreas(program: Program, areas: readonly Area[], filled: ReadonlySet<number>, ahead: readonly Range[] = [], objects: ReadonlyMap<string, string> = new Map()): void {
   const anonymous = normalize(areas.filter((area) => area.kind === 'anonymous'));
   for (const { start, end } of subtract(ahead, anonymous)) program.call('munmap', start, end - start);
   let vdsoMapped = false;
@@ -50,7 +51,8 @@ export function mapAreas(program: Program, areas: readonly Area[], filled: Reado
     const protection = area.protection | (filled.has(area.start) ? PROT_WRITE : 0);
     const flags =
       MAP_FIXED_NOREPLACE | (area.flags.includes('gd') ? MAP_GROWSDOWN : 0) | (area.flags.includes('nr') ? MAP_NORESERVE : 0);
-    if (area.path === undefined) {
+    const path = area.path ?? objectPath(area, objects);
+    if (path === undefined) {
       const sharing = area.kind === 'shared-anonymous' ? MAP_SHARED : MAP_PRIVATE;
       const present = area.kind === 'anonymous' ? intersect([area], ahead) : [];
       for (const { start, end } of subtract([area], present)) {
@@ -59,10 +61,11 @@ export function mapAreas(program: Program, areas: readonly Area[], filled: Reado
       for (const { start, end } of present) program.call('mprotect', start, end - start, protection);
       continue;
     }
-    const path = paths.get(area.path) ?? program.string(area.path);
-    paths.set(area.path, path);
-    const shared = area.kind === 'shared-file';
-    const open = program.call('openat', AT_FDCWD, path, (shared && area.flags.includes('mw') ? O_RDWR : O_RDONLY) | O_CLOEXEC, 0);
+    const name = paths.get(path) ?? program.string(path);
+    paths.set(path, name);
+    const alias = area.kind === 'shared-alias';
+    const shared = alias || area.kind === 'shared-file';
+    const open = program.call('openat', AT_FDCWD, name, (alias || (shared && area.flags.includes('mw')) ? O_RDWR : O_RDONLY) | O_CLOEXEC, 0);
     // Two result forwards precede the map and the close; their records are known by position.
     const map = open + 3;
     program.forwardResult(open, map, 4);
@@ -86,14 +89,24 @@ export function finishLayout(program: Program, areas: readonly Area[], filled: R
   }
 }
 
+function objectPath(area: Area, objects: ReadonlyMap<string, string>): string | undefined {
+  if (area.kind !== 'shared-alias') return undefined;
+  const path = objects.get(area.object ?? '');
+  if (path === undefined) throw new RangeError(`shared memory ${area.object} is used before it was made`);
+  return path;
+}
+
 /** Appends records that make ranges read as zero again. */
 export function discardPages(program: Program, ranges: readonly Range[]): void {
   for (const { start, end } of ranges) program.call('madvise', start, end - start, MADV_DONTNEED);
 }
 
+/** /proc/PID/map_files/START-END with the largest numbers. */
+const LONGEST_OBJECT_PATH = '/proc/4194304/map_files/ffffffffffff-ffffffffffff';
+
 /** Bytes of program data that the paths of the areas take. */
 export function pathBytes(areas: readonly Area[]): number {
   let bytes = 0;
-  for (const path of new Set(areas.map((area) => area.path))) bytes += path === undefined ? 0 : Buffer.byteLength(path) + 1;
+  for (const path of areas.map((area) => area.path)) bytes += Buffer.byteLength(path ?? LONGEST_OBJECT_PATH) + 1;
   return bytes;
 }

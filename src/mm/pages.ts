@@ -16,6 +16,7 @@ export function contentRuns(pagemap: Pagemap, area: Area): PageRegion[] {
   switch (area.kind) {
     case 'vdso':
     case 'shared-file':
+    case 'shared-alias':
       return [];
     case 'private-file':
       return pagemap.scan(area.start, area.end, {

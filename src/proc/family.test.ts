@@ -8,6 +8,7 @@ const relations = (pid: number, parent: number, group: number, session: number, 
   parent,
   group,
   session,
+  exitSignal: 17,
   childrenLeft,
 });
 

@@ -16,6 +16,8 @@ export interface Relations {
   parent: number;
   group: number;
   session: number;
+  /** What its parent gets at its end; SIGCHLD as a rule. */
+  exitSignal: number;
   /** Children that are no part of the move. */
   childrenLeft: number[];
 }
@@ -26,7 +28,7 @@ export type FamilyStep =
   /** A new child of init. */
   | { kind: 'spawn'; pid: number }
   /** A new child of a process that was made before. */
-  | { kind: 'fork'; pid: number; parent: number }
+  | { kind: 'fork'; pid: number; parent: number; exitSignal: number }
   | { kind: 'new-session'; pid: number }
   | { kind: 'join-group'; pid: number; group: number };
 
@@ -66,7 +68,7 @@ function arrival(process: Relations, parent: Relations | undefined, here: Readon
   const missing = childrenLeft.find((child) => !here.has(child));
   if (missing !== undefined) refuse(pid, `its child ${missing} stays`);
   if (parent === undefined && process.parent !== INIT) refuse(pid, `its parent ${process.parent} stays`);
-  const birth: FamilyStep = parent === undefined ? { kind: 'spawn', pid } : { kind: 'fork', pid, parent: parent.pid };
+  const birth: FamilyStep = parent === undefined ? { kind: 'spawn', pid } : { kind: 'fork', pid, parent: parent.pid, exitSignal: process.exitSignal };
   if (session === pid) return [birth, { kind: 'new-session', pid }];
   if (parent === undefined || parent.session !== session) refuse(pid, `it belongs to session ${session}, which its parent does not lead it into`);
   return [birth];
