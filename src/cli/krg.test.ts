@@ -133,6 +133,7 @@ test('ps shows a table, or JSON', async () => {
   );
   const json = await krg(['ps', '--json', '65601']);
   assert.deepEqual(JSON.parse(json.stdout), [entry]);
+  assert.equal((await krg(['--json', 'ps'])).stdout, json.stdout);
   assert.equal((await krg(['ps', '77'])).status, 1);
 });
 

@@ -23,6 +23,10 @@ export async function runProgram(words: readonly string[]): Promise<number> {
   }
 }
 
+const EXIT_STATUSES = `
+Exit status: 0 done, 1 failed, 2 wrong usage, 3 no such process or node, 4 not allowed, 5 refused, 6 no daemon or node answers.
+krg run ends as the program ended (128 + n for signal n), with 255 when the connection was lost.`;
+
 /** @param ended told the exit status of the command that ran */
 export function buildProgram(ended: (status: number) => void): Command {
   const program = new Command('krg')
@@ -30,13 +34,18 @@ export function buildProgram(ended: (status: number) => void): Command {
     .version(version())
     .enablePositionalOptions()
     .exitOverride()
-    .showHelpAfterError('(krg --help, or krg COMMAND --help, tells more)');
+    .showHelpAfterError('(krg --help, or krg COMMAND --help, tells more)')
+    .addHelpText('after', EXIT_STATUSES);
+  addCommonOptions(program);
+  // They may stand before the command too.
+  program.hook('preAction', (root, action) => {
+    for (const [name, value] of Object.entries(root.opts()))
+      if (action.getOptionValue(name) === undefined) action.setOptionValue(name, value);
+  });
 
   const command = (usage: string, description: string): Command => {
     const made = program.command(usage).description(description).exitOverride();
-    made.addOption(new Option('--json', 'print JSON, errors too'));
-    made.addOption(new Option('--cluster <name>', 'which cluster of this machine (environment: KRG_CLUSTER)'));
-    made.addOption(new Option('--at <node>', 'ask the daemon of this node'));
+    addCommonOptions(made);
     return made;
   };
 
@@ -51,6 +60,7 @@ export function buildProgram(ended: (status: number) => void): Command {
   );
   command('run', 'run a program on a node, with this terminal')
     .argument('<command...>', 'the program and its arguments')
+    .usage('[options] [--] COMMAND…')
     .option('--node <node>', 'where it starts')
     .option('-d, --detach', 'do not wait for it; print its pid')
     .option('-t, --tty', 'give it a terminal, also where stdin is none')
@@ -63,11 +73,11 @@ export function buildProgram(ended: (status: number) => void): Command {
     .option('--husks', 'also the husks that keep the places of moved processes')
     .action(async (words: string[], options: PsOptions) => ended(await (await import('./commands/ps.ts')).ps(words, options)));
   command('kill', 'send a signal to processes, wherever they run')
-    .argument('<pid...>', '[-s SIGNAL | -SIGNAL] PID…; below zero: a process group; -l lists the signals')
+    .argument('<pid...>', 'below zero: a process group; -l in its place lists the signals')
     .allowUnknownOption()
     .action(async (words: string[], options: CommonOptions) => ended(await (await import('./commands/kill.ts')).kill(words, options)));
   command('migrate', 'move processes to another node while they run')
-    .argument('<pid...>', 'PID… NODE')
+    .argument('<pid...>', 'the processes, then the node they go to')
     .option('--tree', 'take their descendants along')
     .usage('[options] PID… NODE')
     .action(async (words: string[], options: MigrateOptions) =>
@@ -106,4 +116,10 @@ export function buildProgram(ended: (status: number) => void): Command {
     .helpOption(false)
     .action(async (words: string[]) => ended(await (await import('./commands/completion.ts')).complete(program, words)));
   return program;
+}
+
+function addCommonOptions(command: Command): void {
+  command.addOption(new Option('--json', 'print JSON, errors too'));
+  command.addOption(new Option('--cluster <name>', 'which cluster of this machine (environment: KRG_CLUSTER)'));
+  command.addOption(new Option('--at <node>', 'ask the daemon of this node'));
 }
