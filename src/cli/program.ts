@@ -75,6 +75,7 @@ export function buildProgram(ended: (status: number) => void): Command {
   command('kill', 'send a signal to processes, wherever they run')
     .argument('<pid...>', 'below zero: a process group; -l in its place lists the signals')
     .allowUnknownOption()
+    .usage('[options] [-s SIGNAL | -SIGNAL] PID…')
     .action(async (words: string[], options: CommonOptions) => ended(await (await import('./commands/kill.ts')).kill(words, options)));
   command('migrate', 'move processes to another node while they run')
     .argument('<pid...>', 'the processes, then the node they go to')
