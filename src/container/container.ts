@@ -17,6 +17,7 @@ import {
 } from '../linux/index.ts';
 import { Arena, ARENA_ADDRESS, JOURNAL, LAUNCHER_LANE, STATE, SUPERBLOCK } from './arena.ts';
 import { giveBirth } from './birth.ts';
+import { ForeignPids } from './foreign-pids.ts';
 import { Lane, recoverLanes } from './lane.ts';
 import { buildLaunch, launchCapacity, launchedPid, type LaunchOptions } from './launch.ts';
 import type { PidRange } from './pid-range.ts';
@@ -65,6 +66,8 @@ export class Container {
   /** The lane of the thread that made this object. */
   readonly lane: Lane;
   readonly reaped: ReaperRing;
+  /** To be admitted while processes arrive from other nodes. */
+  readonly foreignPids: ForeignPids;
   private readonly arena: Arena;
   private readonly lock: number;
   private readonly launcher: Lane;
@@ -84,6 +87,7 @@ export class Container {
     this.launcher = Lane.take(arena, initPid, LAUNCHER_LANE);
     this.reaped = new ReaperRing(arena);
     this.pids = new PidNamespace(initPid);
+    this.foreignPids = new ForeignPids(this.lane, this.range);
   }
 
   /** Makes a container. @throws KorriganError KRG_INTERNAL when another daemon holds one in this cgroup */
@@ -127,7 +131,9 @@ export class Container {
       return undefined;
     }
     await recoverLanes(arena, LAUNCHER_LANE + 1);
-    return new Container(arena, pid, cgroup, lock);
+    const container = new Container(arena, pid, cgroup, lock);
+    container.foreignPids.shut();
+    return container;
   }
 
   /** 64 KiB that outlive the daemon, for epm's decisions; zero at first. */

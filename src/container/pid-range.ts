@@ -7,7 +7,7 @@ export interface PidRange {
 }
 
 /** Largest number of pids the kernel can have: PID_MAX_LIMIT, 2^22. */
-const PID_LIMIT = 4_194_304;
+export const PID_LIMIT = 4_194_304;
 /** 63 nodes. */
 export const DEFAULT_RANGE_WIDTH = 65_536;
 

@@ -50,7 +50,7 @@ function* detachedProcfs(): Conversation<number> {
   return mount;
 }
 
-function* writeFile(path: string, text: string): Conversation<void> {
+export function* writeFile(path: string, text: string): Conversation<void> {
   const fd = yield* one('open', path, O_WRONLY | O_CLOEXEC);
   yield [call('write', fd, Buffer.from(text), Buffer.byteLength(text))];
   yield [call('close', fd)];
