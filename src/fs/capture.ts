@@ -1,16 +1,12 @@
 /** Examines and captures the open files of processes, kind by kind. */
 import { readFileSync } from 'node:fs';
 import {
-  call,
   converse,
   DescriptorInfo,
-  FCNTL,
-  FD_CLOEXEC,
   KorriganError,
   onThisThread,
   readStatus,
   settled,
-  together,
   type Conversation,
   type FileLock,
   type Outcome as Settled,
@@ -252,8 +248,7 @@ function ownerOf({ owner }: OpenFile, context: CaptureContext): SignalOwner | un
 
 function captureTable(table: DescriptorTable, context: Context): ProcessFiles {
   const { process, entries, workingDirectory, rootDirectory } = table;
-  const closeOnExec = readCloseOnExec(table);
-  const descriptors: Descriptor[] = entries.map(({ fd, file }, n) => ({ fd, description: file.id, closeOnExec: closeOnExec[n] ?? false }));
+  const descriptors: Descriptor[] = entries.map(({ fd, file, closeOnExec }) => ({ fd, description: file.id, closeOnExec }));
   const recordLocks = entries.flatMap(({ fd, file }) => context.locks.ofProcess(process, fd, file).map((lock: FileLock) => ({ fd, lock })));
   const umask = Number.parseInt(readStatus(process.hostPid)?.get('Umask') ?? '022', 8);
   return {
@@ -264,18 +259,6 @@ function captureTable(table: DescriptorTable, context: Context): ProcessFiles {
     rootDirectory: rootDirectory.id,
     umask,
   };
-}
-
-/** FD_CLOEXEC belongs to the descriptor, which only the process itself or fdinfo shows. */
-function readCloseOnExec({ process, entries }: DescriptorTable): boolean[] {
-  if (process.inside === undefined) {
-    return entries.map(({ fd }) => new DescriptorInfo(readFileSync(`/proc/${process.hostPid}/fdinfo/${fd}`, 'latin1')).closeOnExec);
-  }
-  function* ask(fd: number): Conversation<boolean> {
-    const [flags = 0] = yield [call('fcntl', fd, FCNTL.getDescriptorFlags)];
-    return (flags & FD_CLOEXEC) !== 0;
-  }
-  return converse(process.inside, together(entries.map(({ fd }) => ask(fd))));
 }
 
 function refusalOf(error: unknown): Omit<Verdict, 'resource'> {

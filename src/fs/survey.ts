@@ -9,6 +9,7 @@ import {
   call,
   compareDescriptions,
   converse,
+  DescriptorInfo,
   ERRNO,
   FCNTL,
   OPEN,
@@ -68,7 +69,7 @@ export interface OpenFile {
 export interface DescriptorTable {
   readonly process: MovingProcess;
   /** Sorted by number. */
-  readonly entries: readonly { readonly fd: number; readonly file: OpenFile }[];
+  readonly entries: readonly { readonly fd: number; readonly file: OpenFile; readonly closeOnExec: boolean }[];
   readonly workingDirectory: OpenFile;
   readonly rootDirectory: OpenFile;
 }
@@ -123,15 +124,16 @@ export class Survey {
     if (cwd === undefined || root === undefined) throw new RangeError('a process has a working and a root directory');
     this.owned.add(cwd).add(root);
     const facts = converse(runner, together([...duplicates.map(({ duplicate }) => describe(duplicate)), describe(cwd), describe(root)]));
-    const locked = converse(runner, together(duplicates.map(({ fd }) => showsLock(`/proc/${process.hostPid}/fdinfo/${fd}`))));
+    const shown = converse(runner, together(duplicates.map(({ fd }) => look(`/proc/${process.hostPid}/fdinfo/${fd}`))));
     const entries = duplicates.map(({ fd }, n) => {
       const found = facts[n];
       if (found === undefined) throw new RangeError('a description without facts');
-      const file = this.register({ ...found, hasLock: locked[n] ?? false });
+      const { hasLock = false, closeOnExec = false } = shown[n] ?? {};
+      const file = this.register({ ...found, hasLock });
       // Record locks show in the descriptors of their own process only.
-      if (locked[n] === true) file.hasLock = true;
+      if (hasLock) file.hasLock = true;
       file.holders.push({ process, fd });
-      return { fd, file };
+      return { fd, file, closeOnExec };
     });
     const [workingDirectory, rootDirectory] = facts.slice(duplicates.length).map((found) => this.register(found, 'path'));
     if (workingDirectory === undefined || rootDirectory === undefined) throw new RangeError('a directory without facts');
@@ -229,13 +231,17 @@ function* describe(fd: number): Conversation<Omit<OpenFile, 'id' | 'holders'>> {
 /** Locks follow pos, flags, mnt_id and ino in fdinfo (fs/proc/fd.c), so that a first look needs no more. */
 const FIRST_LOOK = 256;
 
-/** Whether fdinfo shows a lock: all of a process's own, unlike /proc/locks, whose reader waits for an RCU grace period (fs/locks.c). */
-function* showsLock(path: string): Conversation<boolean> {
+/**
+ * What only fdinfo shows: FD_CLOEXEC, which belongs to the descriptor, and whether there are locks: all of a process's own, unlike
+ * /proc/locks, whose reader waits for an RCU grace period (fs/locks.c).
+ */
+function* look(path: string): Conversation<{ hasLock: boolean; closeOnExec: boolean }> {
   const text = new Uint8Array(FIRST_LOOK);
   const [fd = -1] = yield [attempt('openat', AT_FDCWD, path, OPEN.closeOnExec, 0)];
-  if (fd < 0) return false; // closed meanwhile
+  if (fd < 0) return { hasLock: false, closeOnExec: false }; // closed meanwhile
   const [length = 0] = yield [call('read', fd, text, text.length), call('close', fd)];
-  return Buffer.from(text.buffer, 0, length).includes('\nlock:');
+  const info = new DescriptorInfo(Buffer.from(text.buffer, 0, length).toString('latin1'));
+  return { hasLock: info.locks.length > 0, closeOnExec: info.closeOnExec };
 }
 
 function* readLongLink(fd: number): Conversation<Uint8Array> {

@@ -65,7 +65,7 @@ export function captureProcess(remote: RemoteProcess, flags: AreaFlags): Process
     session: program.result(session),
     stopped: main.groupStop,
     executable: readProcessLink(remote.pid, 'exe') ?? '',
-    areas: describeAreas(flags.current(remote.pid), [region]),
+    areas: describeAreas(flags.current(remote.pid, [region]), [region]),
     memoryMap: {
       startCode: stat.startCode,
       endCode: stat.endCode,

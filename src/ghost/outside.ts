@@ -14,6 +14,9 @@ const SCHED_ATTR_SIZE = 48;
 const SCHED_FLAGS_KEPT = 0x7n;
 const AFFINITY_SIZE = 128;
 
+/** Asked once: it costs as much as capturing a thread. */
+const PROCESSORS = cpus().length;
+
 const memory = NativeMemory.allocate(256);
 
 export function captureScheduling(tid: number): Scheduling {
@@ -33,7 +36,7 @@ export function captureScheduling(tid: number): Scheduling {
   const allowed = affinity.reduce((count, byte) => count + bitCount(byte), 0);
   return {
     ...attributes,
-    affinity: allowed >= cpus().length ? new Uint8Array() : affinity,
+    affinity: allowed >= PROCESSORS ? new Uint8Array() : affinity,
     ioPriority: syscall('ioprio_get', IOPRIO_WHO_PROCESS, tid),
   };
 }

@@ -82,11 +82,15 @@ export class AreaFlags {
     this.known = new Map(areas.map((area) => [AreaFlags.key(area), area.flags]));
   }
 
-  /** All areas now, with flags from before where the area did not change; read anew when one is unknown. */
-  current(pid: number): DetailedMemoryArea[] {
+  /**
+   * All areas now but those of our own making, with flags from before where the area did not change; read anew when one is unknown.
+   * @param own ranges of our own making, which may be new
+   */
+  current(pid: number, own: readonly { start: number; end: number }[] = []): DetailedMemoryArea[] {
     const areas: DetailedMemoryArea[] = [];
     for (const area of readMaps(pid)) {
       const flags = this.known.get(AreaFlags.key(area));
+      if (flags === undefined && own.some((range) => area.start >= range.start && area.end <= range.end)) continue;
       if (flags === undefined && area.name !== '[vsyscall]') return readDetailedMaps(pid);
       areas.push({ ...area, flags: flags ?? [] });
     }
