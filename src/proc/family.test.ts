@@ -13,7 +13,10 @@ const relations = (pid: number, parent: number, group: number, session: number, 
 });
 
 /** A model of the kernel's rules: what the relations are after the steps. */
-function execute(steps: readonly FamilyStep[], here: readonly Relations[]): Map<number, { parent: number; group: number; session: number }> {
+function execute(
+  steps: readonly FamilyStep[],
+  here: readonly Relations[],
+): Map<number, { parent: number; group: number; session: number }> {
   const world = new Map(here.map(({ pid, parent, group, session }) => [pid, { parent, group, session }]));
   world.set(1, { parent: 0, group: 1, session: 1 });
   const known = (pid: number) => {
@@ -48,18 +51,20 @@ function execute(steps: readonly FamilyStep[], here: readonly Relations[]): Map<
 }
 
 /** Trees as a shell makes them: each child stays in its parent's session or leads its own, in some group of that session. */
-const trees = fc.array(fc.record({ parent: fc.nat(), leads: fc.boolean(), group: fc.nat() }), { minLength: 1, maxLength: 12 }).map((choices) => {
-  const tree: Relations[] = [];
-  choices.forEach(({ parent, leads, group }, n) => {
-    const pid = 65536 + n;
-    const mother = n === 0 ? undefined : tree[parent % n];
-    const session = mother === undefined || leads ? pid : mother.session;
-    const mates = tree.filter((process) => process.session === session && process.group === process.pid).map((process) => process.pid);
-    const groups = [...mates, pid];
-    tree.push(relations(pid, mother?.pid ?? 1, session === pid ? pid : (groups[group % groups.length] ?? pid), session));
+const trees = fc
+  .array(fc.record({ parent: fc.nat(), leads: fc.boolean(), group: fc.nat() }), { minLength: 1, maxLength: 12 })
+  .map((choices) => {
+    const tree: Relations[] = [];
+    choices.forEach(({ parent, leads, group }, n) => {
+      const pid = 65536 + n;
+      const mother = n === 0 ? undefined : tree[parent % n];
+      const session = mother === undefined || leads ? pid : mother.session;
+      const mates = tree.filter((process) => process.session === session && process.group === process.pid).map((process) => process.pid);
+      const groups = [...mates, pid];
+      tree.push(relations(pid, mother?.pid ?? 1, session === pid ? pid : (groups[group % groups.length] ?? pid), session));
+    });
+    return tree;
   });
-  return tree;
-});
 
 test('the steps of any tree give exactly its relations', () => {
   fc.assert(

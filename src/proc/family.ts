@@ -33,7 +33,10 @@ export type FamilyStep =
   | { kind: 'join-group'; pid: number; group: number };
 
 function refuse(pid: number, why: string): never {
-  throw new KorriganError('KRG_NOT_MOVABLE', `process ${pid} cannot move alone: ${why}; move the whole tree (--tree from its topmost process)`);
+  throw new KorriganError(
+    'KRG_NOT_MOVABLE',
+    `process ${pid} cannot move alone: ${why}; move the whole tree (--tree from its topmost process)`,
+  );
 }
 
 /**
@@ -68,8 +71,10 @@ function arrival(process: Relations, parent: Relations | undefined, here: Readon
   const missing = childrenLeft.find((child) => !here.has(child));
   if (missing !== undefined) refuse(pid, `its child ${missing} stays`);
   if (parent === undefined && process.parent !== INIT) refuse(pid, `its parent ${process.parent} stays`);
-  const birth: FamilyStep = parent === undefined ? { kind: 'spawn', pid } : { kind: 'fork', pid, parent: parent.pid, exitSignal: process.exitSignal };
+  const birth: FamilyStep =
+    parent === undefined ? { kind: 'spawn', pid } : { kind: 'fork', pid, parent: parent.pid, exitSignal: process.exitSignal };
   if (session === pid) return [birth, { kind: 'new-session', pid }];
-  if (parent === undefined || parent.session !== session) refuse(pid, `it belongs to session ${session}, which its parent does not lead it into`);
+  if (parent === undefined || parent.session !== session)
+    refuse(pid, `it belongs to session ${session}, which its parent does not lead it into`);
   return [birth];
 }

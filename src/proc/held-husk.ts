@@ -41,8 +41,10 @@ function finishTurn({ main: { tracee, registers } }: RemoteProcess): void {
     if (step === STEP_LIMIT) throw new KorriganError('KRG_INTERNAL', `husk ${tracee.tid} does not come to the start of its loop`);
     tracee.step();
     const status = tracee.wait();
-    if (status.kind === 'exited' || status.kind === 'killed') throw new KorriganError('KRG_NO_SUCH_PROCESS', `husk ${tracee.tid} has ended`);
-    if (status.kind === 'signal' && status.signal !== SIGTRAP) throw new KorriganError('KRG_INTERNAL', `husk ${tracee.tid} got signal ${status.signal}`);
+    if (status.kind === 'exited' || status.kind === 'killed')
+      throw new KorriganError('KRG_NO_SUCH_PROCESS', `husk ${tracee.tid} has ended`);
+    if (status.kind === 'signal' && status.signal !== SIGTRAP)
+      throw new KorriganError('KRG_INTERNAL', `husk ${tracee.tid} got signal ${status.signal}`);
     at = tracee.registers();
   }
 }

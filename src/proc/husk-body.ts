@@ -81,11 +81,12 @@ export function huskPages(pid: number, commandLine: Uint8Array): Uint8Array {
   return pages;
 }
 
-/** Appends what makes the copy of another husk's pages those of husk `pid`, apart from {@link showCommandLine}. */
+/** Appends what makes the copy of another husk's pages those of husk `pid`. */
 export function becomeHusk(program: Program, pid: number, commandLine: Uint8Array): void {
   const shown = fittingCommandLine(commandLine);
   program.operation('copy', RECORD_ADDRESS, program.data(recordHead(pid)), 16);
   if (shown.length > 0) program.operation('copy', COMMAND_LINE.address, program.data(shown), shown.length);
+  showCommandLine(program, shown);
 }
 
 const PR_SET_MM = 35;

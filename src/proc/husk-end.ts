@@ -1,21 +1,23 @@
 /** What is done to single processes on behalf of another node: a husk's end, and a signal's delivery with the siginfo that was sent. */
-import { NativeMemory, type RemoteProcess, RemoteProcess as Process, syscall } from '../linux/index.ts';
+import { type RemoteProcess, RemoteProcess as Process, syscall } from '../linux/index.ts';
 import { holdHusk } from './held-husk.ts';
 
-const RLIMIT_CORE = 4;
+const SIGKILL = 9;
 const ALL_SIGNALS = 0xffffffffffffffffn;
 const DELIVERY_REGION = 8192;
 const SIGINFO_SIZE = 128;
 const BATCH = 16;
 
-const noCore = NativeMemory.allocate(16);
-
 /**
  * Ends a husk with the status that its process ended with: its parent sees exactly that.
- * @param status word of wait4(2); a core dump is not repeated, so its bit is not shown
+ * @param status word of wait4(2); husks dump no core (PR_SET_DUMPABLE 0), so its bit is not shown
  */
 export function endHusk(hostPid: number, status: number): void {
-  const husk = holdHusk(hostPid);
+  endHeldHusk(holdHusk(hostPid), status);
+}
+
+/** As {@link endHusk}, of a husk that this thread holds. It is a zombie, or collected by init, when this returns. */
+export function endHeldHusk(husk: RemoteProcess, status: number): void {
   const signal = status & 0x7f;
   if (signal === 0) {
     const program = husk.newProgram({ records: 2, data: 0 });
@@ -23,11 +25,14 @@ export function endHusk(hostPid: number, status: number): void {
     husk.runToExit(program, husk.main);
     return;
   }
-  syscall('prlimit64', hostPid, RLIMIT_CORE, noCore.address, 0);
-  syscall('kill', hostPid, signal);
+  const { tracee } = husk.main;
   // Only this signal may reach it now; whatever else is queued ends with it.
-  husk.main.tracee.setSignalMask(ALL_SIGNALS & ~(1n << BigInt(signal - 1)));
-  husk.main.tracee.detach();
+  tracee.setSignalMask(ALL_SIGNALS & ~(1n << BigInt(signal - 1)));
+  syscall('kill', husk.pid, signal);
+  if (signal !== SIGKILL) tracee.resume();
+  for (let stop = tracee.wait(); stop.kind !== 'killed' && stop.kind !== 'exited'; stop = tracee.wait()) {
+    tracee.resume(stop.kind === 'signal' && stop.signal === signal ? signal : 0);
+  }
 }
 
 /**

@@ -7,8 +7,14 @@
  */
 export * from './deflate.ts';
 export * from './family.ts';
+export * from './family-description.ts';
 export * from './held-husk.ts';
-export { HUSK_ADDRESS, HUSK_SIZE } from './husk-body.ts';
+export { HUSK_ADDRESS, HUSK_SIZE, type SignalRecord } from './husk-body.ts';
 export * from './husk-end.ts';
+export * from './husk-family.ts';
+export * from './husk-plan.ts';
+export { ContainerTable } from './process-table.ts';
 export * from './records.ts';
+export * from './relatives.ts';
 export * from './service.ts';
+export * from './template.ts';

@@ -11,7 +11,7 @@ export interface Member {
   readonly group: number;
   readonly session: number;
   /** Wait status word, once it has ended and until its parent has collected it. */
-  readonly ended?: number;
+  readonly ended?: number | undefined;
 }
 
 /** The processes and husks of one node. */
@@ -82,12 +82,12 @@ export function tableOf(members: readonly Member[]): ProcessTable {
 }
 
 function childrenFirst(members: readonly Member[]): number[] {
-  const { find, childrenOf } = tableOf(members);
+  const table = tableOf(members);
   const order: number[] = [];
   const visit = (pid: number): void => {
-    for (const child of childrenOf(pid)) visit(child);
+    for (const child of table.childrenOf(pid)) visit(child);
     order.push(pid);
   };
-  for (const { pid, parent } of members) if (find(parent) === undefined) visit(pid);
+  for (const { pid, parent } of members) if (table.find(parent) === undefined) visit(pid);
   return order;
 }

@@ -137,7 +137,9 @@ export class ProcService implements Disposable {
       return true;
     }
     if (!this.arrived.delete(dead)) return homeOf(dead) === rpc.id;
-    await this.tellHome(dead, status).catch((error: unknown) => log.warn({ pid: dead, error }, 'the end of a process could not be told to its home'));
+    await this.tellHome(dead, status).catch((error: unknown) =>
+      log.warn({ pid: dead, error }, 'the end of a process could not be told to its home'),
+    );
     return false;
   }
 
@@ -145,7 +147,8 @@ export class ProcService implements Disposable {
   recordsRead(chunk: Uint8Array): void {
     for (const record of this.records.push(chunk)) {
       const node = this.away.get(record.pid);
-      if (node !== undefined && isForwarded(record)) this.options.rpc.notify(node, signalled, { pid: record.pid, information: record.information });
+      if (node !== undefined && isForwarded(record))
+        this.options.rpc.notify(node, signalled, { pid: record.pid, information: record.information });
     }
   }
 
@@ -177,7 +180,8 @@ export class ProcService implements Disposable {
       await work.deliver(hostPid, target, [information]);
     });
     const settled = next.catch((error: unknown) => {
-      if (!(error instanceof KorriganError && error.code === 'KRG_NO_SUCH_PROCESS')) log.warn({ pid: target, error }, 'a signal could not be delivered');
+      if (!(error instanceof KorriganError && error.code === 'KRG_NO_SUCH_PROCESS'))
+        log.warn({ pid: target, error }, 'a signal could not be delivered');
     });
     this.queues.set(target, settled);
     void settled.then(() => {
@@ -190,7 +194,9 @@ export class ProcService implements Disposable {
     for (const [process, { hostPid, childOfInit }] of this.arrived) {
       if (childOfInit || trySyscall('kill', hostPid, 0) === 0) continue;
       this.arrived.delete(process);
-      this.tellHome(process, 0).catch((error: unknown) => this.options.log.warn({ pid: process, error }, 'the end of a process could not be told to its home'));
+      this.tellHome(process, 0).catch((error: unknown) =>
+        this.options.log.warn({ pid: process, error }, 'the end of a process could not be told to its home'),
+      );
     }
   }
 }

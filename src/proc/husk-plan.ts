@@ -7,7 +7,7 @@ import { KorriganError } from '../linux/index.ts';
 import { INIT_PID, type Member } from './relatives.ts';
 
 /** One step. Temporary processes that may get any pid are named by negative numbers. */
-export type FamilyStep =
+export type HuskStep =
   /** `creator` makes husk `pid`: its child, or with `sibling` the child of its own parent. */
   | { readonly kind: 'clone'; readonly pid: number; readonly creator: number; readonly sibling: boolean; readonly temporary: boolean }
   | { readonly kind: 'setsid'; readonly pid: number }
@@ -17,7 +17,7 @@ export type FamilyStep =
   /** A husk becomes the zombie of a process that has ended with this wait status. */
   | { readonly kind: 'die'; readonly pid: number; readonly status: number };
 
-export interface FamilyPlanOptions {
+export interface HuskPlanOptions {
   /** The family as it must become; see {@link relativesOf}. */
   readonly wanted: readonly Member[];
   /** Every process and husk of the node, the template included. */
@@ -42,7 +42,7 @@ type BirthSession = number | undefined;
  * @throws KorriganError KRG_NOT_MOVABLE when no sequence of steps leads there, KRG_PROCESS_BUSY when what is here contradicts what is wanted, so
  * that one of both is about to change
  */
-export function planFamily(options: FamilyPlanOptions): FamilyStep[] {
+export function planHusks(options: HuskPlanOptions): HuskStep[] {
   return new Planner(options).plan();
 }
 
@@ -52,11 +52,11 @@ class Planner {
   private readonly present = new Map<number, Present>();
   private readonly missingChildren = new Map<number, Member[]>();
   private readonly births = new Map<number, BirthSession>();
-  private readonly steps: FamilyStep[] = [];
+  private readonly steps: HuskStep[] = [];
   private readonly temporaries: { pid: number; reaper: number }[] = [];
   private nextTemporary = -1;
 
-  constructor({ wanted, here, isHusk, template }: FamilyPlanOptions) {
+  constructor({ wanted, here, isHusk, template }: HuskPlanOptions) {
     this.template = template;
     this.wanted = new Map(wanted.map((member) => [member.pid, member]));
     this.present.set(INIT_PID, { parent: 0, group: INIT_PID, session: INIT_PID, husk: false });
@@ -70,7 +70,7 @@ class Planner {
     }
   }
 
-  plan(): FamilyStep[] {
+  plan(): HuskStep[] {
     const inTheirPlace = [...this.wanted.values()].filter(({ pid }) => this.present.has(pid));
     inTheirPlace.forEach((member) => this.checkParent(member));
     inTheirPlace.forEach(({ pid }) => this.completeChildren(pid));
@@ -128,13 +128,15 @@ class Planner {
     }
     for (const child of later) {
       const birth = this.birthOf(child);
-      if (birth !== undefined && birth !== here.session) refuse(child.pid, `it is in session ${birth}, which its parent ${pid} has never been in`);
+      if (birth !== undefined && birth !== here.session)
+        refuse(child.pid, `it is in session ${birth}, which its parent ${pid} has never been in`);
       this.makeChild(child, pid);
     }
   }
 
   private makeChild(child: Member, parent: number): void {
-    if (!this.at(parent).husk) refuse(child.pid, `its parent ${parent} runs on the target node, where a child that was born elsewhere cannot be added`);
+    if (!this.at(parent).husk)
+      refuse(child.pid, `its parent ${parent} runs on the target node, where a child that was born elsewhere cannot be added`);
     this.clone(child.pid, parent, false, false);
     this.completeChildren(child.pid);
   }

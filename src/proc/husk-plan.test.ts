@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { isKorriganError } from '../linux/index.ts';
-import { type FamilyStep, planFamily } from './family-plan.ts';
+import { type HuskStep, planHusks } from './husk-plan.ts';
 import { INIT_PID, type Member, relativesOf, superfluousHusks, tableOf } from './relatives.ts';
 
 interface Process {
@@ -119,7 +119,7 @@ class Node {
 
   receive(family: Kernel, moving: readonly number[]): Member[] {
     const wanted = relativesOf(moving, tableOf(family.list()));
-    const steps = planFamily({ wanted, here: this.kernel.list(), isHusk: this.isHusk, template: this.template });
+    const steps = planHusks({ wanted, here: this.kernel.list(), isHusk: this.isHusk, template: this.template });
     for (const step of steps) this.execute(step);
     for (const pid of moving) this.real.add(pid);
     assert.equal(this.temporaries.size, 0);
@@ -130,7 +130,7 @@ class Node {
     return this.temporaries.get(pid) ?? pid;
   }
 
-  private execute(step: FamilyStep): void {
+  private execute(step: HuskStep): void {
     const pid = this.pidOf(step.pid);
     if (step.kind !== 'clone') assert.ok(this.isHusk(pid));
     switch (step.kind) {
@@ -160,7 +160,9 @@ class Node {
 }
 
 const some = (kernel: Kernel, choice: number): number[] =>
-  [...kernel.processes.keys()].filter((pid, n) => pid !== INIT_PID && kernel.processes.get(pid)?.ended === undefined && ((choice >> n % 30) & 1) === 1);
+  [...kernel.processes.keys()].filter(
+    (pid, n) => pid !== INIT_PID && kernel.processes.get(pid)?.ended === undefined && ((choice >> (n % 30)) & 1) === 1,
+  );
 
 function assertReproduced(node: Node, wanted: readonly Member[]): void {
   const here = tableOf(node.kernel.list());
@@ -187,7 +189,10 @@ test('a family that comes in parts is exact, or refused because of who runs ther
           assertReproduced(node, node.receive(family, moving));
         } catch (error) {
           if (!isKorriganError(error, 'KRG_NOT_MOVABLE')) throw error;
-          assert.match(error.message, /runs on the target node|no husk on the target node|cannot be entered|number is taken|has never been in/);
+          assert.match(
+            error.message,
+            /runs on the target node|no husk on the target node|cannot be entered|number is taken|has never been in/,
+          );
           return;
         }
       }
@@ -202,8 +207,8 @@ test('when everybody has left, no husk but those of the home is needed; before t
       const node = new Node();
       const moving = some(family, choice);
       node.receive(family, moving);
-      const isHome = (pid: number): boolean => pid === node.template || (homes >> pid % 20) % 2 === 1;
-      for (const pid of moving.filter((_, n) => (homes >> n % 20) % 2 === 0)) node.real.delete(pid);
+      const isHome = (pid: number): boolean => pid === node.template || (homes >> (pid % 20)) % 2 === 1;
+      for (const pid of moving.filter((_, n) => (homes >> (n % 20)) % 2 === 0)) node.real.delete(pid);
       const before = node.kernel.list();
       const gone = superfluousHusks(before, node.isHusk, isHome);
       for (const pid of gone) {
@@ -220,18 +225,36 @@ test('when everybody has left, no husk but those of the home is needed; before t
       for (const member of before.filter(({ pid, ended }) => needed.includes(pid) || (ended === undefined && isHome(pid)))) {
         assert.deepEqual(tableOf(node.kernel.list()).find(member.pid), member);
       }
-      const empty = superfluousHusks(node.kernel.list(), () => true, () => false);
-      assert.deepEqual(new Set(empty), new Set(node.kernel.list().filter(({ pid, ended }) => pid !== INIT_PID && ended === undefined).map(({ pid }) => pid)));
+      const empty = superfluousHusks(
+        node.kernel.list(),
+        () => true,
+        () => false,
+      );
+      assert.deepEqual(
+        new Set(empty),
+        new Set(
+          node.kernel
+            .list()
+            .filter(({ pid, ended }) => pid !== INIT_PID && ended === undefined)
+            .map(({ pid }) => pid),
+        ),
+      );
     }),
     { numRuns: 2000 },
   );
 });
 
 test('a family that is about to change is told apart from one that cannot be made', () => {
-  const here: Member[] = [{ pid: 50, parent: 1, group: 1, session: 1 }, { pid: 60, parent: 1, group: 60, session: 60 }];
-  const wanted: Member[] = [{ pid: 60, parent: 61, group: 60, session: 60 }, { pid: 61, parent: 1, group: 61, session: 61 }];
+  const here: Member[] = [
+    { pid: 50, parent: 1, group: 1, session: 1 },
+    { pid: 60, parent: 1, group: 60, session: 60 },
+  ];
+  const wanted: Member[] = [
+    { pid: 60, parent: 61, group: 60, session: 60 },
+    { pid: 61, parent: 1, group: 61, session: 61 },
+  ];
   assert.throws(
-    () => planFamily({ wanted, here, isHusk: () => true, template: 50 }),
+    () => planHusks({ wanted, here, isHusk: () => true, template: 50 }),
     (error) => isKorriganError(error, 'KRG_PROCESS_BUSY') && /child of 61, yet on the target node of 1/.test(error.message),
   );
 });

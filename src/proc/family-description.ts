@@ -1,0 +1,56 @@
+/** A family as its node describes it to the one where some of it go: plain data. */
+import { z } from 'zod';
+import type { Appearance, ContainerTable } from './process-table.ts';
+import { type Member, relativesOf } from './relatives.ts';
+
+const bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array, 'bytes');
+const pid = z.number().int().positive();
+const number = z.number().int();
+
+/** Checks what came from another node. */
+export const familySchema = z.object({
+  /** Those that move. */
+  moving: z.array(pid).min(1),
+  /** They and all relatives that the kernel must know beside them. */
+  members: z.array(
+    z.object({
+      pid,
+      parent: number,
+      group: number,
+      session: number,
+      ended: number.optional(),
+      command: z.string(),
+      commandLine: bytes,
+      users: z.tuple([number, number]),
+    }),
+  ),
+});
+
+export type FamilyDescription = z.infer<typeof familySchema>;
+
+/** @throws KorriganError KRG_NO_SUCH_PROCESS when one of those that are to move has ended */
+export function describeFamily(moving: readonly number[], table: ContainerTable): FamilyDescription {
+  const unknown: Appearance = { command: '', commandLine: new Uint8Array(), users: [0, 0] };
+  const members = relativesOf(moving, table).map((member) => {
+    const { command, commandLine, users } = table.appearanceOf(member.pid) ?? unknown;
+    return { ...member, command, commandLine: new Uint8Array(commandLine), users: [users[0], users[1]] as [number, number] };
+  });
+  return { moving: [...moving], members };
+}
+
+/** Has nothing that the kernel knows about the family changed between two descriptions? */
+export function isSameFamily(one: FamilyDescription, other: FamilyDescription): boolean {
+  const relations = (family: FamilyDescription): string[] =>
+    family.members.map((member: Member) => [member.pid, member.parent, member.group, member.session, member.ended].join(' ')).toSorted();
+  const [first, second] = [relations(one), relations(other)];
+  return first.length === second.length && first.every((line, n) => line === second[n]);
+}
+
+/** A process and everything below it that lives, parents first. */
+export function treeBelow(root: number, table: ContainerTable): number[] {
+  const found = [root];
+  for (const parent of found) {
+    for (const child of table.childrenOf(parent)) if (table.find(child)?.ended === undefined) found.push(child);
+  }
+  return found;
+}
