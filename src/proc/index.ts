@@ -13,6 +13,7 @@ export { HUSK_ADDRESS, HUSK_SIZE, type SignalRecord } from './husk-body.ts';
 export * from './husk-end.ts';
 export * from './husk-family.ts';
 export * from './husk-plan.ts';
+export * from './husk-removal.ts';
 export { ContainerTable } from './process-table.ts';
 export * from './records.ts';
 export * from './relatives.ts';
