@@ -1,7 +1,9 @@
 /** Descriptors of pid 1 for a process of the container. */
-import { attempt, call, KorriganError, type Conversation, type Message } from '../linux/index.ts';
+import { attempt, call, KorriganError, resultOf, type Conversation, type Message } from '../linux/index.ts';
 
 const MSG_DONTWAIT = 0x40;
+/** Index of the first message among the calls. */
+const SENT_FROM = 3;
 
 /**
  * The part of pid 1: takes one end of a socketpair of the process and sends the messages, which the process then receives from the other.
@@ -11,9 +13,13 @@ const MSG_DONTWAIT = 0x40;
  * @param messages made with `messageWithDescriptors` of descriptors of pid 1
  */
 export function* sendDescriptors(pid: number, socket: number, messages: readonly Message[]): Conversation<void> {
-  const [pidfd = -1] = yield [call('pidfd_open', pid, 0)];
-  const [taken = -1] = yield [attempt('pidfd_getfd', pidfd, socket, 0), call('close', pidfd)];
-  const results = yield [...messages.map(({ header }) => attempt('sendmsg', taken, header, MSG_DONTWAIT)), call('close', taken)];
-  const failed = results.slice(0, messages.length).find((result) => result !== 1);
+  const results = yield [
+    call('pidfd_open', pid, 0),
+    call('pidfd_getfd', resultOf(0), socket, 0),
+    call('close', resultOf(0)),
+    ...messages.map(({ header }) => attempt('sendmsg', resultOf(1), header, MSG_DONTWAIT)),
+    call('close', resultOf(1)),
+  ];
+  const failed = results.slice(SENT_FROM, SENT_FROM + messages.length).find((result) => result !== 1);
   if (failed !== undefined) throw new KorriganError('KRG_INTERNAL', `descriptors could not be sent to process ${pid}: result ${failed}`);
 }

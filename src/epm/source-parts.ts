@@ -11,18 +11,31 @@ import type { MovingPid, SourceParts } from './parts.ts';
 export const ALL_KINDS: readonly Kind[] = [...streamKinds, ...fileKinds, refusedKind];
 const CLOCKS = { realtime: 0, monotonic: 1, boottime: 7 } as const;
 
-/** The clocks as processes of the container see them. */
+/** The clocks as processes of the container see them, asked when one of them is first wanted: most programs have no timerfd. */
 export function containerClocks(lane: ProgramRunner): ContainerClocks {
-  function* ask(): Conversation<ContainerClocks> {
-    const times = Object.values(CLOCKS).map((clock) => ({ clock, time: new Uint8Array(16) }));
-    yield times.map(({ clock, time }) => call('clock_gettime', clock, time));
-    const [realtime = 0n, monotonic = 0n, boottime = 0n] = times.map(({ time }) => {
-      const view = new DataView(time.buffer);
-      return view.getBigInt64(0, true) * 1_000_000_000n + view.getBigInt64(8, true);
-    });
-    return { realtime, monotonic, boottime };
-  }
-  return converse(lane, ask());
+  let asked: ContainerClocks | undefined;
+  const clocks = (): ContainerClocks => (asked ??= converse(lane, askClocks()));
+  return {
+    get realtime() {
+      return clocks().realtime;
+    },
+    get monotonic() {
+      return clocks().monotonic;
+    },
+    get boottime() {
+      return clocks().boottime;
+    },
+  };
+}
+
+function* askClocks(): Conversation<ContainerClocks> {
+  const times = Object.values(CLOCKS).map((clock) => ({ clock, time: new Uint8Array(16) }));
+  yield times.map(({ clock, time }) => call('clock_gettime', clock, time));
+  const [realtime = 0n, monotonic = 0n, boottime = 0n] = times.map(({ time }) => {
+    const view = new DataView(time.buffer);
+    return view.getBigInt64(0, true) * 1_000_000_000n + view.getBigInt64(8, true);
+  });
+  return { realtime, monotonic, boottime };
 }
 
 /** Gives a process the write end of the record pipe, which is a descriptor of pid 1. */

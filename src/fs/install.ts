@@ -4,7 +4,6 @@
  * lands on the lowest free number: all numbers are known beforehand, and one program does everything.
  */
 import {
-  attempt,
   call,
   converse,
   DESCRIPTORS_PER_MESSAGE,
@@ -20,6 +19,7 @@ import {
   type Message,
   type ProgramRunner,
 } from '../linux/index.ts';
+import { sendDescriptors } from '../container/index.ts';
 import type { Descriptor, ProcessFiles } from './image.ts';
 import type { InstalledTable } from './kind.ts';
 import { giveUpLock, takeLock } from './locks.ts';
@@ -102,7 +102,7 @@ export function installFiles(options: InstallOptions): LentDescriptors {
   const messages = chunk(placement.order, DESCRIPTORS_PER_MESSAGE);
   converse(
     lane,
-    send(
+    sendDescriptors(
       files.pid,
       far,
       messages.map((ids) => messageWithDescriptors(ids.map((id) => store.descriptor(id)))),
@@ -182,14 +182,6 @@ function* makeChannel(count: number): Conversation<[number, number]> {
   if (BigInt(count) > soft) yield [call('prlimit64', 0, RLIMIT_NOFILE, new Uint8Array(BigUint64Array.of(hard, hard).buffer), 0)];
   const [near = -1, far = -1] = pair;
   return [near, far];
-}
-
-function* send(pid: number, far: number, messages: readonly Message[]): Conversation<void> {
-  const [pidfd = -1] = yield [call('pidfd_open', pid, 0)];
-  const [socket = -1] = yield [attempt('pidfd_getfd', pidfd, far, 0), call('close', pidfd)];
-  const results = yield [...messages.map(({ header }) => attempt('sendmsg', socket, header, MSG_DONTWAIT)), call('close', socket)];
-  const failed = results.slice(0, messages.length).find((result) => result !== 1);
-  if (failed !== undefined) throw new KorriganError('KRG_INTERNAL', `descriptors could not be sent to process ${pid}: result ${failed}`);
 }
 
 function* receive(

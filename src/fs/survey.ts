@@ -2,6 +2,7 @@
  * Finds the open file descriptions of a set of processes: which exist, which descriptors refer to the same one, what stat and
  * fcntl say about each. Holds a duplicate of every description until it is closed.
  */
+import { isUtf8 } from 'node:buffer';
 import { readdirSync } from 'node:fs';
 import {
   AT_FDCWD,
@@ -15,6 +16,7 @@ import {
   OPEN,
   onThisThread,
   parseStatus,
+  resultOf,
   shareDescriptorTable,
   shareFileSystemState,
   STAT_SIZE,
@@ -52,6 +54,8 @@ export interface OpenFile {
   readonly fd: number;
   /** What /proc/PID/fd shows. */
   readonly link: string;
+  /** The same where it is no UTF-8, byte by byte. */
+  readonly rawLink?: Uint8Array;
   readonly status: FileStatus;
   /** F_GETFL */
   readonly flags: number;
@@ -143,7 +147,8 @@ export class Survey {
   /** Finds the description among those of the same look by kcmp's order, or makes it known. `uniqueness` compares without kcmp. */
   private register(facts: Omit<OpenFile, 'id' | 'holders'>, uniqueness?: string): OpenFile {
     const { device, inode } = facts.status;
-    const key = `${device}:${inode}:${facts.flags}:${facts.link}:${uniqueness ?? ''}`;
+    const link = facts.rawLink === undefined ? facts.link : Buffer.from(facts.rawLink).toString('latin1');
+    const key = `${device}:${inode}:${facts.flags}:${link}:${uniqueness ?? ''}`;
     let group = this.sorted.get(key);
     if (group === undefined) this.sorted.set(key, (group = []));
     let low = 0;
@@ -213,12 +218,13 @@ function* describe(fd: number): Conversation<Omit<OpenFile, 'id' | 'holders'>> {
     attempt('fcntl', fd, FCNTL.getSignal),
     attempt('fcntl', fd, FCNTL.getLease),
   ];
-  const name = length < link.length ? link.subarray(0, length) : yield* readLongLink(fd);
+  const name = length < link.length ? link.slice(0, length) : yield* readLongLink(fd);
   const [type = 0, pid = 0] = owner;
   const ownerType = OWNER_TYPES[type];
   return {
     fd,
     link: Buffer.from(name).toString(),
+    ...(isUtf8(name) ? {} : { rawLink: name }),
     status: parseStatus(status),
     flags,
     offset: Math.max(offset, 0),
@@ -237,9 +243,12 @@ const FIRST_LOOK = 256;
  */
 function* look(path: string): Conversation<{ hasLock: boolean; closeOnExec: boolean }> {
   const text = new Uint8Array(FIRST_LOOK);
-  const [fd = -1] = yield [attempt('openat', AT_FDCWD, path, OPEN.closeOnExec, 0)];
-  if (fd < 0) return { hasLock: false, closeOnExec: false }; // closed meanwhile
-  const [length = 0] = yield [call('read', fd, text, text.length), call('close', fd)];
+  const [opened = -1, length = 0] = yield [
+    attempt('openat', AT_FDCWD, path, OPEN.closeOnExec, 0),
+    attempt('read', resultOf(0), text, text.length),
+    attempt('close', resultOf(0)),
+  ];
+  if (opened < 0 || length < 0) return { hasLock: false, closeOnExec: false }; // closed meanwhile
   const info = new DescriptorInfo(Buffer.from(text.buffer, 0, length).toString('latin1'));
   return { hasLock: info.locks.length > 0, closeOnExec: info.closeOnExec };
 }
@@ -247,7 +256,7 @@ function* look(path: string): Conversation<{ hasLock: boolean; closeOnExec: bool
 function* readLongLink(fd: number): Conversation<Uint8Array> {
   const link = new Uint8Array(LINK_LIMIT);
   const [length = 0] = yield [call('readlink', `/proc/self/fd/${fd}`, link, link.length)];
-  return link.subarray(0, length);
+  return link.slice(0, length);
 }
 
 /** Refuses processes and threads that share a table or cwd with another: each moving process must have its own. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { attempt, call, converse, onThisThread, one, settled, together, type Conversation } from './batch.ts';
+import { attempt, call, converse, onThisThread, one, resultOf, settled, together, type Conversation } from './batch.ts';
 import { isErrno } from './errno.ts';
 
 test('conversations run in lockstep and get their own results', () => {
@@ -20,6 +20,25 @@ test('conversations run in lockstep and get their own results', () => {
     paths.map((path) => readFileSync(path, 'latin1').slice(0, 16)),
   );
   assert.equal(rounds.length, 9);
+});
+
+test('a result goes into later calls of its batch, also when the batch takes several programs', () => {
+  const small = onThisThread();
+  const runner = { address: small.address, size: 3000, run: small.run };
+  function* read(path: string): Conversation<string> {
+    const bytes = new Uint8Array(400);
+    const calls = [attempt('open', path, 0), attempt('read', resultOf(0), bytes, bytes.length), attempt('close', resultOf(0))];
+    const [fd = -1, length = 0, closed] = yield calls;
+    return fd < 0 ? `no ${length} ${closed}` : Buffer.from(bytes.subarray(0, length)).toString('latin1');
+  }
+  const paths = ['/proc/self/comm', '/no/such/file', '/proc/sys/kernel/ostype', '/proc/sys/kernel/osrelease', '/etc/hostname'];
+  const closed: unknown[] = [];
+  const texts = converse(runner, together(paths.map(read)), ({ name, args }) => name === 'close' && closed.push(args[0]));
+  assert.deepEqual(
+    texts,
+    paths.map((path) => (path === '/no/such/file' ? 'no -9 -9' : readFileSync(path, 'latin1'))),
+  );
+  assert.ok(closed.every((fd) => typeof fd === 'number'));
 });
 
 test('a failure ends only its own conversation', () => {

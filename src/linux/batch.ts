@@ -17,8 +17,19 @@ export interface Structure {
   readonly pointers: readonly { readonly offset: number; readonly to: Uint8Array | Structure }[];
 }
 
+/** Stands for the result of an earlier call of the same batch, so that what opens and what uses need one round trip. */
+export interface ResultOf {
+  /** Index in the batch. */
+  readonly resultOf: number;
+}
+
+/** The result of the call with this index in the same batch. */
+export function resultOf(index: number): ResultOf {
+  return { resultOf: index };
+}
+
 /** What a call takes. Byte arrays and structures go there and come back: after the call they hold what the kernel wrote. */
-export type CallArgument = Word | string | Uint8Array | Structure;
+export type CallArgument = Word | string | Uint8Array | Structure | ResultOf;
 
 /** One system call of a conversation. */
 export interface Call {
@@ -80,7 +91,12 @@ export function* settled<T>(conversations: readonly Conversation<T>[]): Conversa
   while (round.length > 0) {
     const asked = round;
     round = [];
-    const results = yield asked.flatMap(({ calls }) => calls.map((made) => ({ ...made, mayFail: true })));
+    let earlier = 0;
+    const results = yield asked.flatMap(({ calls }) => {
+      const moved = calls.map((made) => ({ ...made, args: made.args.map((argument) => later(argument, earlier)), mayFail: true }));
+      earlier += calls.length;
+      return moved;
+    });
     let start = 0;
     for (const { index, calls } of asked) {
       const own = results.slice(start, start + calls.length);
@@ -108,7 +124,7 @@ export function converse<T>(runner: ProgramRunner, conversation: Conversation<T>
     if (step.done === true) return step.value;
     const calls = step.value;
     const results = execute(runner, calls);
-    if (observe !== undefined) for (const [n, made] of calls.entries()) observe(made, results[n] ?? 0);
+    if (observe !== undefined) for (const [n, made] of calls.entries()) observe(resolved(made, results), results[n] ?? 0);
     const failure = firstFailure(calls, results);
     step = failure === undefined ? conversation.next(results) : conversation.throw(failure);
   }
@@ -130,7 +146,7 @@ const isFailure = (result: number): boolean => result < 0 && result >= -4095;
 function describe(made: Call | undefined): string {
   if (made === undefined) return 'call';
   const text = made.args.map((argument) =>
-    typeof argument === 'object' ? '…' : typeof argument === 'string' ? JSON.stringify(argument) : String(argument),
+    typeof argument === 'object' ? ('resultOf' in argument ? `result ${argument.resultOf}` : '…') : typeof argument === 'string' ? JSON.stringify(argument) : String(argument),
   );
   return `${made.name}(${text.join(', ')})`;
 }
@@ -146,20 +162,25 @@ function execute(runner: ProgramRunner, calls: readonly Call[]): number[] {
   while (start < calls.length) {
     let end = start;
     let data = 0;
+    let records = CLOSING_RECORDS;
     for (; end < calls.length; end++) {
-      const more = data + (calls[end]?.args.reduce((sum: number, argument) => sum + sizeOf(argument), 0) ?? 0);
-      if ((end - start + 1 + CLOSING_RECORDS) * RECORD_SIZE + more > runner.size) break;
+      const made = calls[end];
+      const more = data + (made?.args.reduce((sum: number, argument) => sum + sizeOf(argument), 0) ?? 0);
+      const needed = records + 1 + (made?.args.filter(isResult).length ?? 0);
+      if (needed * RECORD_SIZE + more > runner.size) break;
+      records = needed;
       data = more;
     }
     if (end === start) throw new RangeError(`${describe(calls[start])} does not fit the ${runner.size} bytes for programs`);
-    executeOne(runner, calls.slice(start, end), data, results);
+    executeOne(runner, calls.slice(start, end), { records, data }, results);
     start = end;
   }
   return results;
 }
 
-function executeOne(runner: ProgramRunner, calls: readonly Call[], data: number, results: number[]): void {
-  const program = new Program(runner.address, { records: calls.length + CLOSING_RECORDS, data });
+/** @param results of the batch so far; those of `calls` are appended */
+function executeOne(runner: ProgramRunner, calls: readonly Call[], capacity: { records: number; data: number }, results: number[]): void {
+  const program = new Program(runner.address, capacity);
   const returning: { bytes: Uint8Array; address: number }[] = [];
   const place = (bytes: Uint8Array): number => {
     const address = program.data(bytes, ALIGNMENT);
@@ -171,19 +192,41 @@ function executeOne(runner: ProgramRunner, calls: readonly Call[], data: number,
     for (const { offset, to } of structure.pointers) setWord(view, offset, to instanceof Uint8Array ? place(to) : placeStructure(to));
     return place(structure.bytes);
   };
+  const first = results.length;
+  const records: number[] = [];
   const encode = (argument: CallArgument): Word => {
     if (typeof argument === 'number' || typeof argument === 'bigint') return argument;
     if (typeof argument === 'string') return program.data(Buffer.from(`${argument}\0`), ALIGNMENT);
+    if (isResult(argument)) return results[argument.resultOf] ?? 0; // of this program: the record before the call puts it in
     return argument instanceof Uint8Array ? place(argument) : placeStructure(argument);
   };
-  for (const made of calls) program.tryCall(made.name, ...made.args.map(encode));
+  for (const made of calls) {
+    const forwarded = made.args.flatMap((argument, n) => (isResult(argument) && argument.resultOf >= first ? [{ from: argument.resultOf, n }] : []));
+    const record = program.length + forwarded.length;
+    for (const { from, n } of forwarded) program.forwardResult(records[from - first] ?? 0, record, n);
+    records.push(program.tryCall(made.name, ...made.args.map(encode)));
+  }
   runner.run(program);
-  for (let index = 0; index < calls.length; index++) results.push(program.result(index));
+  for (const record of records) results.push(program.result(record));
   for (const { bytes, address } of returning) bytes.set(program.bytesAt(address, bytes.length));
 }
 
+/** The argument in a batch that has so many calls before this one's. */
+function later(argument: CallArgument, calls: number): CallArgument {
+  return isResult(argument) ? resultOf(argument.resultOf + calls) : argument;
+}
+
+/** The call with the results that it used. */
+function resolved(made: Call, results: readonly number[]): Call {
+  return { ...made, args: made.args.map((argument) => (isResult(argument) ? (results[argument.resultOf] ?? 0) : argument)) };
+}
+
+function isResult(argument: CallArgument): argument is ResultOf {
+  return typeof argument === 'object' && 'resultOf' in argument;
+}
+
 function sizeOf(argument: CallArgument): number {
-  if (typeof argument === 'number' || typeof argument === 'bigint') return 0;
+  if (typeof argument === 'number' || typeof argument === 'bigint' || isResult(argument)) return 0;
   if (typeof argument === 'string') return aligned(Buffer.byteLength(argument) + 1);
   if (argument instanceof Uint8Array) return aligned(argument.length);
   return aligned(argument.bytes.length) + argument.pointers.reduce((sum, { to }) => sum + sizeOf(to), 0);
