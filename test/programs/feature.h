@@ -264,6 +264,18 @@ static inline void write_text(const char *path, const char *text) {
   close(fd);
 }
 
+/* Writes all of it, in as many calls as it takes: a stop in the middle may end a call early, as SIGSTOP may on any machine. */
+static inline void write_fully(int fd, const void *data, size_t size) {
+  for (size_t done = 0; done < size;) done += must(write(fd, (const char *)data + done, size - done));
+}
+
+/* Reads until that much is there, or the end. */
+static inline size_t read_fully(int fd, void *data, size_t size) {
+  size_t done = 0;
+  for (ssize_t got; done < size && (got = must(read(fd, (char *)data + done, size - done))) > 0;) done += got;
+  return done;
+}
+
 /* ---- threads ---- */
 
 struct worker {

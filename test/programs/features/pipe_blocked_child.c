@@ -12,7 +12,7 @@ static void writer(void *unused) {
   close(ends[0]);
   fill(data, SIZE, 53);
   settled();
-  equal("bytes written by the child", write(ends[1], data, SIZE), SIZE);
+  write_fully(ends[1], data, SIZE);
 }
 
 int main(void) {
@@ -22,9 +22,7 @@ int main(void) {
   close(ends[1]);
   until_blocked(child, SYS_write);
   ready();
-  size_t got = 0;
-  for (ssize_t result; got < SIZE && (result = read(ends[0], data + got, SIZE - got)) > 0;) got += result;
-  equal("bytes read", got, SIZE);
+  equal("bytes read", read_fully(ends[0], data, SIZE), SIZE);
   verify("data of the pipe", data, SIZE, 53);
   equal("end of file", read(ends[0], data, 1), 0);
   join(child);

@@ -28,7 +28,7 @@ static void stage(void *pointer) {
       if (length == 0) break;
       for (ssize_t i = 0; i < length; i++) data[i]++;
     }
-    for (ssize_t done = 0; done < length;) done += must(write(pipes[index][1], data + done, length - done));
+    write_fully(pipes[index][1], data, length);
     if (index == 0) usleep(200);
   }
 }

@@ -8,7 +8,7 @@ enum { SIZE = 2 * 1024 * 1024 };
 
 static void *writer(void *data) {
   fill(data, SIZE, 62);
-  equal("bytes sent by the blocked writer", send(blocked[0], data, SIZE, 0), SIZE);
+  write_fully(blocked[0], data, SIZE);
   return NULL;
 }
 
@@ -21,12 +21,12 @@ int main(void) {
   size_t sent = 0;
   for (ssize_t result; (result = send(ends[0], data + sent, 8192, MSG_DONTWAIT)) > 0;) sent += result;
   struct worker *worker = start(writer, other);
-  until_blocked(worker->tid, SYS_sendto);
+  until_blocked(worker->tid, SYS_write);
   ready();
   memset(data, 0, SIZE);
   equal("bytes waiting", recv(ends[1], data, SIZE, MSG_WAITALL | MSG_DONTWAIT), sent);
   verify("waiting data", data, sent, 63);
-  equal("bytes from the blocked writer", recv(blocked[1], data, SIZE, MSG_WAITALL), SIZE);
+  equal("bytes from the blocked writer", read_fully(blocked[1], data, SIZE), SIZE);
   verify("data from the blocked writer", data, SIZE, 62);
   finish(worker);
   pass();

@@ -27,8 +27,8 @@ int main(void) {
     last = gone();
     size_t size = 8 * (next_random(&sizes) % 100 + 1);
     fill(data, size, round);
-    equal("bytes sent", write(ends[0], data, size), size);
-    equal("bytes that came back", recv(ends[0], back, size, MSG_WAITALL), size);
+    write_fully(ends[0], data, size);
+    equal("bytes that came back", read_fully(ends[0], back, size), size);
     verify("echo", back, size, round);
     usleep(300);
   }
