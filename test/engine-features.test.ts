@@ -8,7 +8,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { readStatus } from '../src/linux/index.ts';
-import { type Feature, type FeatureGroup, FEATURE_SKIPPED, readFeatures } from './features.ts';
+import { BEGINS_ANEW, engineMoves } from './engine-features.ts';
+import { type Feature, FEATURE_SKIPPED, readFeatures } from './features.ts';
 import { endAllNamespaces, endNamespace, moveByEngine, startInNamespace, until } from './support/engine.ts';
 import { buildProgram } from './support/programs.ts';
 
@@ -19,41 +20,7 @@ after(() => {
   rmSync(directory, { recursive: true });
 });
 
-const GROUPS: readonly FeatureGroup[] = ['memory', 'thread', 'signal', 'timer', 'cpu', 'credential', 'limit', 'attribute', 'syscall'];
-
-/** Programs whose state is carried by what the engine alone does not have: descriptors, children, or a refusal by preflight. */
-const NEEDS_MORE = new Set([
-  'attribute_umask',
-  'attribute_working_directory',
-  'memory_executable_alias',
-  'memory_locked_future',
-  'memory_private_file_dirtied',
-  'memory_protection_keys',
-  'memory_shared_file',
-  'memory_two_views',
-  'memory_unlinked_mapping',
-  'signal_restart',
-  'syscall_epoll_wait_timeout',
-  'syscall_poll',
-  'syscall_read_pipe',
-  'syscall_write_pipe',
-  'thread_leader_exited',
-  'thread_own_directory',
-  'thread_own_file_table',
-]);
-
-/** Waits for a time that begin anew after a move, because the kernel tells nobody how long they have waited already. */
-const BEGINS_ANEW = new Set([
-  'syscall_clock_nanosleep_relative',
-  'syscall_futex_timeout',
-  'syscall_nanosleep',
-  'syscall_poll_timeout',
-  'syscall_sigtimedwait',
-]);
-
-const features = readFeatures().filter(
-  ({ name, group, needs }) => GROUPS.includes(group) && !needs.includes('tree') && !needs.includes('family') && !NEEDS_MORE.has(name),
-);
+const features = readFeatures().filter(engineMoves);
 
 /** Starts a program, moves it once it is ready, lets it go on. @returns what it printed */
 async function moved(feature: Feature): Promise<string> {

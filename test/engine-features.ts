@@ -1,0 +1,39 @@
+/** Which of the feature programs the engine moves by itself, without a cluster; see engine-features.test.ts and docs/what-moves.md. */
+import type { Feature, FeatureGroup } from './features.ts';
+
+const GROUPS: readonly FeatureGroup[] = ['memory', 'thread', 'signal', 'timer', 'cpu', 'credential', 'limit', 'attribute', 'syscall'];
+
+/** Programs whose state is carried by what the engine alone does not have: descriptors, children, or a refusal by preflight. */
+const NEEDS_MORE = new Set([
+  'attribute_umask',
+  'attribute_working_directory',
+  'memory_executable_alias',
+  'memory_locked_future',
+  'memory_private_file_dirtied',
+  'memory_protection_keys',
+  'memory_shared_file',
+  'memory_two_views',
+  'memory_unlinked_mapping',
+  'signal_restart',
+  'syscall_epoll_wait_timeout',
+  'syscall_poll',
+  'syscall_read_pipe',
+  'syscall_write_pipe',
+  'thread_leader_exited',
+  'thread_own_directory',
+  'thread_own_file_table',
+]);
+
+/** Waits for a time that begin anew after a move, because the kernel tells nobody how long they have waited already. */
+export const BEGINS_ANEW: ReadonlySet<string> = new Set([
+  'syscall_clock_nanosleep_relative',
+  'syscall_futex_timeout',
+  'syscall_nanosleep',
+  'syscall_poll_timeout',
+  'syscall_sigtimedwait',
+]);
+
+/** Whether the engine alone moves the feature's program. */
+export function engineMoves({ name, group, needs }: Feature): boolean {
+  return GROUPS.includes(group) && !needs.includes('tree') && !needs.includes('family') && !NEEDS_MORE.has(name);
+}
