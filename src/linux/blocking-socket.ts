@@ -59,7 +59,8 @@ export class BlockingSocket implements Disposable {
     const fd = syscall('socket', AF_INET, SOCK_STREAM_CLOEXEC, 0);
     try {
       setOption(fd, SOL_SOCKET, SO_SNDTIMEO, timeValue(deadlineMs)); // bounds connect(2) too
-      syscall('connect', fd, socketAddress(host, port), ADDRESS_SIZE);
+      // An interrupted connect goes on in the kernel; the next call waits for the same connection (net/ipv4/af_inet.c).
+      restartingSyscall('connect', fd, socketAddress(host, port), ADDRESS_SIZE);
       return new BlockingSocket(fd, deadlineMs);
     } catch (error) {
       syscall('close', fd);
