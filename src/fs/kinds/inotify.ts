@@ -81,44 +81,48 @@ function* drain(fd: number): Conversation<void> {
   }
 }
 
-/** A folder of every mounted device of the container, by device number. */
-function readMounts(context: CaptureContext): Map<number, string> {
-  const mounts = new Map<number, string>();
+/** Where the container has each device mounted, by device number: any of its mounts may show only a part of it. */
+function readMounts(context: CaptureContext): Map<number, string[]> {
+  const mounts = new Map<number, string[]>();
   const [init] = /\/proc\/[^/]+/.exec(context.containerRoot) ?? [];
   for (const line of readFileSync(`${init}/mountinfo`, 'utf8').split('\n')) {
     const [, , device, , place] = line.split(' ');
     if (device === undefined || place === undefined) continue;
     const [major, minor] = device.split(':').map(Number);
-    mounts.set(
-      deviceNumber(major ?? 0, minor ?? 0),
-      place.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8))),
-    );
+    const number = deviceNumber(major ?? 0, minor ?? 0);
+    const unescaped = place.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
+    mounts.set(number, [...(mounts.get(number) ?? []), unescaped]);
   }
   return mounts;
 }
 
 /** The path of a watched inode, through its file handle. */
-function* findPath(watch: InotifyWatch, mounts: ReadonlyMap<number, string>, context: CaptureContext): Conversation<string> {
-  const gone = new Refusal(
+function* findPath(watch: InotifyWatch, mounts: ReadonlyMap<number, readonly string[]>, context: CaptureContext): Conversation<string> {
+  for (const place of watch.handle.length === 0 ? [] : (mounts.get(watch.device) ?? [])) {
+    const path = yield* findPathBelow(place, watch, context);
+    if (path !== undefined) return path;
+  }
+  throw new Refusal(
     'inotify.watch-gone',
     `an inotify instance watches inode ${watch.inode}, which has no name (removed, or of a file system without handles)`,
   );
-  const place = mounts.get(watch.device);
-  if (place === undefined || watch.handle.length === 0) throw gone;
+}
+
+function* findPathBelow(place: string, watch: InotifyWatch, context: CaptureContext): Conversation<string | undefined> {
   const handle = new Uint8Array(8 + watch.handle.length);
   const view = new DataView(handle.buffer);
   view.setUint32(0, watch.handle.length, true);
   view.setInt32(4, watch.handleType, true);
   handle.set(watch.handle, 8);
-  const [mount = -1] = yield [call('openat', AT_FDCWD, `${context.containerRoot}${place}`, OPEN.directory | OPEN.closeOnExec, 0)];
+  const [mount = -1] = yield [attempt('openat', AT_FDCWD, `${context.containerRoot}${place}`, OPEN.directory | OPEN.closeOnExec, 0)];
+  if (mount < 0) return undefined; // a mounted file, or covered by another mount
   const [fd = -1] = yield [attempt('open_by_handle_at', mount, handle, OPEN.path | OPEN.closeOnExec), call('close', mount)];
-  if (fd < 0) throw gone;
+  if (fd < 0) return undefined;
   const link = new Uint8Array(4200);
   const [length = 0] = yield [call('readlink', `/proc/self/fd/${fd}`, link, link.length), call('close', fd)];
   const path = Buffer.from(link.subarray(0, length)).toString();
   const status = new Uint8Array(STATX_SIZE);
   const [found = -1] = yield [attempt('statx', AT_FDCWD, `${context.containerRoot}${path}`, 0x100, STATX_MASK, status)];
   const seen = parseExtendedStatus(status);
-  if (found < 0 || seen.inode !== watch.inode || seen.device !== watch.device) throw gone;
-  return path;
+  return found < 0 || seen.inode !== watch.inode || seen.device !== watch.device ? undefined : path;
 }
