@@ -1,10 +1,13 @@
 /** timerfd: the deadline travels on the cluster's monotonic clock, so that time spent on the way counts. */
+import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { attempt, call, ERRNO, OPEN, SyscallError, type Conversation } from '../../linux/index.ts';
-import { defineKind, type ContainerClocks } from '../kind.ts';
+import { attempt, call, ERRNO, OPEN, parseClockOffsets, readClockOffsets, SyscallError, type Conversation } from '../../linux/index.ts';
+import { defineKind, type CaptureContext } from '../kind.ts';
 import { refuseSharing } from '../sharing.ts';
 
+const BILLION = 1_000_000_000n;
 const CLOCK_REALTIME = 0;
+const CLOCK_MONOTONIC = 1;
 const CLOCK_BOOTTIME = 7;
 const CLOCK_REALTIME_ALARM = 8;
 const CLOCK_BOOTTIME_ALARM = 9;
@@ -31,18 +34,29 @@ export const timerfdKind = defineKind<State>({
   matches: ({ link }) => link === 'anon_inode:[timerfd]',
   *capture(file, context) {
     refuseSharing(file, context);
+    const remaining = new BigInt64Array(TIMER_SPECIFICATION_SIZE / 8);
     // A periodic timer that has expired stands still until somebody looks: this makes the kernel count up to now and go on.
-    yield [call('timerfd_gettime', file.fd, new Uint8Array(TIMER_SPECIFICATION_SIZE))];
+    yield [call('timerfd_gettime', file.fd, new Uint8Array(remaining.buffer))];
     const timer = context.info(file).timer;
     if (timer === undefined) throw new SyscallError(`fdinfo of ${file.link}`, ERRNO.EIO);
-    const { clock, settimeFlags, value, interval, ticks } = timer;
-    const base = (settimeFlags & TFD_TIMER_ABSTIME) === 0 ? context.clocks.monotonic : readClock(clock, context.clocks);
-    return { clock, settimeFlags, interval, ticks, ...(value === 0n ? {} : { deadline: base + value }) };
+    const { clock, settimeFlags, interval, ticks } = timer;
+    const base = (settimeFlags & TFD_TIMER_ABSTIME) === 0 ? CLOCK_MONOTONIC : withoutAlarm(clock);
+    const time = new BigInt64Array(2);
+    // The clock is asked last: an expiration that is late by the time between the two is right, one that is early is not.
+    yield [call('timerfd_gettime', file.fd, new Uint8Array(remaining.buffer)), call('clock_gettime', base, new Uint8Array(time.buffer))];
+    const value = nanoseconds(remaining[2], remaining[3]);
+    const now = nanoseconds(time[0], time[1]) + offsetOf(base, context);
+    return { clock, settimeFlags, interval, ticks, ...(value === 0n ? {} : { deadline: now + value }) };
   },
-  *restore(state, { flags }, _objects, { clocks }): Conversation<number> {
-    const [fd = -1] = yield [call('timerfd_create', state.clock, (flags & OPEN.nonBlocking) | OPEN.closeOnExec)];
+  *restore(state, { flags }): Conversation<number> {
+    const time = new BigInt64Array(2);
+    const [fd = -1] = yield [
+      call('timerfd_create', state.clock, (flags & OPEN.nonBlocking) | OPEN.closeOnExec),
+      call('clock_gettime', CLOCK_MONOTONIC, new Uint8Array(time.buffer)),
+    ];
     if (state.deadline !== undefined) {
-      yield [call('timerfd_settime', fd, state.settimeFlags, timerSpecification(state, state.deadline, clocks), 0)];
+      const specification = timerSpecification(state, state.deadline, nanoseconds(time[0], time[1]));
+      yield [call('timerfd_settime', fd, state.settimeFlags, specification, 0)];
     }
     if (state.ticks !== 0n) {
       const [result = 0] = yield [attempt('ioctl', fd, TFD_IOC_SET_TICKS, new Uint8Array(BigUint64Array.of(state.ticks).buffer))];
@@ -53,15 +67,26 @@ export const timerfdKind = defineKind<State>({
 });
 
 /** struct itimerspec. An expiration that has passed on the way is due at once: the least time that arms a timer. */
-function timerSpecification(state: State, deadline: bigint, clocks: ContainerClocks): Uint8Array {
+function timerSpecification(state: State, deadline: bigint, monotonicNow: bigint): Uint8Array {
   const absolute = (state.settimeFlags & TFD_TIMER_ABSTIME) !== 0;
-  const remaining = deadline - clocks.monotonic;
+  const remaining = deadline - monotonicNow;
   const value = absolute ? deadline : remaining > 0n ? remaining : 1n;
-  const billion = 1_000_000_000n;
-  return new Uint8Array(BigInt64Array.of(state.interval / billion, state.interval % billion, value / billion, value % billion).buffer);
+  return new Uint8Array(BigInt64Array.of(state.interval / BILLION, state.interval % BILLION, value / BILLION, value % BILLION).buffer);
 }
 
-function readClock(clock: number, clocks: ContainerClocks): bigint {
-  if (clock === CLOCK_REALTIME || clock === CLOCK_REALTIME_ALARM) return clocks.realtime;
-  return clock === CLOCK_BOOTTIME || clock === CLOCK_BOOTTIME_ALARM ? clocks.boottime : clocks.monotonic;
+/** The clock that a clock which also wakes the machine shows. */
+function withoutAlarm(clock: number): number {
+  if (clock === CLOCK_REALTIME_ALARM) return CLOCK_REALTIME;
+  return clock === CLOCK_BOOTTIME_ALARM ? CLOCK_BOOTTIME : clock;
 }
+
+/** How far the container's clock is ahead of this process's. */
+function offsetOf(clock: number, { containerRoot }: CaptureContext): bigint {
+  if (clock === CLOCK_REALTIME) return 0n;
+  const init = containerRoot.slice(0, -'/root'.length);
+  const there = parseClockOffsets(readFileSync(`${init}/timens_offsets`, 'latin1'));
+  const name = clock === CLOCK_BOOTTIME ? 'boottime' : 'monotonic';
+  return there[name] - readClockOffsets()[name];
+}
+
+const nanoseconds = (seconds = 0n, rest = 0n): bigint => seconds * BILLION + rest;
