@@ -23,6 +23,12 @@ import { Refusal } from './verdict.ts';
 
 let bootIdentity: string | undefined;
 
+type Named = Pick<FileIdentity, 'path' | 'rawPath'>;
+
+/** The path for a system call. */
+export const pathOf = ({ path, rawPath }: Named): string | Uint8Array =>
+  rawPath === undefined ? path : Buffer.concat([rawPath, Uint8Array.of(0)]);
+
 /** boot_id of the running kernel: equal on two nodes of a cluster on one machine. */
 export function kernelIdentity(): string {
   bootIdentity ??= readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
@@ -40,7 +46,7 @@ export function* identify(file: OpenFile, context: CaptureContext): Conversation
   const [, , found = 0] = yield [
     call('statx', file.fd, '', AT_EMPTY_PATH, STATX_MASK, own),
     call('fstatfs', file.fd, system),
-    attempt('statx', AT_FDCWD, `${context.containerRoot}${file.link}`, AT_SYMLINK_NOFOLLOW, STATX_MASK, named),
+    attempt('statx', AT_FDCWD, insideContainer(file, context), AT_SYMLINK_NOFOLLOW, STATX_MASK, named),
   ];
   const status = parseExtendedStatus(own);
   const fileSystem = fileSystemType(system);
@@ -50,12 +56,20 @@ export function* identify(file: OpenFile, context: CaptureContext): Conversation
       throw new Refusal('file.hidden', `its name ${file.link} no longer leads to it: it was renamed, replaced or covered by a mount`);
     }
   }
-  return identityOf(file.link, status, fileSystem);
+  return identityOf({ path: file.link, ...(file.rawLink === undefined ? {} : { rawPath: file.rawLink }) }, status, fileSystem);
 }
 
-function identityOf(path: string, status: ExtendedStatus, fileSystem: number): FileIdentity {
+function insideContainer({ link, rawLink }: OpenFile, { containerRoot }: CaptureContext): string | Uint8Array {
+  return pathOf({
+    path: containerRoot + link,
+    ...(rawLink === undefined ? {} : { rawPath: Buffer.concat([Buffer.from(containerRoot), rawLink]) }),
+  });
+}
+
+function identityOf({ path, rawPath }: Named, status: ExtendedStatus, fileSystem: number): FileIdentity {
   return {
     path,
+    ...(rawPath === undefined ? {} : { rawPath }),
     type: status.mode & FILE_TYPE.mask,
     inode: status.inode,
     device: status.device,
@@ -86,16 +100,16 @@ export function findDifference(expected: FileIdentity, seen: FileIdentity): stri
 }
 
 /** Looks at an open descriptor of the running process. */
-export function* identifyDescriptor(fd: number, path: string): Conversation<FileIdentity> {
+export function* identifyDescriptor(fd: number, named: Named): Conversation<FileIdentity> {
   const status = new Uint8Array(STATX_SIZE);
   const system = new Uint8Array(STATFS_SIZE);
   yield [call('statx', fd, '', AT_EMPTY_PATH, STATX_MASK, status), call('fstatfs', fd, system)];
-  return identityOf(path, parseExtendedStatus(status), fileSystemType(system));
+  return identityOf(named, parseExtendedStatus(status), fileSystemType(system));
 }
 
 /** Checks that a descriptor which was just opened by path is the file that was meant. @throws Refusal file.differs */
 export function* checkIdentity(fd: number, expected: FileIdentity): Conversation<void> {
-  const difference = findDifference(expected, yield* identifyDescriptor(fd, expected.path));
+  const difference = findDifference(expected, yield* identifyDescriptor(fd, expected));
   if (difference !== undefined) throw new Refusal('file.differs', `${expected.path} is not the same file on this node: ${difference}`);
 }
 
@@ -107,10 +121,10 @@ export function* lookFor(expected: FileIdentity): Conversation<void> {
   const status = new Uint8Array(STATX_SIZE);
   const system = new Uint8Array(STATFS_SIZE);
   const [found = 0, onSystem = 0] = yield [
-    attempt('statx', AT_FDCWD, expected.path, AT_SYMLINK_NOFOLLOW, STATX_MASK, status),
-    attempt('statfs', expected.path, system),
+    attempt('statx', AT_FDCWD, pathOf(expected), AT_SYMLINK_NOFOLLOW, STATX_MASK, status),
+    attempt('statfs', pathOf(expected), system),
   ];
   if (found < 0 || onSystem < 0) throw new Refusal('file.not-seen', `${expected.path} does not exist on this node`);
-  const difference = findDifference(expected, identityOf(expected.path, parseExtendedStatus(status), fileSystemType(system)));
+  const difference = findDifference(expected, identityOf(expected, parseExtendedStatus(status), fileSystemType(system)));
   if (difference !== undefined) throw new Refusal('file.differs', `${expected.path} is not the same file on this node: ${difference}`);
 }

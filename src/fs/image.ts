@@ -10,6 +10,8 @@ const bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array);
 /** Enough to tell on another node whether a path leads to the same file. */
 export const fileIdentitySchema = z.object({
   path: z.string(),
+  /** The path where it is no UTF-8; `path` is for people then. */
+  rawPath: bytes.optional(),
   /** st_mode's type bits. */
   type: z.number(),
   inode: z.number(),

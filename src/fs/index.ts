@@ -13,6 +13,7 @@ export * from './install.ts';
 export * from './kind.ts';
 export * from './kinds/index.ts';
 export { giveUpLock, takeLock } from './locks.ts';
+export type { OutsideHolder, OutsideHolders } from './outside.ts';
 export * from './sharing.ts';
 export * from './store.ts';
 export * from './survey.ts';

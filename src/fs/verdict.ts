@@ -50,6 +50,7 @@ export type VerdictCode =
   | 'inotify.events-pending'
   | 'inotify.watch-gone'
   | 'pipe.outside'
+  | 'pipe.relayed'
   | 'pipe.notifications'
   | 'socket.tcp'
   | 'socket.udp'

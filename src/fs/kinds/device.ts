@@ -1,7 +1,7 @@
 /** Character devices that are alike on every node. */
 import { z } from 'zod';
 import { AT_FDCWD, call, deviceMajor, deviceMinor, FILE_TYPE, OPEN, type Conversation } from '../../linux/index.ts';
-import { checkIdentity, identify } from '../identity.ts';
+import { checkIdentity, identify, pathOf } from '../identity.ts';
 import { fileIdentitySchema } from '../image.ts';
 import { defineKind } from '../kind.ts';
 import { Refusal } from '../verdict.ts';
@@ -37,7 +37,7 @@ export const deviceKind = defineKind<z.infer<typeof stateSchema>>({
     return { identity: yield* identify(file, context) };
   },
   *restore({ identity }, description): Conversation<number> {
-    const [fd = -1] = yield [call('openat', AT_FDCWD, identity.path, (description.flags & REOPEN_FLAGS) | OPEN.closeOnExec, 0)];
+    const [fd = -1] = yield [call('openat', AT_FDCWD, pathOf(identity), (description.flags & REOPEN_FLAGS) | OPEN.closeOnExec, 0)];
     yield* checkIdentity(fd, identity);
     return fd;
   },

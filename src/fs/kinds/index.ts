@@ -10,7 +10,7 @@ import { pidfdKind } from './pidfd.ts';
 import { timerfdKind } from './timerfd.ts';
 
 export { refusedKind } from './refused.ts';
-export { REOPEN_FLAGS } from './path.ts';
+export { REOPEN_THROUGH_LINK_FLAGS } from './path.ts';
 
 /** Everything but streams, and but {@link refusedKind}, which must stand last of all. */
 export const fileKinds: readonly Kind[] = [

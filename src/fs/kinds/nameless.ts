@@ -21,7 +21,7 @@ import {
 import { contentsSchema, type Contents, type Extent } from '../image.ts';
 import { defineKind, type ObjectKind } from '../kind.ts';
 import { Refusal } from '../verdict.ts';
-import { isDeleted, REOPEN_FLAGS } from './path.ts';
+import { isDeleted, REOPEN_THROUGH_LINK_FLAGS } from './path.ts';
 
 /** Contents up to this size travel inside the image. */
 const INLINE_LIMIT = 256 * 1024;
@@ -105,7 +105,9 @@ export const namelessKind = defineKind<z.infer<typeof descriptionState>, z.infer
     return { offset: file.offset };
   },
   *restore({ offset }, description, [whole = -1]): Conversation<number> {
-    const [fd = -1] = yield [call('openat', AT_FDCWD, `/proc/self/fd/${whole}`, (description.flags & REOPEN_FLAGS) | OPEN.closeOnExec, 0)];
+    const [fd = -1] = yield [
+      call('openat', AT_FDCWD, `/proc/self/fd/${whole}`, (description.flags & REOPEN_THROUGH_LINK_FLAGS) | OPEN.closeOnExec, 0),
+    ];
     if (offset !== 0) yield [call('lseek', fd, offset, SEEK.set)];
     return fd;
   },

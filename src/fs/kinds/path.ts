@@ -1,7 +1,7 @@
 /** Regular files, directories and O_PATH descriptors that have a name: opened again by it, after checking that it is the same file. */
 import { z } from 'zod';
 import { AT_FDCWD, call, FILE_TYPE, NODE_LOCAL_FILE_SYSTEMS, OPEN, SEEK, type Conversation } from '../../linux/index.ts';
-import { checkIdentity, identify } from '../identity.ts';
+import { checkIdentity, identify, pathOf } from '../identity.ts';
 import { fileIdentitySchema } from '../image.ts';
 import { defineKind } from '../kind.ts';
 import type { OpenFile } from '../survey.ts';
@@ -19,6 +19,9 @@ export const REOPEN_FLAGS =
   OPEN.noFollow |
   OPEN.noAccessTime |
   OPEN.path;
+
+/** The same for what is opened anew through /proc/self/fd, a link that leads to the very file, be it a directory or not. */
+export const REOPEN_THROUGH_LINK_FLAGS = REOPEN_FLAGS & ~(OPEN.directory | OPEN.noFollow);
 
 const stateSchema = z.object({
   identity: fileIdentitySchema,
@@ -57,7 +60,7 @@ export const pathKind = defineKind<z.infer<typeof stateSchema>>({
   },
   *restore({ identity, offset }, description): Conversation<number> {
     const isPath = (description.flags & OPEN.path) !== 0;
-    const [fd = -1] = yield [call('openat', AT_FDCWD, identity.path, (description.flags & REOPEN_FLAGS) | OPEN.closeOnExec, 0)];
+    const [fd = -1] = yield [call('openat', AT_FDCWD, pathOf(identity), (description.flags & REOPEN_FLAGS) | OPEN.closeOnExec, 0)];
     yield* checkIdentity(fd, identity);
     if (!isPath && offset !== 0n) yield [call('lseek', fd, offset, SEEK.set)];
     return fd;

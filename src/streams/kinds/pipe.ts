@@ -9,8 +9,9 @@ import {
   fileIdentitySchema,
   identify,
   kernelIdentity,
+  pathOf,
   Refusal,
-  REOPEN_FLAGS,
+  REOPEN_THROUGH_LINK_FLAGS,
   type CaptureContext,
   type ObjectKind,
   type OpenFile,
@@ -19,7 +20,7 @@ import { AT_FDCWD, attempt, call, ERRNO, FCNTL, FILE_TYPE, OPEN, SyscallError, t
 
 const FIONREAD = 0x541b;
 const SPLICE_F_NONBLOCK = 2;
-const SETTABLE_FLAGS = OPEN.append | OPEN.nonBlocking | OPEN.direct | OPEN.async;
+const SETTABLE_FLAGS = OPEN.append | OPEN.nonBlocking | OPEN.direct;
 
 const objectState = z.object({
   /** Of a FIFO: the file that names it. */
@@ -33,8 +34,8 @@ const objectState = z.object({
 });
 type ObjectState = z.infer<typeof objectState>;
 
-const isReadable = ({ flags }: OpenFile): boolean => (flags & OPEN.accessMode) !== OPEN.writeOnly && (flags & OPEN.path) === 0;
-const isNamed = ({ link }: OpenFile): boolean => link.startsWith('/');
+export const isReadable = ({ flags }: OpenFile): boolean => (flags & OPEN.accessMode) !== OPEN.writeOnly && (flags & OPEN.path) === 0;
+export const isNamed = ({ link }: OpenFile): boolean => link.startsWith('/');
 
 const object: ObjectKind<ObjectState> = {
   schema: objectState,
@@ -80,14 +81,22 @@ export const pipeKind = defineKind<null, ObjectState>({
     }
     return null;
   },
-  *restore(_state, { flags }, [reader = -1, writer = -1]): Conversation<number> {
-    const end = (flags & OPEN.accessMode) === OPEN.readOnly ? reader : writer;
-    // A pipe takes O_DIRECT from fcntl only.
-    const [fd = -1] = yield [call('openat', AT_FDCWD, `/proc/self/fd/${end}`, (flags & REOPEN_FLAGS & ~OPEN.direct) | OPEN.closeOnExec, 0)];
-    if ((flags & OPEN.direct) !== 0) yield [call('fcntl', fd, FCNTL.setFlags, flags & SETTABLE_FLAGS)];
-    return fd;
-  },
+  restore: (_state, { flags }, [reader = -1, writer = -1]) => openPipeEnd(flags, reader, writer),
 });
+
+/** Opens a description of a pipe by one of its ends in pid 1. */
+export function* openPipeEnd(flags: number, reader: number, writer: number): Conversation<number> {
+  const end = (flags & OPEN.accessMode) === OPEN.readOnly ? reader : writer;
+  // Only the two descriptions that pipe2 makes are without O_LARGEFILE, which open(2) always sets and nothing takes back.
+  const isOriginal = (flags & OPEN.largeFile) === 0;
+  const reopened = (flags & REOPEN_THROUGH_LINK_FLAGS & ~OPEN.direct) | OPEN.closeOnExec;
+  const [fd = -1] = yield [
+    isOriginal ? call('fcntl', end, FCNTL.duplicateCloseOnExec, 0) : call('openat', AT_FDCWD, `/proc/self/fd/${end}`, reopened, 0),
+  ];
+  // A pipe takes O_DIRECT from fcntl only.
+  if (isOriginal || (flags & OPEN.direct) !== 0) yield [call('fcntl', fd, FCNTL.setFlags, flags & SETTABLE_FLAGS)];
+  return fd;
+}
 
 function refuseOutside(files: readonly OpenFile[], context: CaptureContext): void {
   for (const file of files) {
@@ -102,7 +111,7 @@ function refuseOutside(files: readonly OpenFile[], context: CaptureContext): voi
 }
 
 /** Copies what is in a pipe without taking it out: tee(2) into a pipe of our own, which is then read. */
-function* copyContents(reader: number, capacity: number): Conversation<Uint8Array[]> {
+export function* copyContents(reader: number, capacity: number): Conversation<Uint8Array[]> {
   const count = new Int32Array(1);
   yield [call('ioctl', reader, FIONREAD, new Uint8Array(count.buffer))];
   let left = count[0] ?? 0;
@@ -135,7 +144,7 @@ function* makePipe({ packets }: ObjectState): Conversation<[number, number]> {
 
 /** Both ends at once, so that opening waits for nobody. */
 function* openFifo({ sharedByName }: ObjectState, identity: NonNullable<ObjectState['identity']>): Conversation<[number, number]> {
-  const [fd = -1] = yield [call('openat', AT_FDCWD, identity.path, OPEN.readWrite | OPEN.nonBlocking | OPEN.closeOnExec, 0)];
+  const [fd = -1] = yield [call('openat', AT_FDCWD, pathOf(identity), OPEN.readWrite | OPEN.nonBlocking | OPEN.closeOnExec, 0)];
   yield* checkIdentity(fd, identity);
   if (sharedByName && identity.kernel !== kernelIdentity()) {
     throw new Refusal('pipe.outside', `the FIFO ${identity.path} is also open in processes that stay on another machine`);
