@@ -48,6 +48,8 @@ const RLIMIT_NOFILE = 7;
 const MSG_DONTWAIT = 0x40;
 const HIGHEST_DESCRIPTOR = 0xffffffff;
 const CHROOT_HERE = '.';
+/** What F_SETFL changes (fcntl(2)). */
+const SETTABLE_FLAGS = OPEN.append | OPEN.nonBlocking | OPEN.direct | OPEN.noAccessTime | OPEN.async;
 
 /** Where received descriptors land and where they belong. Pure, so that it can be tested for any table. */
 export interface Placement {
@@ -153,13 +155,13 @@ function firstHeld(store: DescriptorStore, files: ProcessFiles) {
     if (process.pid === files.pid) break;
     for (const { description } of process.descriptors) earlier.add(description);
   }
-  const found: { fd: number; kind: ReturnType<DescriptorStore['kind']>; state: unknown }[] = [];
+  const found: { fd: number; kind: ReturnType<DescriptorStore['kind']>; state: unknown; flags: number }[] = [];
   const byId = new Map(store.image.descriptions.map((description) => [description.id, description]));
   for (const { fd, description } of files.descriptors) {
     const held = byId.get(description);
     if (held === undefined || earlier.has(description)) continue;
     earlier.add(description);
-    found.push({ fd, kind: store.kind(held.kind), state: held.state });
+    found.push({ fd, kind: store.kind(held.kind), state: held.state, flags: held.flags });
   }
   return found;
 }
@@ -207,7 +209,9 @@ function* receive(
 }
 
 function* complete({ store, files }: InstallOptions, table: InstalledTable, firstToClose: number): Conversation<void> {
-  for (const { fd, kind, state } of firstHeld(store, files)) {
+  for (const { fd, kind, state, flags } of firstHeld(store, files)) {
+    // The signal carries the number under which it was asked for (fasync_helper in fs/fcntl.c), so that it is asked for here.
+    if ((flags & OPEN.async) !== 0) yield [call('fcntl', fd, FCNTL.setFlags, flags & SETTABLE_FLAGS)];
     const step = kind.install?.(state, fd, table);
     if (step !== undefined) yield* step;
   }

@@ -7,7 +7,6 @@ import {
   call,
   converse,
   FCNTL,
-  OPEN,
   settled,
   together,
   valueOf,
@@ -38,7 +37,6 @@ export interface BulkTarget {
 }
 
 const OWNER_TYPE = { thread: 0, process: 1, group: 2 } as const;
-const SETTABLE_FLAGS = OPEN.append | OPEN.nonBlocking | OPEN.direct | OPEN.noAccessTime | OPEN.async;
 
 export class DescriptorStore {
   readonly image: FilesImage;
@@ -115,6 +113,16 @@ export class DescriptorStore {
     this.converse(this.lockCalls(giveUpLock));
   }
 
+  /** Descriptors of pid 1 that stand for an object; what they mean is its kind's own affair. */
+  objectDescriptors(object: number): readonly number[] {
+    return this.objects.get(object) ?? [];
+  }
+
+  /** Leaves a descriptor open in pid 1, for whoever asks. */
+  keep(fd: number): void {
+    this.open.forget(fd);
+  }
+
   /** Closes everything in pid 1. What was delivered stays open in the processes. */
   release(): void {
     const fds = this.open.takeAll();
@@ -129,14 +137,13 @@ export class DescriptorStore {
     const kind = this.kind(description.kind);
     const objects = description.object === undefined ? [] : (this.objects.get(description.object) ?? []);
     const fd = yield* kind.restore(kind.schema.parse(description.state), description, objects, this.context());
-    const { owner, flags } = description;
+    const { owner } = description;
     const calls: Call[] = [];
     if (owner !== undefined) {
       const bytes = new Uint8Array(Int32Array.of(OWNER_TYPE[owner.type], owner.pid).buffer);
       // The owner may have ended long ago: then nobody gets the signal, as before.
       calls.push(attempt('fcntl', fd, FCNTL.setOwnerEx, bytes), call('fcntl', fd, FCNTL.setSignal, owner.signal));
     }
-    if ((flags & OPEN.async) !== 0) calls.push(call('fcntl', fd, FCNTL.setFlags, flags & SETTABLE_FLAGS));
     if (calls.length > 0) yield calls;
     return fd;
   }
@@ -202,6 +209,10 @@ export class OpenDescriptors {
       const pair = args[name === 'pipe2' ? 0 : 3];
       if (pair instanceof Uint8Array) for (const fd of new Int32Array(pair.buffer, pair.byteOffset, 2)) this.fds.add(fd);
     } else if (name === 'close') this.fds.delete(Number(args[0]));
+  }
+
+  forget(fd: number): void {
+    this.fds.delete(fd);
   }
 
   takeAll(): number[] {

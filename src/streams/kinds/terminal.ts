@@ -182,7 +182,7 @@ export const terminalKind = defineKind<z.infer<typeof descriptionState>, Termina
     }
     // Opening /dev/ptmx again would make another pty.
     const [fd = -1] = yield [call('fcntl', masterFd, FCNTL.duplicateCloseOnExec, 0)];
-    yield [call('fcntl', fd, FCNTL.setFlags, flags & (OPEN.nonBlocking | OPEN.async))];
+    yield [call('fcntl', fd, FCNTL.setFlags, flags & OPEN.nonBlocking)];
     return fd;
   },
 });

@@ -123,7 +123,7 @@ export const unixSocketKind = defineKind<z.infer<typeof descriptionState>, z.inf
   *restore({ end }, { flags }, objects): Conversation<number> {
     // A socket cannot be opened anew: the description is the one that the object has.
     const [fd = -1] = yield [call('fcntl', objects[end] ?? -1, FCNTL.duplicateCloseOnExec, 0)];
-    yield [call('fcntl', fd, FCNTL.setFlags, flags & (OPEN.nonBlocking | OPEN.async))];
+    yield [call('fcntl', fd, FCNTL.setFlags, flags & OPEN.nonBlocking)];
     return fd;
   },
 });
