@@ -81,15 +81,14 @@ export class SourceMigration {
   }
 
   private prepare({ ticket, migration }: { ticket: string; migration: string }): void {
-    const [first] = this.processes;
-    if (first === undefined) throw new KorriganError('KRG_BAD_REQUEST', 'no process to move was named');
+    if (this.processes.length === 0) throw new KorriganError('KRG_BAD_REQUEST', 'no process to move was named');
     this.channel.send({
       kind: 'hello',
       ticket,
       migration,
       imageVersion: IMAGE_VERSION,
       pids: this.processes.map(({ pid }) => pid),
-      vdso: vdsoDigest(first.hostPid),
+      vdso: vdsoDigest(),
       extendedStateSize: 0,
       family: this.parts.describeFamily(this.processes),
     });

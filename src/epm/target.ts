@@ -61,7 +61,7 @@ export class TargetMigration {
       throw new KorriganError('KRG_PEER_UNAUTHENTICATED', 'the connection does not carry the ticket of this migration');
     }
     checkImageVersion(hello.imageVersion);
-    if (hello.vdso !== vdsoDigest(process.pid)) {
+    if (hello.vdso !== vdsoDigest()) {
       throw new KorriganError('KRG_NOT_MOVABLE', "the nodes' kernels have different vDSOs; the program may hold pointers into its own");
     }
     this.parts.prepareFamily(hello.family);

@@ -73,8 +73,18 @@ function elfClass(pid: number): '64' | 'other' | 'unknown' {
   }
 }
 
-/** A digest of the vDSO's code and of the size of its data: processes move only between kernels where both are the same. */
-export function vdsoDigest(pid: number): string {
+let digest: string | undefined;
+
+/**
+ * A digest of the code of this kernel's vDSO and of the size of its data: processes move only between kernels where both are the same.
+ * All processes of a kernel have the same.
+ */
+export function vdsoDigest(): string {
+  digest ??= computeVdsoDigest(process.pid);
+  return digest;
+}
+
+function computeVdsoDigest(pid: number): string {
   const areas = readMaps(pid).filter((area) => area.name === '[vdso]' || area.name.startsWith('[vvar'));
   const hash = createHash('sha256');
   for (const { start, end, name } of areas) {

@@ -21,11 +21,14 @@ export type PageReader = (address: number, native: number, length: number) => vo
 /** Takes `length` bytes at a native address for process memory; at the target. */
 export type PageWriter = (process: number, address: number, native: number, length: number) => void;
 
+/** Buffers of channels that were closed: a thread moves one application after the other, and mapping memory anew costs page faults and collections. */
+const spare: NativeMemory[] = [];
+
 export class MigrationChannel {
   private readonly socket: BlockingSocket;
-  private readonly output = NativeMemory.allocate(BUFFER_SIZE);
+  private readonly output = spare.pop() ?? NativeMemory.allocate(BUFFER_SIZE);
   private outputUsed = 0;
-  private readonly input = NativeMemory.allocate(BUFFER_SIZE);
+  private readonly input = spare.pop() ?? NativeMemory.allocate(BUFFER_SIZE);
   private inputStart = 0;
   private inputEnd = 0;
   /** Bytes of pages sent or received. */
@@ -94,8 +97,7 @@ export class MigrationChannel {
 
   close(): void {
     this.socket[Symbol.dispose]();
-    this.output.free();
-    this.input.free();
+    spare.push(this.output, this.input);
   }
 
   private header(kind: number, length: number, process: number, address: number): void {
