@@ -1,4 +1,6 @@
 /** What ghost workers are asked to do, and what they answer. Plain data: it crosses threads. */
+import type { ArrivedRelay, KnownRelay } from '../streams/index.ts';
+import type { AskedQuestion } from './relay-questions.ts';
 import type { FamilyStep, Relations } from '../proc/index.ts';
 import type { MovingPid } from './parts.ts';
 import type { MigrationReport } from './source.ts';
@@ -24,6 +26,9 @@ export interface SourceJob {
   others: number[];
   /** Pids whose home this is: they leave a husk, others leave nothing. */
   homePids: number[];
+  node: number;
+  /** Relays of this node's processes. */
+  relays: KnownRelay[];
 }
 
 export interface TargetJob {
@@ -57,7 +62,8 @@ export type WorkerMessage =
   | { kind: 'listening'; port: number }
   /** The source's decision is taken: the processes belong to the target, before anything here ends. */
   | { kind: 'committed' }
+  | AskedQuestion
   | { kind: 'moved'; report: MigrationReport }
-  | { kind: 'arrived'; pids: MovingPid[] }
+  | { kind: 'arrived'; pids: MovingPid[]; relays: ArrivedRelay[] }
   | { kind: 'done' }
   | { kind: 'failed'; error: { code: string; message: string; stack?: string } };

@@ -11,8 +11,10 @@ import { type ControlGroup, isErrno, KorriganError, pidfdOpen, Program, readStat
 import { planFamily, type ProcService, type Relations } from '../proc/index.ts';
 import { defineCall, type NodeId, type RpcNode } from '../rpc/index.ts';
 import { examineProcess, type Finding } from '../ghost/index.ts';
+import { RelayService } from '../streams/index.ts';
 import type { MovingPid } from './parts.ts';
-import { ALL_KINDS, containerClocks } from './source-parts.ts';
+import { answerAboutRelay } from './relay-questions.ts';
+import { allKinds, containerClocks } from './source-parts.ts';
 import { childrenOf, familyOf, processesOfContainer, type Relative } from './relations.ts';
 import type { MigrationReport } from './source.ts';
 import type { GhostWorkers } from './workers.ts';
@@ -53,12 +55,16 @@ export interface Migration extends MigrationReport {
   readonly to: NodeId;
 }
 
-export class MigrationService {
+export class MigrationService implements Disposable {
   private readonly options: MigrationServiceOptions;
   private readonly busy = new Set<number>();
+  private readonly relays: RelayService;
+  /** Moves to this node that are under way, by pid. */
+  private readonly arriving = new Map<number, Promise<void>>();
 
   constructor(options: MigrationServiceOptions) {
     this.options = options;
+    this.relays = new RelayService(options);
     options.rpc.handle(prepareCall, ({ migration, family }) => this.prepare(migration, family));
   }
 
@@ -69,12 +75,19 @@ export class MigrationService {
   async migrate(moving: number, target: NodeId, withTree: boolean): Promise<Migration> {
     if (target === this.options.rpc.id) throw new KorriganError('KRG_BAD_REQUEST', `process ${moving} runs on node ${target} already`);
     for (let attempt = 1; ; attempt++) {
+      // The source tells of a move as soon as the process runs here; this daemon may not have taken note of all that came along.
+      await this.arriving.get(moving);
       try {
         return await this.attempt(moving, target, withTree);
       } catch (error) {
         if (!(error instanceof KorriganError && error.code === 'KRG_PROCESS_BUSY') || attempt === ATTEMPTS) throw error;
       }
     }
+  }
+
+  /** Lets go of the relays; what they hold is lost with the daemon. */
+  [Symbol.dispose](): void {
+    this.relays[Symbol.dispose]();
   }
 
   /** What a move would do to each open file of a process of this node. */
@@ -85,7 +98,7 @@ export class MigrationService {
     try {
       const { verdicts } = examineFiles({
         processes: [{ pid: moving, hostPid, pidfd }],
-        kinds: ALL_KINDS,
+        kinds: allKinds(this.relays.examination),
         initHostPid: container.initPid,
         others: processesOfContainer(container.cgroup).filter((other) => other !== hostPid),
         clocks: containerClocks(container.lane),
@@ -133,7 +146,7 @@ export class MigrationService {
     );
     const inMove = new Set(family.map(({ hostPid }) => hostPid));
     const told: Promise<void>[] = [];
-    const result = await workers.run(
+    const work = workers.run(
       {
         kind: 'source',
         container: this.containerReference,
@@ -143,11 +156,17 @@ export class MigrationService {
         relations: family.map((relative) => relative.relations),
         others: processesOfContainer(container.cgroup).filter((hostPid) => !inMove.has(hostPid)),
         homePids: family.map((relative) => relative.pid).filter((candidate) => homeOf(candidate) === rpc.id),
+        node: rpc.id,
+        relays: this.relays.known,
       },
       (message) => {
-        if (message.kind === 'committed') for (const { pid: gone } of family) told.push(proc.left(gone, target));
+        if (message.kind === 'relay') answerAboutRelay(message, migration, this.relays);
+        if (message.kind !== 'committed') return;
+        this.relays.committed(migration);
+        for (const { pid: gone } of family) told.push(proc.left(gone, target));
       },
     );
+    const result = await work.finally(() => this.relays.aborted(migration)); // unless it was committed
     await Promise.all(told);
     if (result.kind !== 'moved') throw new Error(`a source worker answered "${result.kind}"`);
     log.info({ migration, pids: family.map(({ pid: moved }) => moved), target, ...result.report }, 'migrated');
@@ -174,17 +193,23 @@ export class MigrationService {
       throw error;
     }
     return new Promise((resolve, reject) => {
-      workers
+      const work = workers
         .run({ kind: 'target', container: this.containerReference, ticket, migration, host, steps, hostPids }, (message) => {
           if (message.kind === 'listening') resolve({ host, port: message.port, ticket });
         })
         .then((result) => {
-          if (result.kind === 'arrived') this.arrived(result.pids, family);
+          if (result.kind !== 'arrived') return;
+          this.arrived(result.pids, family);
+          this.relays.arrived(result.relays);
         })
         .catch((error: unknown) => {
           log.warn({ migration, error }, 'a migration did not arrive');
           reject(error as Error);
+        })
+        .finally(() => {
+          for (const { pid: here } of family) if (this.arriving.get(here) === work) this.arriving.delete(here);
         });
+      for (const { pid: here } of family) this.arriving.set(here, work);
     });
   }
 

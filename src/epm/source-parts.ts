@@ -1,14 +1,26 @@
 /** The source's side of proc and fs, for the engine in source.ts. */
+import { randomUUID } from 'node:crypto';
 import { call, type Conversation, converse, inProcess, KorriganError, messageWithDescriptors, pidfdOpen, type ProgramRunner, readProcessFile, type RemoteProcess, syscall } from '../linux/index.ts';
 import { type Capture, captureFiles, type ContainerClocks, fileKinds, giveUpRecordLocks, type Kind, refusedKind, takeRecordLocks } from '../fs/index.ts';
 import { sendDescriptors } from '../container/index.ts';
-import { streamKinds } from '../streams/index.ts';
+import { relayedKinds, type RelaySource, type RelayState, streamKinds } from '../streams/index.ts';
 import { deflate, type Relations } from '../proc/index.ts';
 import type { SourceJob } from './jobs.ts';
+import type { RelayQuestion } from './relay-questions.ts';
 import type { MovingPid, SourceParts } from './parts.ts';
 
-/** All kinds of files, in the order in which they are tried. */
-export const ALL_KINDS: readonly Kind[] = [...streamKinds, ...fileKinds, refusedKind];
+/** All kinds of files, in the order in which they are tried. @param relays where files are captured */
+export function allKinds(relays?: RelaySource): readonly Kind[] {
+  return [...relayedKinds(relays), ...streamKinds, ...fileKinds, refusedKind];
+}
+
+/** What the source's engine says to the daemon. */
+export interface SourceReports {
+  /** The processes belong to the target; what stays behind has not changed yet. */
+  committed(): void;
+  ask(question: RelayQuestion): RelayState | undefined;
+}
+
 const CLOCKS = { realtime: 0, monotonic: 1, boottime: 7 } as const;
 
 /** The clocks as processes of the container see them, asked when one of them is first wanted: most programs have no timerfd. */
@@ -43,19 +55,25 @@ export function recordPipeSender(lane: ProgramRunner, recordPipe: number): (pid:
   return (pid, socket) => converse(lane, sendDescriptors(pid, socket, [messageWithDescriptors([recordPipe])]));
 }
 
+/** A duplicate, in pid 1, of a descriptor of a process of the container. */
+function* keepDescriptor(pid: number, fd: number): Conversation<number> {
+  const [pidfd = -1] = yield [call('pidfd_open', pid, 0)];
+  const [kept = -1] = yield [call('pidfd_getfd', pidfd, fd, 0), call('close', pidfd)];
+  return kept;
+}
+
 export class LocalSourceParts implements SourceParts {
   private readonly job: SourceJob;
   private readonly lane: ProgramRunner;
-  private readonly onCommitted: () => void;
+  private readonly reports: SourceReports;
   private capture: Capture | undefined;
   private pidfds: number[] = [];
   private moving: { pid: number; inside: ProgramRunner }[] = [];
 
-  /** @param onCommitted is told once the processes belong to the target, before what stays behind changes */
-  constructor(job: SourceJob, lane: ProgramRunner, onCommitted: () => void) {
+  constructor(job: SourceJob, lane: ProgramRunner, reports: SourceReports) {
     this.job = job;
     this.lane = lane;
-    this.onCommitted = onCommitted;
+    this.reports = reports;
   }
 
   describeFamily(): Relations[] {
@@ -71,7 +89,7 @@ export class LocalSourceParts implements SourceParts {
     });
     this.capture = captureFiles({
       processes: moving,
-      kinds: ALL_KINDS,
+      kinds: allKinds(this.relays),
       initHostPid: this.job.container.initPid,
       others: this.job.others,
       clocks: containerClocks(this.lane),
@@ -93,7 +111,7 @@ export class LocalSourceParts implements SourceParts {
   }
 
   deflate({ pid }: MovingPid, remote: RemoteProcess): void {
-    this.onCommitted();
+    this.reports.committed();
     if (!this.job.homePids.includes(pid)) {
       remote.kill();
       return;
@@ -113,6 +131,22 @@ export class LocalSourceParts implements SourceParts {
     this.capture?.close();
     for (const pidfd of this.pidfds) syscall('close', pidfd);
     this.pidfds = [];
+  }
+
+  private get relays(): RelaySource {
+    const { node, relays } = this.job;
+    return {
+      node,
+      known: relays,
+      stop: (id) => this.reports.ask({ kind: 'stop', id }),
+      begin: (direction, { holders: [holder] }) => {
+        if (holder === undefined) throw new RangeError('a description that no process holds');
+        const id = randomUUID();
+        const descriptor = converse(this.lane, keepDescriptor(holder.process.pid, holder.fd));
+        this.reports.ask({ kind: 'begin', relay: { id, direction, descriptor } });
+        return id;
+      },
+    };
   }
 
   /** A child that was born after the family was described has no place on the target. */

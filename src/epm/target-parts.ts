@@ -1,8 +1,9 @@
 /** The target's side of proc and fs, for the engine in target.ts. */
-import { inProcess, KorriganError, PidNamespace, type ProgramRunner, RemoteProcess, syscall } from '../linux/index.ts';
+import { converse, inProcess, KorriganError, one, PidNamespace, type ProgramRunner, RemoteProcess, syscall } from '../linux/index.ts';
 import { DescriptorStore, filesImageSchema, installFiles, takeRecordLocks } from '../fs/index.ts';
 import { deflate, type FamilyStep, HUSK_MEMORY, holdHusk } from '../proc/index.ts';
-import { ALL_KINDS, containerClocks, recordPipeSender } from './source-parts.ts';
+import { type ArrivedRelay, findArrivedRelays } from '../streams/index.ts';
+import { allKinds, containerClocks, recordPipeSender } from './source-parts.ts';
 import type { TargetJob } from './jobs.ts';
 import type { HeldHusk, MovingPid, TargetParts } from './parts.ts';
 
@@ -22,6 +23,7 @@ export class LocalTargetParts implements TargetParts {
   private store: DescriptorStore | undefined;
   /** Those that run, for the daemon. */
   readonly arrivals: MovingPid[] = [];
+  readonly arrivedRelays: ArrivedRelay[] = [];
 
   constructor(job: TargetJob, lane: ProgramRunner) {
     this.job = job;
@@ -45,7 +47,7 @@ export class LocalTargetParts implements TargetParts {
 
   installFiles(image: unknown, processes: ReadonlyMap<number, RemoteProcess>): void {
     const files = filesImageSchema.parse(image);
-    this.store = new DescriptorStore({ image: files, kinds: ALL_KINDS, lane: this.lane, clocks: containerClocks(this.lane) });
+    this.store = new DescriptorStore({ image: files, kinds: allKinds(), lane: this.lane, clocks: containerClocks(this.lane) });
     this.store.begin();
     this.store.finish();
     for (const process of files.processes) {
@@ -55,6 +57,7 @@ export class LocalTargetParts implements TargetParts {
       takeRecordLocks(inProcess(remote), process);
     }
     this.store.takeLocks();
+    this.arrivedRelays.push(...findArrivedRelays(files, this.store));
     // Pid 1 must not keep a pipe's end open once the processes run: nobody would see its end of file.
     this.store.release();
     this.store = undefined;
@@ -70,6 +73,7 @@ export class LocalTargetParts implements TargetParts {
 
   discard(): void {
     this.store?.release();
+    for (const { descriptor } of this.arrivedRelays.splice(0)) converse(this.lane, one('close', descriptor));
     for (const { pid, remote, returning } of this.made.values()) {
       if (!returning) {
         remote.kill();

@@ -1,10 +1,11 @@
 /** A ghost worker: the thread that holds processes by ptrace. Does one job after the other, blocking in the kernel. */
-import { parentPort, workerData } from 'node:worker_threads';
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { BlockingListener, BlockingSocket, KorriganError } from '../linux/index.ts';
 import { Lane } from '../container/index.ts';
 import { MigrationChannel } from '../mm/index.ts';
 import { deliverSignals, endHusk } from '../proc/index.ts';
 import type { Job, SourceJob, TargetJob, WorkerMessage } from './jobs.ts';
+import { askAboutRelay } from './relay-questions.ts';
 import { SourceMigration } from './source.ts';
 import { LocalSourceParts } from './source-parts.ts';
 import { TargetMigration } from './target.ts';
@@ -22,14 +23,17 @@ function laneOf(initPid: number): Lane {
   return lane;
 }
 
-function tell(message: WorkerMessage): void {
-  parentPort?.postMessage(message);
+function tell(message: WorkerMessage, transfer: MessagePort[] = []): void {
+  parentPort?.postMessage(message, transfer);
 }
 
 function runSource(job: SourceJob): WorkerMessage {
   const channel = new MigrationChannel(BlockingSocket.connect(job.host, job.port, SILENCE_MILLISECONDS));
   try {
-    const parts = new LocalSourceParts(job, laneOf(job.container.initPid), () => tell({ kind: 'committed' }));
+    const parts = new LocalSourceParts(job, laneOf(job.container.initPid), {
+      committed: () => tell({ kind: 'committed' }),
+      ask: (question) => askAboutRelay(question, tell),
+    });
     return { kind: 'moved', report: new SourceMigration(channel, job.moving, parts).run(job) };
   } finally {
     channel.close();
@@ -45,7 +49,7 @@ function runTarget(job: TargetJob): WorkerMessage {
   try {
     const parts = new LocalTargetParts(job, laneOf(job.container.initPid));
     new TargetMigration(channel, parts).run(job);
-    return { kind: 'arrived', pids: parts.arrivals };
+    return { kind: 'arrived', pids: parts.arrivals, relays: parts.arrivedRelays };
   } finally {
     channel.close();
   }

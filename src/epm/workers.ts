@@ -53,7 +53,7 @@ export class GhostWorkers implements AsyncDisposable {
   }
 
   private answered(worker: Worker, message: WorkerMessage): void {
-    if (message.kind === 'listening' || message.kind === 'committed') {
+    if (message.kind === 'listening' || message.kind === 'committed' || message.kind === 'relay') {
       this.current.get(worker)?.onProgress(message);
       return;
     }

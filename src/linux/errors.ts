@@ -43,6 +43,7 @@ export const ERROR_CODES = {
   KRG_DUPLICATE_LINK: { meaning: 'the two nodes have another link, which is used', status: 500, exit: 1 },
   KRG_UNAUTHENTICATED_PORT: { meaning: 'links without certificates are for a cluster on one machine only', status: 500, exit: 5 },
   KRG_PORT_IN_USE: { meaning: 'the address is taken or does not belong to this machine', status: 500, exit: 1 },
+  KRG_NO_SUCH_STREAM: { meaning: 'the node has no end of this stream, or has no more', status: 410, exit: 1 },
   KRG_STREAM_BROKEN: { meaning: 'the stream was broken off before its end', status: 502, exit: 1 },
 
   // Containers and what is started in them

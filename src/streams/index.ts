@@ -1,11 +1,16 @@
 /**
  * streams: pipes, FIFOs, unix sockets and terminals of processes that move. Kinds of files for the engines of fs, with both halves.
+ * What has an end that stays is relayed: `relay-protocol` says how, `relay-end` moves the bytes, `relay-service` keeps a node's relays.
  */
 import type { Kind } from '../fs/index.ts';
 import { otherSocketKind } from './kinds/other-socket.ts';
 import { pipeKind } from './kinds/pipe.ts';
 import { terminalKind } from './kinds/terminal.ts';
 import { unixSocketKind } from './kinds/unix-socket.ts';
+
+export { relayedKinds, findArrivedRelays, type RelaySource } from './kinds/relayed.ts';
+export type { ArrivedRelay, KnownRelay, RelayDirection, RelayState } from './relay-protocol.ts';
+export { RelayService, type NewRelay, type RelayServiceOptions } from './relay-service.ts';
 
 /** Kinds of streams, for the engines of fs. */
 export const streamKinds: readonly Kind[] = [pipeKind, terminalKind, unixSocketKind, otherSocketKind];

@@ -1,0 +1,255 @@
+/**
+ * Streams whose other end stays: programs move between two nodes while they talk through pipes to this test, which holds the staying
+ * ends as a daemon does for a user.
+ */
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { once } from 'node:events';
+import { after, before, test } from 'node:test';
+import { Container, containerCgroup, nodeOfPid, pidRangeOf } from '../src/container/index.ts';
+import { GhostWorkers, MigrationService } from '../src/epm/index.ts';
+import { ProcService } from '../src/proc/index.ts';
+import { RpcNode } from '../src/rpc/index.ts';
+import { until } from './support/engine.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'korrigan-relay-'));
+chmodSync(directory, 0o755);
+const log = { info() {}, warn: (details: object, message: string) => console.error(message, details), debug() {}, error() {} };
+const cluster = `test-relay-${process.pid}`;
+
+interface TestNode {
+  id: number;
+  container: Container;
+  rpc: RpcNode;
+  workers: GhostWorkers;
+  proc: ProcService;
+  epm: MigrationService;
+  ended: Map<number, number>;
+  records: Socket;
+  timer: NodeJS.Timeout;
+}
+
+const nodes: TestNode[] = [];
+let atFirst: string[][] = [];
+
+async function startNode(id: number): Promise<TestNode> {
+  const cgroup = containerCgroup(cluster, id);
+  const container = await Container.create({ cgroup, hostName: `node${id}`, range: pidRangeOf(id), clockOffsets: { monotonic: 0n, boottime: 0n } });
+  const rpc = new RpcNode({ id, cluster, secret: new Uint8Array(32).fill(9), oneMachine: true });
+  const pipe = container.openPipe();
+  const workers = new GhostWorkers([1, 2, 3]);
+  const work = {
+    endHusk: async (hostPid: number, status: number) => void (await workers.run({ kind: 'end-husk', hostPid, status })),
+    deliver: async (hostPid: number, pid: number, signals: readonly Uint8Array[]) =>
+      void (await workers.run({ kind: 'deliver', hostPid, pid, signals: [...signals] })),
+  };
+  const homeOf = (pid: number): number => nodeOfPid(pid);
+  const proc = new ProcService({ rpc, work, homeOf, hostPidOf: (pid) => container.hostPidOf(pid), log });
+  const epm = new MigrationService({ rpc, container, workers, proc, host: '127.0.0.1', recordPipe: pipe.writeEnd, homeOf, log });
+  const records = new Socket({ fd: container.takeDescriptor(pipe.readEnd), readable: true, writable: false });
+  records.on('data', (chunk) => proc.recordsRead(chunk));
+  const ended = new Map<number, number>();
+  const timer = setInterval(() => {
+    for (const { pid, status, sequence } of container.reaped.read()) {
+      container.reaped.acknowledge(sequence + 1);
+      void proc.reaped(pid, status).then((real) => real && ended.set(pid, status));
+    }
+  }, 5);
+  return { id, container, rpc, workers, proc, epm, ended, records, timer };
+}
+
+before(async () => {
+  for (const id of [1, 2]) nodes.push(await startNode(id));
+  const addresses = await Promise.all(nodes.map(({ rpc }) => rpc.listen({ host: '127.0.0.1', port: 0 })));
+  for (const { rpc, id } of nodes) addresses.forEach(({ host, port }, n) => n + 1 !== id && rpc.addPeer(n + 1, host, port));
+  atFirst = [1, 2].map(descriptorsOfInit);
+});
+
+after(async () => {
+  for (const { container, rpc, workers, proc, epm, records, timer } of nodes) {
+    clearInterval(timer);
+    records.destroy();
+    proc[Symbol.dispose]();
+    epm[Symbol.dispose]();
+    await rpc.close();
+    await workers[Symbol.asyncDispose]();
+    await container.destroy();
+  }
+  rmSync(directory, { recursive: true });
+});
+
+function node(id: number): TestNode {
+  const found = nodes[id - 1];
+  assert.ok(found);
+  return found;
+}
+
+interface Started {
+  pid: number;
+  stdin: Socket;
+  stdout: Socket;
+}
+
+/** Starts a program on node 1 with two pipes, whose ends pid 1 and this test hold. */
+async function start(...command: string[]): Promise<Started> {
+  const { container } = node(1);
+  const [input, output] = [container.openPipe(), container.openPipe()];
+  const errors = container.lane.call('openat', -100, join(directory, 'errors'), 0o2101, 0o644);
+  const { pid } = await container.launch({
+    arguments: command,
+    environment: { PATH: '/usr/bin:/bin' },
+    workingDirectory: '/',
+    credentials: { uid: 0, gid: 0, groups: [] },
+    umask: 0o22,
+    streams: { kind: 'descriptors', fds: [input.readEnd, output.writeEnd, errors] },
+    cgroup: container.newApplication(),
+  });
+  const stdin = new Socket({ fd: container.takeDescriptor(input.writeEnd), readable: false, writable: true });
+  const stdout = new Socket({ fd: container.takeDescriptor(output.readEnd), readable: true, writable: false });
+  for (const fd of [input.readEnd, input.writeEnd, output.readEnd, output.writeEnd, errors]) container.closeDescriptor(fd);
+  return { pid, stdin, stdout };
+}
+
+/** Descriptors of pid 1 of a node, as a measure of what is left behind. */
+function descriptorsOfInit(id: number): string[] {
+  const folder = `/proc/${node(id).container.initPid}/fd`;
+  return readdirSync(folder).toSorted();
+}
+
+async function moveBackAndForth(pid: number, hops: number, between: () => Promise<unknown>): Promise<void> {
+  for (let hop = 0; hop < hops; hop++) {
+    const [from, to] = hop % 2 === 0 ? [1, 2] : [2, 1];
+    await between();
+    await node(from).epm.migrate(pid, to, false);
+  }
+}
+
+function pattern(length: number, start: number): Buffer {
+  const bytes = Buffer.allocUnsafe(length);
+  for (let n = 0; n + 4 <= length; n += 4) bytes.writeUInt32LE((start + n) >>> 2, n);
+  return bytes;
+}
+
+const TOTAL = 50 * 1024 * 1024;
+const CHUNK = 64 * 1024;
+
+test('a writer moves 20 times while 50 MB flow: not a byte is missing or doubled, and its end is seen', async () => {
+  const { pid, stdout, stdin } = await start('sh', '-c', `exec python3 -c "
+import os, array
+n = 0
+while n < ${TOTAL}:
+    chunk = array.array('I', range(n // 4, (n + ${CHUNK}) // 4)).tobytes()
+    while chunk:
+        chunk = chunk[os.write(1, chunk):]
+    n += ${CHUNK}
+"`);
+  const hash = createHash('sha256');
+  const expected = createHash('sha256');
+  for (let n = 0; n < TOTAL; n += CHUNK) expected.update(pattern(CHUNK, n));
+  let received = 0;
+  // This reader takes a twentieth of the bytes between two moves, so that the writer waits for it again and again.
+  let wanted = 0;
+  stdout.on('data', (chunk: Buffer) => {
+    received += chunk.length;
+    hash.update(chunk);
+    if (received >= wanted) stdout.pause();
+  });
+  const ended = once(stdout, 'end');
+  await moveBackAndForth(pid, 20, () => {
+    wanted += TOTAL / 25;
+    stdout.resume();
+    return until(() => received >= wanted, 'more bytes');
+  });
+  wanted = Number.POSITIVE_INFINITY;
+  stdout.resume();
+  await ended;
+  assert.equal(received, TOTAL);
+  assert.equal(hash.digest('hex'), expected.digest('hex'));
+  await until(() => node(1).ended.has(pid), 'the end at home');
+  assert.equal(node(1).ended.get(pid), 0);
+  stdin.destroy();
+});
+
+test('cat moves 20 times while 50 MB flow through it; it sees the end of its input', async () => {
+  const { pid, stdin, stdout } = await start('cat');
+  const [hash, expected] = [createHash('sha256'), createHash('sha256')];
+  let received = 0;
+  // This reader takes a twentieth of the bytes between two moves, so that the writer waits for it again and again.
+  let wanted = 0;
+  stdout.on('data', (chunk: Buffer) => {
+    received += chunk.length;
+    hash.update(chunk);
+    if (received >= wanted) stdout.pause();
+  });
+  const ended = once(stdout, 'end');
+  const feeding = (async () => {
+    for (let n = 0; n < TOTAL; n += CHUNK) {
+      const chunk = pattern(CHUNK, n);
+      expected.update(chunk);
+      if (!stdin.write(chunk)) await once(stdin, 'drain');
+    }
+    stdin.end();
+  })();
+  await moveBackAndForth(pid, 20, () => {
+    wanted += TOTAL / 25;
+    stdout.resume();
+    return until(() => received >= wanted, 'more bytes');
+  });
+  wanted = Number.POSITIVE_INFINITY;
+  stdout.resume();
+  await feeding;
+  await ended;
+  assert.equal(received, TOTAL);
+  assert.equal(hash.digest('hex'), expected.digest('hex'));
+  await until(() => node(1).ended.has(pid), 'the end at home');
+  assert.equal(node(1).ended.get(pid), 0);
+});
+
+test('a writer that has moved dies of SIGPIPE when its reader at home goes away', async () => {
+  const { pid, stdin, stdout } = await start('yes');
+  let received = 0;
+  stdout.on('data', (chunk: Buffer) => (received += chunk.length));
+  await until(() => received > 0, 'output');
+  await node(1).epm.migrate(pid, 2, false);
+  const seen = received;
+  await until(() => received > seen + 100_000, 'output after the move');
+  stdout.destroy();
+  await until(() => node(1).ended.has(pid), 'its end');
+  assert.equal(node(1).ended.get(pid), 13);
+  stdin.destroy();
+});
+
+test('a writer at home gets EPIPE when the reader that has moved ends', async () => {
+  const { pid, stdin, stdout } = await start('sh', '-c', 'exec head -c 100000');
+  await node(1).epm.migrate(pid, 2, false);
+  const failed = once(stdin, 'error') as Promise<[NodeJS.ErrnoException]>;
+  let received = 0;
+  stdout.on('data', (chunk: Buffer) => (received += chunk.length));
+  const feeder = setInterval(() => stdin.writable && stdin.writableLength === 0 && stdin.write(pattern(CHUNK, 0)), 5);
+  const [error] = await failed;
+  clearInterval(feeder);
+  assert.equal(error.code, 'EPIPE');
+  await until(() => received === 100_000, 'its output');
+});
+
+test('a program that waits in read(2) on a pipe is moved and sees what comes later', async () => {
+  const { pid, stdin, stdout } = await start('sh', '-c', 'read line; echo "got $line"; read line; echo "got $line"');
+  let text = '';
+  stdout.on('data', (chunk: Buffer) => (text += chunk.toString()));
+  const ended = once(stdout, 'end');
+  await node(1).epm.migrate(pid, 2, false);
+  stdin.write('one\n');
+  await until(() => text === 'got one\n', 'the answer from node 2');
+  await node(2).epm.migrate(pid, 1, false);
+  stdin.end('two\n');
+  await until(() => text === 'got one\ngot two\n', 'the answer from node 1');
+  await ended;
+});
+
+test('nothing of all these relays is left in the containers', async () => {
+  await until(() => [1, 2].every((id, n) => descriptorsOfInit(id).join() === atFirst[n]?.join()), 'the descriptors of pid 1 to be as at first');
+});
