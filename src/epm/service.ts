@@ -7,7 +7,7 @@ import { z } from 'zod';
 import type { Container } from '../container/index.ts';
 import { SPAWN_ADDRESS } from '../container/index.ts';
 import { examineFiles } from '../fs/index.ts';
-import { type ControlGroup, isErrno, KorriganError, pidfdOpen, Program, readStat, readStatus, shareMemory, syscall } from '../linux/index.ts';
+import { type ControlGroup, isErrno, isKorriganError, KorriganError, pidfdOpen, Program, readProcessFile, readStat, readStatus, shareMemory, syscall } from '../linux/index.ts';
 import { planFamily, type ProcService, type Relations } from '../proc/index.ts';
 import { defineCall, type NodeId, type RpcNode } from '../rpc/index.ts';
 import { examineProcess, type Finding } from '../ghost/index.ts';
@@ -34,6 +34,7 @@ const SPAWN_ATTEMPTS = 100;
 const SPAWN_WAIT_MILLISECONDS = 10;
 /** A family that changes while it is being prepared is asked again. */
 const ATTEMPTS = 10;
+const CHANGE_MILLISECONDS = 5;
 
 export interface MigrationServiceOptions {
   readonly rpc: RpcNode;
@@ -77,10 +78,14 @@ export class MigrationService implements Disposable {
     for (let attempt = 1; ; attempt++) {
       // The source tells of a move as soon as the process runs here; this daemon may not have taken note of all that came along.
       await this.arriving.get(moving);
+      const before = likeness(this.find(moving), withTree);
       try {
         return await this.attempt(moving, target, withTree);
       } catch (error) {
-        if (!(error instanceof KorriganError && error.code === 'KRG_PROCESS_BUSY') || attempt === ATTEMPTS) throw error;
+        if (attempt === ATTEMPTS || (this.busy.has(moving) && isKorriganError(error, 'KRG_PROCESS_BUSY'))) throw error;
+        // A child between vfork and exec, or one that has just ended, looks like an obstacle and is none a moment later.
+        await new Promise((resolve) => setTimeout(resolve, CHANGE_MILLISECONDS));
+        if (likeness(this.find(moving), withTree) === before && !isKorriganError(error, 'KRG_PROCESS_BUSY')) throw error;
       }
     }
   }
@@ -174,11 +179,13 @@ export class MigrationService implements Disposable {
   }
 
   private async prepare(migration: string, family: Relations[]): Promise<{ host: string; port: number; ticket: string }> {
-    const { workers, proc, host, log } = this.options;
-    const steps = planFamily(family, proc.husks);
+    const { workers, host, log, container } = this.options;
+    const steps = planFamily(family, await this.husksInPlace(family));
     const ticket = randomBytes(32).toString('hex');
     const hostPids: [number, number][] = [];
     const spawned: number[] = [];
+    // Pids and thread ids of higher ranges can be given only while they are admitted: until all threads are restored.
+    const admission = container.foreignPids.admit();
     try {
       for (const step of steps) {
         if (step.kind === 'return') hostPids.push([step.pid, this.find(step.pid).hostPid]);
@@ -190,6 +197,7 @@ export class MigrationService implements Disposable {
       }
     } catch (error) {
       for (const hostPid of spawned) process.kill(hostPid, 'SIGKILL');
+      admission[Symbol.dispose]();
       throw error;
     }
     return new Promise((resolve, reject) => {
@@ -207,10 +215,36 @@ export class MigrationService implements Disposable {
           reject(error as Error);
         })
         .finally(() => {
+          admission[Symbol.dispose]();
           for (const { pid: here } of family) if (this.arriving.get(here) === work) this.arriving.delete(here);
         });
       for (const { pid: here } of family) this.arriving.set(here, work);
     });
+  }
+
+  /**
+   * The husks here that stand where their processes belong. One whose parent has been elsewhere since is init's child here; it is ended, so
+   * that the process can be made again below its parent.
+   */
+  private async husksInPlace(family: readonly Relations[]): Promise<Set<number>> {
+    const { container, proc } = this.options;
+    const inPlace = new Set<number>();
+    for (const { pid: husk, parent } of family) {
+      const hostPid = proc.husks.has(husk) ? container.hostPidOf(husk) : undefined;
+      if (hostPid === undefined) continue;
+      const parentHere = container.containerPidOf(readStat(hostPid)?.parent ?? 0);
+      if (parentHere === parent) {
+        inPlace.add(husk);
+        continue;
+      }
+      proc.dropping(husk);
+      process.kill(hostPid, 'SIGKILL');
+      for (let attempt = 0; container.hostPidOf(husk) !== undefined; attempt++) {
+        if (attempt === SPAWN_ATTEMPTS) throw new KorriganError('KRG_PROCESS_BUSY', `the old husk of process ${husk} does not end`);
+        await new Promise((resolve) => setTimeout(resolve, SPAWN_WAIT_MILLISECONDS));
+      }
+    }
+    return inPlace;
   }
 
   private arrived(pids: readonly MovingPid[], family: readonly Relations[]): void {
@@ -250,6 +284,13 @@ export class MigrationService implements Disposable {
   private get containerReference(): { initPid: number; recordPipe: number } {
     return { initPid: this.options.container.initPid, recordPipe: this.options.recordPipe };
   }
+}
+
+/** Changes when a process of the family is born, ends or executes another program. */
+function likeness(root: MovingPid, withTree: boolean): string {
+  const hostPids = [root.hostPid];
+  for (const hostPid of hostPids) if (withTree || hostPid === root.hostPid) hostPids.push(...childrenOf(hostPid));
+  return hostPids.map((hostPid) => `${hostPid} ${readProcessFile(hostPid, 'auxv') ?? 'ended'}`).join('\n');
 }
 
 function sharesMemory(one: number, other: number): boolean {

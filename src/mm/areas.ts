@@ -43,6 +43,7 @@ const VDSO_NAMES = new Set(['[vvar]', '[vvar_vclock]', '[vdso]']);
 /** Why an area cannot move, or undefined. */
 export function judgeArea(area: DetailedMemoryArea): string | undefined {
   if (VDSO_NAMES.has(area.name) || area.name === '[vsyscall]') return undefined;
+  if (area.flags.includes('sl')) return 'memory sealed with mseal(2), which nobody can unmap here after the move,';
   if (area.flags.includes('ht')) return 'huge pages of hugetlbfs';
   if (area.flags.includes('io') || area.flags.includes('pf')) return `memory of a device (${area.name})`;
   if (area.name.startsWith('/SYSV')) return 'a System V shared memory segment';

@@ -49,6 +49,8 @@ export class ProcService implements Disposable {
   private readonly away = new Map<number, NodeId>();
   /** Processes of other homes that run here. */
   private readonly arrived = new Map<number, Arrived>();
+  /** Husks that were ended here because they had lost their place; their processes live on. */
+  private readonly dropped = new Set<number>();
   private readonly records = new RecordReader();
   private readonly queues = new Map<number, Promise<void>>();
   private readonly timer: NodeJS.Timeout;
@@ -109,6 +111,11 @@ export class ProcService implements Disposable {
     return new Set(this.away.keys());
   }
 
+  /** Says that a husk is about to be ended although its process lives: its end means nothing. */
+  dropping(husk: number): void {
+    this.dropped.add(husk);
+  }
+
   /** The process has left this node; to be called before what stayed behind ends or becomes a husk. */
   async left(process: number, node: NodeId): Promise<void> {
     const { rpc, homeOf } = this.options;
@@ -127,6 +134,7 @@ export class ProcService implements Disposable {
   /** Pid 1 has reaped a child. @returns true when it was the end of a process, false when only what a moved one had left behind */
   async reaped(dead: number, status: number): Promise<boolean> {
     const { rpc, homeOf, log } = this.options;
+    if (this.dropped.delete(dead)) return false;
     const node = this.away.get(dead);
     if (node !== undefined) {
       // The husk was killed: so is the process. What its parent sees is true as soon as it is.

@@ -1,0 +1,58 @@
+/** A cluster of real daemons for a test file, and programs on it. */
+import assert from 'node:assert/strict';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { NodeClient, startCluster, stopCluster } from '../../src/node/index.ts';
+
+export interface TestCluster extends AsyncDisposable {
+  readonly client: NodeClient;
+  /** Shared by all nodes, writable by every user, removed at the end. */
+  readonly directory: string;
+  /** Starts a shell command on node 1, its output appended to a file. @returns its pid */
+  start(command: string, output: string, environment?: Readonly<Record<string, string>>): Promise<number>;
+  /** @throws with the refusal's words when it does not move */
+  move(pid: number, node: number, tree?: boolean): Promise<void>;
+}
+
+export async function startTestCluster(name: string): Promise<TestCluster> {
+  const cluster = `${name}-${process.pid}`;
+  // Not below /dev/shm, which every node has for itself.
+  const directory = mkdtempSync(join(tmpdir(), `korrigan-${name}-`));
+  chmodSync(directory, 0o777);
+  const description = await startCluster({ cluster, nodes: 3 });
+  const client = new NodeClient(...description.nodes.map(({ socket }) => socket));
+  return {
+    client,
+    directory,
+    start: async (command, output, environment = {}) => {
+      const { pid } = await client.runDetached({
+        arguments: ['sh', '-c', `exec ${command} >>${output} 2>&1`],
+        environment: { PATH: '/usr/local/bin:/usr/bin:/bin', LC_ALL: 'C', ...environment },
+        workingDirectory: '/',
+        umask: 0o22,
+        node: 'node1',
+      });
+      return pid;
+    },
+    move: async (pid, node, tree = false) => {
+      const [result] = await client.migrate({ pids: [pid], node: `node${node}`, tree });
+      assert.ok(result);
+      if (result.outcome === 'failed') throw new Error(`${result.error.code}: ${result.error.message}`);
+    },
+    [Symbol.asyncDispose]: async () => {
+      await stopCluster(cluster);
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Asks until there is an answer. @throws Error that names `what` after 30 s */
+export async function eventually<T>(what: string, question: () => T | undefined | false | Promise<T | undefined | false>): Promise<T> {
+  for (const deadline = performance.now() + 30_000; performance.now() < deadline; await delay(5)) {
+    const answer = await question();
+    if (answer !== undefined && answer !== false) return answer;
+  }
+  throw new Error(`waited in vain for ${what}`);
+}
