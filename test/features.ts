@@ -75,9 +75,13 @@ export function parseFeature(name: string, text: string, source: string): Featur
   if (!isGroup(group)) throw new Error(`${source}: '${group}' is no group of features (${Object.keys(FEATURE_GROUPS).join(', ')})`);
   const what = headerLine(text, 'what');
   if (what === undefined) throw new Error(`${source}: the first line has to be /* what: ... */`);
-  const needs = (headerLine(text, 'needs') ?? '').split(',').map((word) => word.trim()).filter((word) => word !== '');
+  const needs = (headerLine(text, 'needs') ?? '')
+    .split(',')
+    .map((word) => word.trim())
+    .filter((word) => word !== '');
   const unknown = needs.find((word) => !isNeed(word));
-  if (unknown !== undefined) throw new Error(`${source}: '${unknown}' is nothing a feature can need (${Object.keys(FEATURE_NEEDS).join(', ')})`);
+  if (unknown !== undefined)
+    throw new Error(`${source}: '${unknown}' is nothing a feature can need (${Object.keys(FEATURE_NEEDS).join(', ')})`);
   return { name, group, what, needs: needs.filter(isNeed), spoil: headerLine(text, 'spoil'), source };
 }
 
@@ -87,5 +91,5 @@ export function readFeatures(folder: string = FEATURES_FOLDER): readonly Feature
   return readdirSync(folder)
     .filter((file) => file.endsWith('.c'))
     .map((file) => parseFeature(file.slice(0, -2), readFileSync(join(folder, file), 'utf8'), join(folder, file)))
-    .sort((a, b) => order.indexOf(a.group) - order.indexOf(b.group) || a.name.localeCompare(b.name));
+    .toSorted((a, b) => order.indexOf(a.group) - order.indexOf(b.group) || a.name.localeCompare(b.name));
 }

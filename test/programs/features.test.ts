@@ -38,7 +38,9 @@ async function runFeature(executable: string): Promise<Outcome> {
         output += text;
         if (said || !output.includes('ready\n')) return;
         said = true;
-        setTimeout(() => writeFile(go, '').catch(reject), 20);
+        setTimeout(() => {
+          writeFile(go, '').catch(reject);
+        }, 20);
       });
       child.on('error', reject);
       child.on('close', (status, signal) => {
@@ -54,7 +56,7 @@ async function runFeature(executable: string): Promise<Outcome> {
 const selected = (feature: Feature): boolean => feature.name.startsWith(process.env['KRG_FEATURES'] ?? '');
 const features = readFeatures().filter(selected);
 
-describe('feature programs in place', { concurrency: 2 }, () => {
+describe('feature programs in place', { concurrency: 4 }, () => {
   for (const { name, what } of features) {
     it(`${name}: ${what}`, async (context) => {
       const { status, signal, output } = await runFeature(await buildProgram(name));
@@ -64,7 +66,7 @@ describe('feature programs in place', { concurrency: 2 }, () => {
   }
 });
 
-describe('feature programs notice the loss of their state', { concurrency: 2 }, () => {
+describe('feature programs notice the loss of their state', { concurrency: 4 }, () => {
   for (const { name, spoil } of features) {
     it(name, { skip: spoil === undefined && 'has no spoil line' }, async (context) => {
       const { status, signal, output } = await runFeature(await buildSpoiledFeature(name, spoil ?? ''));

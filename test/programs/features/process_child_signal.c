@@ -19,7 +19,7 @@ static void hold(void *unused) {
 }
 
 static void expect(int index, pid_t child, int code, int status) {
-  for (int nap = 0; nap < 10000 && count <= index; nap++) usleep(1000);
+  for (int nap = 0; nap < 5000 && count <= index; nap++) usleep(1000);
   check(count > index, "SIGCHLD number %d, seen %d", index + 1, count);
   equal("si_pid", seen[index].si_pid, child);
   equal("si_code", seen[index].si_code, code);
