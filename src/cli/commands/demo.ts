@@ -71,7 +71,7 @@ async function startCounting({ nodes, directory, moves, say }: Scene): Promise<P
     workingDirectory: '/',
     umask: 0o022,
   });
-  say(`${pid} counts on ${node}: /bin/sh, with a sleep as its child after every number`);
+  say(`${pid} counts on ${node}: bash with a pipeline, three processes in all`);
   await until(() => existsSync(numbersPath(directory)), 'the counting program has not begun');
   return new Player({ client, directory, nodes: nodes.map((each) => each.name), at: node, pid, moves });
 }

@@ -54,7 +54,7 @@ export class Player {
     this.#processes = await this.#options.client.processes();
   }
 
-  /** Moves the program, with its child, to a node or to the next one; nothing while a move is under way. @returns a line that tells of it */
+  /** Moves the program, with its children, to a node or to the next one; nothing while a move is under way. @returns a line that tells of it */
   move(target: string = this.#next()): Promise<string | undefined> {
     if (this.#moving !== undefined || this.finished || target === this.#at) return Promise.resolve(undefined);
     this.#move = this.#moveTo(target);
