@@ -37,6 +37,7 @@ export interface TargetJob {
   ticket: string;
   migration: string;
   host: string;
+  node: number;
   steps: FamilyStep[];
   /** Host pids of husks that become processes again and of children of init that were made for this move. */
   hostPids: [pid: number, hostPid: number][];
@@ -61,7 +62,8 @@ export type Job = SourceJob | TargetJob | EndHuskJob | DeliverJob;
 export type WorkerMessage =
   | { kind: 'listening'; port: number }
   /** The source's decision is taken: the processes belong to the target, before anything here ends. */
-  | { kind: 'committed' }
+  /** The worker waits until the first word is 1: nothing here may end before the daemon knows that it means nothing. */
+  | { kind: 'committed'; acknowledged: Int32Array }
   | AskedQuestion
   | { kind: 'moved'; report: MigrationReport }
   | { kind: 'arrived'; pids: MovingPid[]; relays: ArrivedRelay[] }

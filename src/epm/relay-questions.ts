@@ -3,7 +3,14 @@ import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:wor
 import { KorriganError } from '../linux/index.ts';
 import type { NewRelay, RelayService, RelayState } from '../streams/index.ts';
 
-export type RelayQuestion = { kind: 'begin'; relay: NewRelay } | { kind: 'stop'; id: string };
+export type RelayQuestion = { kind: 'begin'; relay: NewRelay } | { kind: 'stop'; id: string } | { kind: 'come-home'; state: RelayState; waiting: number };
+
+export interface RelayAnswer {
+  state?: RelayState | undefined;
+  /** Descriptor of pid 1. */
+  original?: number | undefined;
+  error?: string;
+}
 
 /** Crosses threads: `port` is where the answer goes, and `signal` is set when it is there. */
 export interface AskedQuestion {
@@ -16,7 +23,7 @@ export interface AskedQuestion {
 const ANSWER_MILLISECONDS = 10_000;
 
 /** On the worker's thread. @param post hands a message and what must be transferred with it to the main thread */
-export function askAboutRelay(question: RelayQuestion, post: (message: AskedQuestion, transfer: MessagePort[]) => void): RelayState | undefined {
+export function askAboutRelay(question: RelayQuestion, post: (message: AskedQuestion, transfer: MessagePort[]) => void): RelayAnswer {
   const { port1, port2 } = new MessageChannel();
   const signal = new Int32Array(new SharedArrayBuffer(4));
   try {
@@ -24,19 +31,30 @@ export function askAboutRelay(question: RelayQuestion, post: (message: AskedQues
     if (Atomics.wait(signal, 0, 0, ANSWER_MILLISECONDS) === 'timed-out') {
       throw new KorriganError('KRG_DEADLINE', "the daemon's main thread did not answer about a relay");
     }
-    const answer = receiveMessageOnPort(port1)?.message as { state?: RelayState; error?: string };
+    const answer = receiveMessageOnPort(port1)?.message as RelayAnswer;
     if (answer.error !== undefined) throw new KorriganError('KRG_INTERNAL', answer.error);
-    return answer.state;
+    return answer;
   } finally {
     port1.close();
+  }
+}
+
+function answer(question: RelayQuestion, migration: string, relays: RelayService): RelayAnswer {
+  switch (question.kind) {
+    case 'begin':
+      relays.begin(migration, question.relay);
+      return {};
+    case 'stop':
+      return { state: relays.stop(migration, question.id) };
+    case 'come-home':
+      return { original: relays.comeHome(migration, question.state, question.waiting) };
   }
 }
 
 /** On the main thread. */
 export function answerAboutRelay({ question, port, signal }: AskedQuestion, migration: string, relays: RelayService): void {
   try {
-    if (question.kind === 'begin') relays.begin(migration, question.relay);
-    port.postMessage({ state: question.kind === 'stop' ? relays.stop(migration, question.id) : undefined });
+    port.postMessage(answer(question, migration, relays));
   } catch (error) {
     port.postMessage({ error: `a relay could not be prepared: ${(error as Error).message}` });
   } finally {

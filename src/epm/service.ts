@@ -169,6 +169,8 @@ export class MigrationService implements Disposable {
         if (message.kind !== 'committed') return;
         this.relays.committed(migration);
         for (const { pid: gone } of family) told.push(proc.left(gone, target));
+        Atomics.store(message.acknowledged, 0, 1);
+        Atomics.notify(message.acknowledged, 0);
       },
     );
     const result = await work.finally(() => this.relays.aborted(migration)); // unless it was committed
@@ -179,7 +181,7 @@ export class MigrationService implements Disposable {
   }
 
   private async prepare(migration: string, family: Relations[]): Promise<{ host: string; port: number; ticket: string }> {
-    const { workers, host, log, container } = this.options;
+    const { workers, host, log, container, rpc } = this.options;
     const steps = planFamily(family, await this.husksInPlace(family));
     const ticket = randomBytes(32).toString('hex');
     const hostPids: [number, number][] = [];
@@ -202,15 +204,18 @@ export class MigrationService implements Disposable {
     }
     return new Promise((resolve, reject) => {
       const work = workers
-        .run({ kind: 'target', container: this.containerReference, ticket, migration, host, steps, hostPids }, (message) => {
+        .run({ kind: 'target', container: this.containerReference, ticket, migration, host, node: rpc.id, steps, hostPids }, (message) => {
+          if (message.kind === 'relay') answerAboutRelay(message, migration, this.relays);
           if (message.kind === 'listening') resolve({ host, port: message.port, ticket });
         })
         .then((result) => {
           if (result.kind !== 'arrived') return;
           this.arrived(result.pids, family);
+          this.relays.decided(migration, result.pids.length > 0);
           this.relays.arrived(result.relays);
         })
         .catch((error: unknown) => {
+          this.relays.decided(migration, false);
           log.warn({ migration, error }, 'a migration did not arrive');
           reject(error as Error);
         })

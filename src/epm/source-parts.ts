@@ -3,22 +3,22 @@ import { randomUUID } from 'node:crypto';
 import { call, type Conversation, converse, inProcess, KorriganError, messageWithDescriptors, pidfdOpen, type ProgramRunner, readProcessFile, type RemoteProcess, syscall } from '../linux/index.ts';
 import { type Capture, captureFiles, type ContainerClocks, fileKinds, giveUpRecordLocks, type Kind, refusedKind, takeRecordLocks } from '../fs/index.ts';
 import { sendDescriptors } from '../container/index.ts';
-import { relayedKinds, type RelaySource, type RelayState, streamKinds } from '../streams/index.ts';
+import { relayedKinds, type RelayHome, type RelaySource, streamKinds } from '../streams/index.ts';
 import { deflate, type Relations } from '../proc/index.ts';
 import type { SourceJob } from './jobs.ts';
-import type { RelayQuestion } from './relay-questions.ts';
+import type { RelayAnswer, RelayQuestion } from './relay-questions.ts';
 import type { MovingPid, SourceParts } from './parts.ts';
 
-/** All kinds of files, in the order in which they are tried. @param relays where files are captured */
-export function allKinds(relays?: RelaySource): readonly Kind[] {
-  return [...relayedKinds(relays), ...streamKinds, ...fileKinds, refusedKind];
+/** All kinds of files, in the order in which they are tried. @param relays where files are captured @param home where they are restored */
+export function allKinds(relays: RelaySource | undefined, home?: RelayHome): readonly Kind[] {
+  return [...relayedKinds(relays, home), ...streamKinds, ...fileKinds, refusedKind];
 }
 
 /** What the source's engine says to the daemon. */
 export interface SourceReports {
   /** The processes belong to the target; what stays behind has not changed yet. */
   committed(): void;
-  ask(question: RelayQuestion): RelayState | undefined;
+  ask(question: RelayQuestion): RelayAnswer;
 }
 
 const CLOCKS = { realtime: 0, monotonic: 1, boottime: 7 } as const;
@@ -67,6 +67,7 @@ export class LocalSourceParts implements SourceParts {
   private readonly lane: ProgramRunner;
   private readonly reports: SourceReports;
   private capture: Capture | undefined;
+  private isCommitted = false;
   private pidfds: number[] = [];
   private moving: { pid: number; inside: ProgramRunner }[] = [];
 
@@ -111,7 +112,8 @@ export class LocalSourceParts implements SourceParts {
   }
 
   deflate({ pid }: MovingPid, remote: RemoteProcess): void {
-    this.reports.committed();
+    if (!this.isCommitted) this.reports.committed();
+    this.isCommitted = true;
     if (!this.job.homePids.includes(pid)) {
       remote.kill();
       return;
@@ -138,7 +140,7 @@ export class LocalSourceParts implements SourceParts {
     return {
       node,
       known: relays,
-      stop: (id) => this.reports.ask({ kind: 'stop', id }),
+      stop: (id) => this.reports.ask({ kind: 'stop', id }).state,
       begin: (direction, { holders: [holder] }) => {
         if (holder === undefined) throw new RangeError('a description that no process holds');
         const id = randomUUID();

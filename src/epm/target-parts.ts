@@ -2,9 +2,10 @@
 import { converse, inProcess, KorriganError, one, PidNamespace, type ProgramRunner, RemoteProcess, syscall } from '../linux/index.ts';
 import { DescriptorStore, filesImageSchema, installFiles, takeRecordLocks } from '../fs/index.ts';
 import { deflate, type FamilyStep, HUSK_MEMORY, holdHusk } from '../proc/index.ts';
-import { type ArrivedRelay, findArrivedRelays } from '../streams/index.ts';
+import { type ArrivedRelay, findArrivedRelays, type RelayHome } from '../streams/index.ts';
 import { allKinds, containerClocks, recordPipeSender } from './source-parts.ts';
 import type { TargetJob } from './jobs.ts';
+import type { RelayAnswer, RelayQuestion } from './relay-questions.ts';
 import type { HeldHusk, MovingPid, TargetParts } from './parts.ts';
 
 const CLONE_ARGS_SIZE = 88;
@@ -20,13 +21,15 @@ export class LocalTargetParts implements TargetParts {
   private readonly job: TargetJob;
   private readonly lane: ProgramRunner;
   private readonly made = new Map<number, Made>();
+  private readonly home: RelayHome;
   private store: DescriptorStore | undefined;
   /** Those that run, for the daemon. */
   readonly arrivals: MovingPid[] = [];
   readonly arrivedRelays: ArrivedRelay[] = [];
 
-  constructor(job: TargetJob, lane: ProgramRunner) {
+  constructor(job: TargetJob, lane: ProgramRunner, ask: (question: RelayQuestion) => RelayAnswer) {
     this.job = job;
+    this.home = { node: job.node, comeHome: (state, waiting) => ask({ kind: 'come-home', state, waiting }).original };
     this.lane = lane;
   }
 
@@ -47,7 +50,8 @@ export class LocalTargetParts implements TargetParts {
 
   installFiles(image: unknown, processes: ReadonlyMap<number, RemoteProcess>): void {
     const files = filesImageSchema.parse(image);
-    this.store = new DescriptorStore({ image: files, kinds: allKinds(), lane: this.lane, clocks: containerClocks(this.lane) });
+    const inside = new Map([...processes].map(([pid, remote]) => [pid, inProcess(remote)]));
+    this.store = new DescriptorStore({ image: files, kinds: allKinds(undefined, this.home), lane: this.lane, clocks: containerClocks(this.lane), inside });
     this.store.begin();
     this.store.finish();
     for (const process of files.processes) {

@@ -14,6 +14,7 @@ import { LocalTargetParts } from './target-parts.ts';
 /** How long the source may take to connect, and either side to answer. */
 const CONNECT_MILLISECONDS = 5000;
 const SILENCE_MILLISECONDS = 30_000;
+const ACKNOWLEDGE_MILLISECONDS = 5000;
 
 const { lane: laneIndex } = workerData as { lane: number };
 let lane: Lane | undefined;
@@ -27,11 +28,17 @@ function tell(message: WorkerMessage, transfer: MessagePort[] = []): void {
   parentPort?.postMessage(message, transfer);
 }
 
+function tellCommitted(): void {
+  const acknowledged = new Int32Array(new SharedArrayBuffer(4));
+  tell({ kind: 'committed', acknowledged });
+  Atomics.wait(acknowledged, 0, 0, ACKNOWLEDGE_MILLISECONDS);
+}
+
 function runSource(job: SourceJob): WorkerMessage {
   const channel = new MigrationChannel(BlockingSocket.connect(job.host, job.port, SILENCE_MILLISECONDS));
   try {
     const parts = new LocalSourceParts(job, laneOf(job.container.initPid), {
-      committed: () => tell({ kind: 'committed' }),
+      committed: tellCommitted,
       ask: (question) => askAboutRelay(question, tell),
     });
     return { kind: 'moved', report: new SourceMigration(channel, job.moving, parts).run(job) };
@@ -47,7 +54,7 @@ function runTarget(job: TargetJob): WorkerMessage {
   if (socket === undefined) throw new KorriganError('KRG_NODE_DEAD', 'the source did not connect');
   const channel = new MigrationChannel(socket);
   try {
-    const parts = new LocalTargetParts(job, laneOf(job.container.initPid));
+    const parts = new LocalTargetParts(job, laneOf(job.container.initPid), (question) => askAboutRelay(question, tell));
     new TargetMigration(channel, parts).run(job);
     return { kind: 'arrived', pids: parts.arrivals, relays: parts.arrivedRelays };
   } finally {
