@@ -234,11 +234,15 @@ export class Inflation {
       const numbers = readStatus(pid, Number(name))?.get('NSpid')?.split(/\s+/);
       byClusterTid.set(Number(numbers?.at(-1)), Number(name));
     }
-    return threads.map((thread) => {
+    // All are told to stop before any is waited for: they stop side by side.
+    const tracees = threads.map((thread) => {
       const tid = byClusterTid.get(thread.tid);
       if (tid === undefined) throw new Error(`thread ${thread.tid} ended while it was being restored`);
       const tracee = Tracee.seize(tid);
       tracee.interrupt();
+      return { tracee, thread };
+    });
+    return tracees.map(({ tracee, thread }) => {
       tracee.wait();
       return { tracee, registers: Registers.fromRecord(thread.registers), signalMask: thread.signalMask, groupStop: 0 };
     });

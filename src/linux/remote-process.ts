@@ -64,18 +64,32 @@ export class RemoteProcess {
    */
   static stop(pid: number, options: { traceOptions?: number; deadlineMs?: number } = {}): RemoteProcess {
     const held = new Map<number, StoppedThread>();
+    const stopping: Tracee[] = [];
     try {
       for (let found = true; found; ) {
         found = false;
+        // All are told to stop before any is waited for: they stop side by side.
         for (const tid of listThreads(pid)) {
           if (held.has(tid)) continue;
-          const thread = stopThread(tid, options);
+          const tracee = seizeThread(tid, options.traceOptions);
+          if (tracee !== undefined) stopping.push(tracee);
+        }
+        for (let tracee = stopping.shift(); tracee !== undefined; tracee = stopping.shift()) {
+          const thread = awaitStop(tracee, options.deadlineMs);
           if (thread === undefined) continue;
-          held.set(tid, thread);
+          held.set(tracee.tid, thread);
           found = true;
         }
       }
     } catch (error) {
+      for (const tracee of stopping) {
+        try {
+          const thread = awaitStop(tracee, options.deadlineMs);
+          if (thread !== undefined) held.set(tracee.tid, thread);
+        } catch (further) {
+          if (!(further instanceof KorriganError)) throw further; // it cannot be stopped either; the first failure is the one to tell
+        }
+      }
       for (const { tracee, signalMask } of held.values()) letGo(tracee, signalMask);
       throw translate(pid, error);
     }
@@ -262,22 +276,31 @@ function listThreads(pid: number): number[] {
   }
 }
 
-/** @returns undefined for a thread that ended meanwhile. */
-function stopThread(tid: number, options: { traceOptions?: number; deadlineMs?: number }): StoppedThread | undefined {
+/** Attaches to a thread and asks it to stop. @returns undefined for one that ended meanwhile. */
+function seizeThread(tid: number, traceOptions?: number): Tracee | undefined {
   let tracee: Tracee;
   try {
-    tracee = Tracee.seize(tid, options.traceOptions);
+    tracee = Tracee.seize(tid, traceOptions);
   } catch (error) {
     if (isErrno(error, 'ESRCH')) return undefined;
     // A zombie leader cannot be seized while its other threads live; any other EPERM is a tracer.
     if (isErrno(error, 'EPERM') && threadIsZombie(tid)) return undefined;
     throw error;
   }
-  tracee.interrupt();
+  try {
+    tracee.interrupt();
+  } catch (error) {
+    if (!isErrno(error, 'ESRCH')) throw error;
+  }
+  return tracee;
+}
+
+/** @returns undefined for a thread that ended meanwhile. */
+function awaitStop(tracee: Tracee, deadlineMs?: number): StoppedThread | undefined {
   // A signal on its way is reported before our interrupt. It must not be lost: it is delivered while the thread goes on, until
   // the thread reports the interrupt.
   for (;;) {
-    const status: WaitStatus = tracee.wait(options.deadlineMs);
+    const status: WaitStatus = tracee.wait(deadlineMs);
     if (status.kind === 'exited' || status.kind === 'killed') return undefined;
     if (status.kind === 'interrupted') {
       const signalMask = tracee.signalMask();
