@@ -28,8 +28,6 @@ export interface Measurement {
   readonly first: { readonly freeze: number; readonly total: number };
 }
 
-/** Moves before those that count: the engine's code is compiled by then, as in a daemon that has been up for a while. */
-const WARM_UP_MOVES = 4;
 const SETTLE_MILLISECONDS = 40;
 const READY_MILLISECONDS = 20_000;
 const END_MILLISECONDS = 10_000;
@@ -91,7 +89,7 @@ export async function measure(cluster: BenchCluster, bench: BenchCase): Promise<
     await wait(`"ready" of ${bench.title}`, READY_MILLISECONDS, () => printed().startsWith('ready'));
     const moves: Move[] = [];
     let from = 1;
-    for (let n = 0; n < WARM_UP_MOVES + bench.moves; n++) {
+    for (let n = 0; n < bench.warmUp + bench.moves; n++) {
       moves.push(await move(cluster, pid, from, bench, gap));
       from = 3 - from;
     }
@@ -127,7 +125,7 @@ async function end(cluster: BenchCluster, at: number, pid: number, bench: BenchC
 }
 
 async function summary(bench: BenchCase, moves: readonly Move[]): Promise<Measurement> {
-  const counted = moves.slice(WARM_UP_MOVES);
+  const counted = moves.slice(bench.warmUp);
   const of = (value: (each: Move) => number): Summary => summarize(counted.map(value));
   const bytes = of((each) => each.bytes);
   const steps = Object.keys(counted[0]?.phases ?? {});

@@ -1,7 +1,7 @@
 /* gap [SLEEP_US=0] [RESULT_FILE] [MIB=0] [THREADS=1] [FILES=0]: reads CLOCK_REALTIME in a tight loop (or between sleeps of that length) and keeps the longest gap: the
    downtime of a move as the program itself sees it. On SIGUSR1 it prints "gap NS" and starts over; with RESULT_FILE the longest
    gap in ns also stands there as an int64, mapped shared. Beside that it has MIB of memory, with contents that are checked at the end, further
-   threads that nap a millisecond at a time and count, and open files with an offset each, checked at the end. */
+   threads that nap a millisecond at a time and count, and open files, RESULT_FILE.N, with an offset each, checked at the end. */
 #include "../workload.h"
 
 static _Atomic int report_requested;
@@ -33,7 +33,9 @@ int main(int argc, char **argv) {
   for (size_t at = 0; at < size; at += MIB) fill(memory + at, MIB, at);
   int *fds = calloc(files + 1, sizeof *fds);
   for (long i = 0; i < files; i++) {
-    fds[i] = must(open("/proc/self/exe", O_RDONLY));
+    char path[300];
+    snprintf(path, sizeof path, "%s.%ld", argv[2], i);
+    fds[i] = must(open(path, O_RDWR | O_CREAT, 0666));
     must(lseek(fds[i], i, SEEK_SET));
   }
   long *naps = calloc(threads, sizeof *naps);
