@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -248,6 +248,52 @@ test('a program that waits in read(2) on a pipe is moved and sees what comes lat
   stdin.end('two\n');
   await until(() => text === 'got one\ngot two\n', 'the answer from node 1');
   await ended;
+});
+
+test('at home again a program that waits has its original ends, and no relay is left', async () => {
+  const { pid, stdin, stdout } = await start('cat');
+  let text = '';
+  stdout.on('data', (chunk: Buffer) => (text += chunk.toString()));
+  const link = (id: number, fd: number): string => readlinkSync(`/proc/${node(id).container.hostPidOf(pid)}/fd/${fd}`);
+  const original = [0, 1].map((fd) => link(1, fd));
+  for (let round = 0; round < 5; round++) {
+    await node(1).epm.migrate(pid, 2, false);
+    assert.notDeepEqual([0, 1].map((fd) => link(2, fd)), original);
+    stdin.write(`away ${round}\n`);
+    await until(() => text.endsWith(`away ${round}\n`), 'the answer from node 2');
+    await node(2).epm.migrate(pid, 1, false);
+    assert.deepEqual([0, 1].map((fd) => link(1, fd)), original);
+    await until(() => descriptorsOfInit(1).join() === atFirst[0]?.join(), 'the end of the relays');
+    stdin.write(`home ${round}\n`);
+    await until(() => text.endsWith(`home ${round}\n`), 'the answer from node 1');
+  }
+  const ended = once(stdout, 'end');
+  stdin.end();
+  await ended;
+  assert.equal(text, [0, 1, 2, 3, 4].map((round) => `away ${round}\nhome ${round}\n`).join(''));
+});
+
+test('the link between the nodes is cut 20 times while bytes flow both ways: none is lost', async () => {
+  const { pid, stdin, stdout } = await start('cat');
+  await node(1).epm.migrate(pid, 2, false);
+  const total = 10 * 1024 * 1024;
+  const [hash, expected] = [createHash('sha256'), createHash('sha256')];
+  let received = 0;
+  stdout.on('data', (chunk: Buffer) => {
+    received += chunk.length;
+    hash.update(chunk);
+  });
+  const ended = once(stdout, 'end');
+  for (let n = 0; n < total; n += CHUNK) {
+    const chunk = pattern(CHUNK, n);
+    expected.update(chunk);
+    if (!stdin.write(chunk)) await once(stdin, 'drain');
+    if (n % (total / 20) === 0) node((n / CHUNK) % 2 === 0 ? 1 : 2).rpc.disconnect((n / CHUNK) % 2 === 0 ? 2 : 1);
+  }
+  stdin.end();
+  await ended;
+  assert.equal(received, total);
+  assert.equal(hash.digest('hex'), expected.digest('hex'));
 });
 
 test('nothing of all these relays is left in the containers', async () => {

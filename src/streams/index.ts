@@ -8,7 +8,7 @@ import { pipeKind } from './kinds/pipe.ts';
 import { terminalKind } from './kinds/terminal.ts';
 import { unixSocketKind } from './kinds/unix-socket.ts';
 
-export { relayedKinds, findArrivedRelays, type RelaySource } from './kinds/relayed.ts';
+export { relayedKinds, findArrivedRelays, type RelayHome, type RelaySource } from './kinds/relayed.ts';
 export type { ArrivedRelay, KnownRelay, RelayDirection, RelayState } from './relay-protocol.ts';
 export { RelayService, type NewRelay, type RelayServiceOptions } from './relay-service.ts';
 

@@ -87,6 +87,11 @@ export class RelayEnd {
     return { sent: { start: this.outgoing.start, bytes: Buffer.concat(this.outgoing.chunks) }, received: this.written };
   }
 
+  /** While it is stopped: everything before this position has been written by other means. */
+  skipTo(position: number): void {
+    this.written = position;
+  }
+
   /**
    * Talks to the other end until the link or the relay is over. A link that was attached before is dropped.
    * @param confirmed what the other end has; undefined when it will say so first

@@ -1,5 +1,5 @@
 /** The relays of a node, on the daemon's main thread: those whose process is here, and those whose process has left this node, their home. */
-import { closeSync, constants, fstatSync, openSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs';
 import type { Container } from '../container/index.ts';
 import { isKorriganError, KorriganError } from '../linux/errors.ts';
 import type { RpcNode } from '../rpc/index.ts';
@@ -37,6 +37,7 @@ interface LocalRelay extends ArrivedRelay {
 interface Undecided {
   readonly begun: HomeRelay[];
   readonly stopped: LocalRelay[];
+  readonly returning: HomeRelay[];
 }
 
 const RETRY_MILLISECONDS = 200;
@@ -91,6 +92,42 @@ export class RelayService implements Disposable {
     return { ...relay.state, ...relay.end.stop() };
   }
 
+  /**
+   * A process that is being restored here comes home. What is under way towards the staying end is brought there.
+   * @param waiting bytes that the process has not read yet
+   * @returns the descriptor, in pid 1, of the original end when nothing stands between it and the process any more; undefined when
+   * the stream must be relayed still, within this node
+   */
+  comeHome(migration: string, state: RelayState, waiting: number): number | undefined {
+    const home = this.homes.get(state.id);
+    if (home === undefined) return undefined;
+    const { sent, received } = home.end.stop();
+    const isThrough =
+      home.direction === 'to-home' ? this.bringHome(home, state, received) : sent.start + sent.bytes.length === state.received && waiting === 0;
+    if (isThrough) {
+      this.changesOf(migration).returning.push(home);
+      return home.descriptor;
+    }
+    home.end.start();
+    return undefined;
+  }
+
+  /** Writes what the home does not have yet. @returns whether the pipe has taken all of it */
+  private bringHome({ descriptor, end }: HomeRelay, { sent }: RelayState, received: number): boolean {
+    const fd = this.openPipe(descriptor, 'write');
+    if (fd === undefined) return true; // nobody reads it: the process will see that by itself
+    let left = sent.bytes.subarray(received - sent.start);
+    try {
+      while (left.length > 0) left = left.subarray(writeSync(fd, left));
+    } catch (error) {
+      if (!['EAGAIN', 'EPIPE'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    } finally {
+      closeSync(fd);
+      end.skipTo(sent.start + sent.bytes.length - left.length);
+    }
+    return left.length === 0;
+  }
+
   /** The processes run on the target. */
   committed(migration: string): void {
     const { begun, stopped } = this.decide(migration);
@@ -107,6 +144,18 @@ export class RelayService implements Disposable {
       this.options.container.closeDescriptor(descriptor);
     }
     for (const relay of stopped) this.run(relay);
+  }
+
+  /** What the target's part of a migration has changed is valid if the processes run here now. */
+  decided(migration: string, runsHere: boolean): void {
+    for (const { id, end, descriptor } of this.decide(migration).returning) {
+      if (runsHere) {
+        this.homes.delete(id);
+        this.options.container.closeDescriptor(descriptor);
+      } else {
+        end.start();
+      }
+    }
   }
 
   /** Relays have come with processes that run here now. */
@@ -192,12 +241,12 @@ export class RelayService implements Disposable {
 
   private changesOf(migration: string): Undecided {
     let changes = this.undecided.get(migration);
-    if (changes === undefined) this.undecided.set(migration, (changes = { begun: [], stopped: [] }));
+    if (changes === undefined) this.undecided.set(migration, (changes = { begun: [], stopped: [], returning: [] }));
     return changes;
   }
 
   private decide(migration: string): Undecided {
-    const changes = this.undecided.get(migration) ?? { begun: [], stopped: [] };
+    const changes = this.undecided.get(migration) ?? { begun: [], stopped: [], returning: [] };
     this.undecided.delete(migration);
     return changes;
   }

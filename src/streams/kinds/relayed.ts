@@ -30,6 +30,14 @@ export interface RelaySource {
   stop(id: string): RelayState | undefined;
 }
 
+/** The target, as restoring needs it. */
+export interface RelayHome {
+  /** This node. */
+  readonly node: number;
+  /** See RelayService.comeHome. */
+  comeHome(state: RelayState, waiting: number): number | undefined;
+}
+
 const KIND = 'relayed-pipe';
 const INIT = 1;
 const POLLHUP = 0x10;
@@ -41,25 +49,26 @@ const objectState = z.object({
 });
 type ObjectState = z.infer<typeof objectState>;
 
-/** @param relays of the source; on the target none are needed */
-export function relayedKinds(relays?: RelaySource): Kind[] {
-  return [relayedPipeKind(relays)];
+/** @param relays where files are captured @param home where they are restored */
+export function relayedKinds(relays: RelaySource | undefined, home: RelayHome | undefined): Kind[] {
+  return [relayedPipeKind(relays, home)];
 }
 
 /** The relays of an image that was restored; their descriptors stay open in pid 1 from now on. */
 export function findArrivedRelays(image: FilesImage, store: DescriptorStore): ArrivedRelay[] {
   return image.objects
     .filter(({ kind }) => kind === KIND)
-    .map(({ id, state }) => {
+    .flatMap(({ id, state }) => {
       const { relay } = objectState.parse(state);
       const [reader = -1, writer = -1] = store.objectDescriptors(id);
+      if (reader === writer) return []; // the original end
       const descriptor = relay.direction === 'to-home' ? reader : writer;
       store.keep(descriptor);
-      return { state: relay, descriptor };
+      return [{ state: relay, descriptor }];
     });
 }
 
-function relayedPipeKind(relays: RelaySource | undefined): Kind {
+function relayedPipeKind(relays: RelaySource | undefined, home: RelayHome | undefined): Kind {
   const object: ObjectKind<ObjectState> = {
     schema: objectState,
     key: ({ status }) => `${status.device}:${status.inode}`,
@@ -69,6 +78,9 @@ function relayedPipeKind(relays: RelaySource | undefined): Kind {
       return yield* capture(files, file, relays, context);
     },
     *restore(state): Conversation<readonly number[]> {
+      const waiting = state.packets.reduce((sum, { length }) => sum + length, 0);
+      const original = state.relay.home === home?.node ? home.comeHome(state.relay, waiting) : undefined;
+      if (original !== undefined) return [original, original];
       const ends = new Int32Array(2);
       yield [call('pipe2', new Uint8Array(ends.buffer), OPEN.nonBlocking | OPEN.closeOnExec)];
       const [reader = -1, writer = -1] = ends;
