@@ -23,6 +23,9 @@ import { Refusal } from './verdict.ts';
 
 let bootIdentity: string | undefined;
 
+/** statfs f_type, include/uapi/linux/magic.h */
+const TMPFS = 0x01021994;
+
 type Named = Pick<FileIdentity, 'path' | 'rawPath'>;
 
 /** The path for a system call. */
@@ -50,6 +53,9 @@ export function* identify(file: OpenFile, context: CaptureContext): Conversation
   ];
   const status = parseExtendedStatus(own);
   const fileSystem = fileSystemType(system);
+  if (fileSystem === TMPFS && status.device === (yield* sharedMemoryDevice(context))) {
+    throw new Refusal('file.shared-memory', `${file.link} is POSIX shared memory, which is of this node only`);
+  }
   if (!NODE_LOCAL_FILE_SYSTEMS.has(fileSystem)) {
     const other = parseExtendedStatus(named);
     if (found < 0 || other.inode !== status.inode || other.device !== status.device) {
@@ -57,6 +63,13 @@ export function* identify(file: OpenFile, context: CaptureContext): Conversation
     }
   }
   return identityOf({ path: file.link, ...(file.rawLink === undefined ? {} : { rawPath: file.rawLink }) }, status, fileSystem);
+}
+
+/** Device of the container's /dev/shm, which each node has for itself. */
+function* sharedMemoryDevice({ containerRoot }: CaptureContext): Conversation<number | undefined> {
+  const status = new Uint8Array(STATX_SIZE);
+  const [found = -1] = yield [attempt('statx', AT_FDCWD, `${containerRoot}/dev/shm`, AT_SYMLINK_NOFOLLOW, STATX_MASK, status)];
+  return found < 0 ? undefined : parseExtendedStatus(status).device;
 }
 
 function insideContainer({ link, rawLink }: OpenFile, { containerRoot }: CaptureContext): string | Uint8Array {

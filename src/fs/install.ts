@@ -24,6 +24,7 @@ import type { Descriptor, ProcessFiles } from './image.ts';
 import type { InstalledTable } from './kind.ts';
 import { giveUpLock, takeLock } from './locks.ts';
 import type { DescriptorStore } from './store.ts';
+import { asNotMovable } from './verdict.ts';
 
 export interface InstallOptions {
   readonly store: DescriptorStore;
@@ -126,7 +127,11 @@ export function installFiles(options: InstallOptions): LentDescriptors {
   };
   const spare = placement.socket + 1 + extras.length;
   const descriptors = new Map(files.descriptors.map((descriptor) => [descriptor.fd, descriptor]));
-  converse(inside, complete(options, { descriptors, extra, spare }, placement.socket + 1 + lent.length));
+  try {
+    converse(inside, complete(options, { descriptors, extra, spare }, placement.socket + 1 + lent.length));
+  } catch (error) {
+    throw asNotMovable(error);
+  }
   return { first: placement.socket + 1, numbers: new Map(lent.map((description) => [description, extra(description)])) };
 }
 

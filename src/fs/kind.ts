@@ -49,8 +49,18 @@ export interface ObjectKind<State> {
   key(file: OpenFile, context: CaptureContext): string;
   /** @param files all descriptions of the object that move */
   capture(files: readonly OpenFile[], context: CaptureContext): Conversation<State>;
-  /** Makes it in pid 1. @returns descriptors that stand for it; what they mean is the kind's own affair */
-  restore(state: State, context: RestoreContext): Conversation<readonly number[]>;
+  /**
+   * Makes it in pid 1.
+   * @param made descriptors in pid 1 of what `make` made; empty where there is no `make` or the node cannot let a process run it
+   * @returns descriptors that stand for it; what they mean is the kind's own affair
+   */
+  restore(state: State, context: RestoreContext, made: readonly number[]): Conversation<readonly number[]>;
+  /** For what the kernel says by whom it was made: runs inside a process that arrives, which still has the rights of pid 1. */
+  readonly make?: {
+    /** Pid of the one who made it, which may be none of those that arrive. */
+    by(state: State): number;
+    run(state: State): Conversation<readonly number[]>;
+  };
   /** After all descriptions exist, e.g. to fill a queue. */
   finish?(state: State, descriptors: readonly number[], context: RestoreContext): Conversation<void>;
   /** Contents that travel beside the image, read and written through the first descriptor of the object. */

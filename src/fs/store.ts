@@ -7,6 +7,7 @@ import {
   call,
   converse,
   FCNTL,
+  resultOf,
   settled,
   together,
   valueOf,
@@ -14,11 +15,12 @@ import {
   type Conversation,
   type ProgramRunner,
 } from '../linux/index.ts';
-import type { Extent, FileIdentity, FilesImage, OpenDescription } from './image.ts';
+import type { Extent, FileIdentity, FilesImage, OpenDescription, SharedObject } from './image.ts';
 import { lookFor } from './identity.ts';
 import type { ContainerClocks, Kind } from './kind.ts';
 import { giveUpLock, takeLock } from './locks.ts';
-import { Refusal, type Verdict } from './verdict.ts';
+import { closeAll } from './survey.ts';
+import { asNotMovable, Refusal, type Verdict } from './verdict.ts';
 
 export interface StoreOptions {
   readonly image: FilesImage;
@@ -26,6 +28,8 @@ export interface StoreOptions {
   /** Runs programs in pid 1 of the container. */
   readonly lane: ProgramRunner;
   readonly clocks: ContainerClocks;
+  /** Run programs inside the processes that arrive, by pid; without them some sockets name pid 1 as the one who made them. */
+  readonly inside?: ReadonlyMap<number, ProgramRunner>;
 }
 
 /** Where contents that travel beside the image are to be written, before `finish`. */
@@ -43,15 +47,17 @@ export class DescriptorStore {
   private readonly kinds: ReadonlyMap<string, Kind>;
   private readonly lane: ProgramRunner;
   private readonly clocks: ContainerClocks;
+  private readonly inside: ReadonlyMap<number, ProgramRunner>;
   private readonly open = new OpenDescriptors();
   private readonly objects = new Map<number, readonly number[]>();
   private readonly descriptions = new Map<number, number>();
 
-  constructor({ image, kinds, lane, clocks }: StoreOptions) {
+  constructor({ image, kinds, lane, clocks, inside = new Map() }: StoreOptions) {
     this.image = image;
     this.kinds = new Map(kinds.map((kind) => [kind.name, kind]));
     this.lane = lane;
     this.clocks = clocks;
+    this.inside = inside;
   }
 
   /**
@@ -61,7 +67,7 @@ export class DescriptorStore {
   begin(): BulkTarget[] {
     return this.orRelease(() => {
       const made = this.converse(
-        together(this.image.objects.map((object) => this.objectKind(object.kind).restore(object.state, this.context()))),
+        together(this.image.objects.map((object) => this.objectKind(object.kind).restore(object.state, this.context(), this.make(object)))),
       );
       for (const [n, { id }] of this.image.objects.entries()) this.objects.set(id, made[n] ?? []);
       const opened = this.converse(together(this.image.descriptions.map((description) => this.restore(description))));
@@ -127,10 +133,23 @@ export class DescriptorStore {
   release(): void {
     const fds = this.open.takeAll();
     if (fds.length === 0) return;
-    const closing = function* (): Conversation<void> {
-      yield fds.map((fd) => attempt('close', fd));
-    };
-    converse(this.lane, closing());
+    converse(this.lane, closeAll(fds));
+  }
+
+  /** Lets a process make an object, by preference the one that made it at first. @returns descriptors in pid 1 */
+  private make({ kind, state }: SharedObject): number[] {
+    const { make } = this.objectKind(kind);
+    if (make === undefined) return [];
+    const maker = make.by(state);
+    const [pid, inside] = this.inside.has(maker) ? [maker, this.inside.get(maker)] : ([...this.inside][0] ?? []);
+    if (pid === undefined || inside === undefined) return [];
+    const open = new OpenDescriptors();
+    try {
+      const made = converse(inside, make.run(state), (asked, result) => open.note(asked, result));
+      return this.converse(take(pid, made));
+    } finally {
+      converse(inside, closeAll(open.takeAll()));
+    }
   }
 
   private *restore(description: OpenDescription): Conversation<number> {
@@ -176,9 +195,19 @@ export class DescriptorStore {
       return act();
     } catch (error) {
       this.release();
-      throw error;
+      throw asNotMovable(error);
     }
   }
+}
+
+/** Duplicates, in the process where this runs, of descriptors of another. */
+function* take(pid: number, fds: readonly number[]): Conversation<number[]> {
+  const results = yield [
+    call('pidfd_open', pid, 0),
+    ...fds.map((fd) => call('pidfd_getfd', resultOf(0), fd, 0)),
+    call('close', resultOf(0)),
+  ];
+  return results.slice(1, fds.length + 1);
 }
 
 const OPENING = new Set<Call['name']>([

@@ -177,7 +177,7 @@ export class Survey {
 }
 
 export function* closeAll(fds: readonly number[]): Conversation<void> {
-  yield fds.map((fd) => attempt('close', fd));
+  if (fds.length > 0) yield fds.map((fd) => attempt('close', fd));
 }
 
 /** Descriptors that were closed since they were listed are left out: a running process goes on meanwhile. */

@@ -1,4 +1,5 @@
 /** What becomes of a resource of a process that moves, said before anything is touched. */
+import { KorriganError } from '../linux/index.ts';
 
 /**
  * - moves: goes along and is the same on the other node
@@ -22,6 +23,7 @@ export type VerdictCode =
   | 'file.lock-awaited'
   | 'file.lease'
   | 'file.node-local'
+  | 'file.shared-memory'
   | 'file.block-device'
   | 'file.device'
   | 'file.hugetlb'
@@ -67,6 +69,7 @@ export type VerdictCode =
   | 'socket.descriptors-in-flight'
   | 'socket.credentials-in-flight'
   | 'socket.error-pending'
+  | 'socket.filter'
   | 'terminal.outside'
   | 'terminal.real'
   | 'terminal.queue'
@@ -79,6 +82,11 @@ export interface Verdict {
   readonly code: VerdictCode;
   /** One sentence for a person: why, and what can be done. Empty when it simply moves. */
   readonly reason: string;
+}
+
+/** A refusal that a node meets while it restores, as the other node is to hear it; other errors as they are. */
+export function asNotMovable(error: unknown): unknown {
+  return error instanceof Refusal ? new KorriganError('KRG_NOT_MOVABLE', `the process cannot move now: ${error.message}`) : error;
 }
 
 /** Thrown while a resource is examined: the process cannot move because of it. */
