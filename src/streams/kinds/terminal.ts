@@ -23,6 +23,7 @@ import {
   trySyscall,
   type Conversation,
 } from '../../linux/index.ts';
+import { isCanonical, LONGEST_LINE, peekTypedLine, typeLine } from './typed-line.ts';
 
 /** How many numbers are tried to get a given one: devpts gives the lowest that is free. */
 const NUMBER_LIMIT = 4096;
@@ -35,6 +36,8 @@ const objectState = z.object({
   number: z.number(),
   attributes: bytes,
   windowSize: bytes,
+  /** The beginning of a line that nobody can read yet. */
+  typed: bytes,
   packetMode: z.boolean(),
   locked: z.boolean(),
   exclusive: z.boolean(),
@@ -100,11 +103,15 @@ const object: ObjectKind<TerminalState> = {
     const waiting = [master, ...(slave === undefined ? [] : [slave])].some(({ fd }) => ask(fd, TERMINAL.bytesToRead) > 0);
     if (waiting && context.contents)
       throw new Refusal('terminal.queue', `/dev/pts/${number} has input or output that was not read yet; try again`);
+    const hidden = slave !== undefined && context.contents && isCanonical(attributes);
+    const typed = hidden ? yield* peekTypedLine(slave.fd, attributes) : new Uint8Array(0);
+    if (typed.length >= LONGEST_LINE) throw new Refusal('terminal.queue', `/dev/pts/${number} has as much input as fits; try again`);
     const { uid = 0, gid = 5, mode = 0o620 } = slave?.status ?? {};
     return {
       number,
       attributes,
       windowSize,
+      typed,
       packetMode: ask(master.fd, TERMINAL.getPacketMode) === 1,
       locked: ask(master.fd, TERMINAL.getLock) === 1,
       exclusive: ask(master.fd, TERMINAL.getExclusive) === 1,
@@ -130,6 +137,7 @@ const object: ObjectKind<TerminalState> = {
       call('fchown', slave, state.uid, state.gid),
       call('fchmod', slave, state.mode),
     ];
+    yield* typeLine(slave, state.typed, state.attributes);
     return [master, slave];
   },
   *finish(state, [master = -1, slave = -1]) {
