@@ -26,7 +26,9 @@ export class LockTable {
 
   /** @param files those that matter: without a lock on any of them there is nothing to read. */
   static read(files: readonly OpenFile[]): LockTable {
-    return files.some(({ hasLock }) => hasLock) ? LockTable.parse(readFileSync('/proc/locks', 'latin1')) : new LockTable(new Set(), new Set());
+    return files.some(({ hasLock }) => hasLock)
+      ? LockTable.parse(readFileSync('/proc/locks', 'latin1'))
+      : new LockTable(new Set(), new Set());
   }
 
   /** Lines such as `1: FLOCK ADVISORY WRITE 4711 fe:00:2146338 0 EOF`; one that waits has `->` after its number. */
