@@ -1,5 +1,5 @@
 /** Threads: what each is asked inside the process, and how a thread is made again. */
-import { KorriganError, NativeMemory, readProcessFile, type Program, type Registers, type RemoteProcess, type StoppedThread, syscall } from '../linux/index.ts';
+import { KorriganError, NativeMemory, type Program, type Registers, type RemoteProcess, type StoppedThread, syscall } from '../linux/index.ts';
 import type { ThreadImage } from './image.ts';
 import { captureCredentials, CREDENTIAL_RECORDS, credentialBytes, restoreCredentials } from './credentials.ts';
 import { captureScheduling } from './outside.ts';
@@ -14,6 +14,8 @@ const PR_GET_TIMERSLACK = 30;
 const PR_SET_TIMERSLACK = 29;
 const PR_GET_TID_ADDRESS = 40;
 const PR_SET_NAME = 15;
+const PR_GET_NAME = 16;
+const NAME_SIZE = 16;
 const STACK_SIZE = 24;
 const ROBUST_LIST_SIZE = 24;
 const STACK_FLAGS_KEPT = 0x80000002; // SS_DISABLE | SS_AUTODISARM; SS_ONSTACK is computed by the kernel
@@ -34,11 +36,13 @@ export function captureThread(program: Program, remote: RemoteProcess, thread: S
   const clearTid = program.data(8);
   const deathSignal = program.data(8);
   const timeStampCounter = program.data(8);
+  const name = program.data(NAME_SIZE);
   const tid = program.call('gettid');
   program.call('sigaltstack', 0, stack);
   program.call('prctl', PR_GET_TID_ADDRESS, clearTid, 0, 0, 0);
   program.call('prctl', PR_GET_PDEATHSIG, deathSignal, 0, 0, 0);
   program.call('prctl', PR_GET_TSC, timeStampCounter, 0, 0, 0);
+  program.call('prctl', PR_GET_NAME, name, 0, 0, 0);
   const secureBits = program.call('prctl', PR_GET_SECUREBITS, 0, 0, 0, 0);
   const slack = program.call('prctl', PR_GET_TIMERSLACK, 0, 0, 0, 0);
   return () => {
@@ -60,7 +64,7 @@ export function captureThread(program: Program, remote: RemoteProcess, thread: S
       robustList,
       clearTid: program.viewAt(clearTid, 8).getBigUint64(0, true),
       restartableSequence,
-      name: (readProcessFile(remote.pid, `task/${hostTid}/comm`) ?? '').replace(/\n$/, ''),
+      name: Buffer.from(program.bytesAt(name, NAME_SIZE)).toString().replace(/\0.*$/s, ''),
       parentDeathSignal: program.viewAt(deathSignal, 4).getInt32(0, true),
       timerSlack: program.result(slack),
       timeStampCounter: program.viewAt(timeStampCounter, 4).getInt32(0, true),

@@ -58,6 +58,12 @@ export class Program {
     return this.dataUsed === 0 ? this.recordCount * RECORD_SIZE : this.dataStart + this.dataUsed;
   }
 
+  /** Offsets and lengths of what is in use: the records, and the data. A long gap between them need not be carried. */
+  get usedParts(): readonly { readonly offset: number; readonly length: number }[] {
+    const records = { offset: 0, length: this.recordCount * RECORD_SIZE };
+    return this.dataUsed === 0 ? [records] : [records, { offset: this.dataStart, length: this.dataUsed }];
+  }
+
   /** Appends a system call whose failure stops the program. Returns the record's index. */
   call(name: SystemCallName, ...args: Word[]): number {
     return this.append(SYS[name], 0, args);
@@ -112,9 +118,9 @@ export class Program {
     return this.addressOfRecord(index) + RESULT_OFFSET;
   }
 
-  /** Takes over memory read back from where the program ran. */
-  load(image: Uint8Array): void {
-    this.image.set(image.subarray(0, this.size));
+  /** Takes over memory read back from where the program ran, from `offset` on. */
+  load(image: Uint8Array, offset = 0): void {
+    this.image.set(image.subarray(0, this.size - offset), offset);
   }
 
   /** The result of a record, after {@link Program.load}. */

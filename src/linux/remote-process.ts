@@ -187,13 +187,13 @@ export class RemoteProcess {
   runTogether(jobs: readonly { program: Program; thread: StoppedThread }[]): void {
     for (const { program, thread } of jobs) {
       program.operation('trap');
-      writeMemory(this.pid, program.base, program.image.subarray(0, program.usedSize));
+      this.place(program);
       this.start(program, thread);
     }
     let failure: Error | undefined;
     for (const { program, thread } of jobs) {
       const stop = waitForTrap(thread.tracee);
-      program.load(readMemory(this.pid, program.base, program.usedSize));
+      for (const { offset, length } of program.usedParts) program.load(readMemory(this.pid, program.base + offset, length), offset);
       const last = (Number(stop.get('rbx')) - program.base) / 64;
       if (last !== program.length - 1) failure ??= new SyscallError(`in process ${this.pid}: ${program.describe(last)}`, -program.result(last));
     }
@@ -202,7 +202,7 @@ export class RemoteProcess {
 
   /** Runs a program that ends its thread. The thread is no longer ours, and no longer there, afterwards. */
   runToExit(program: Program, thread: StoppedThread): void {
-    writeMemory(this.pid, program.base, program.image.subarray(0, program.usedSize));
+    this.place(program);
     this.start(program, thread);
     for (;;) {
       const status = thread.tracee.wait();
@@ -249,6 +249,10 @@ export class RemoteProcess {
     for (const { tracee } of this.threads.toReversed()) {
       for (let status = tracee.wait(); status.kind !== 'exited' && status.kind !== 'killed'; status = tracee.wait()) tracee.resume();
     }
+  }
+
+  private place({ base, image, usedParts }: Program): void {
+    for (const { offset, length } of usedParts) writeMemory(this.pid, base + offset, image.subarray(offset, offset + length));
   }
 
   private start(program: Program, { tracee, registers }: StoppedThread): void {
