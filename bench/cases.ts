@@ -58,9 +58,27 @@ setInterval(() => {
 const quoted = (text: string): string => `'${text.replaceAll("'", String.raw`'\''`)}'`;
 
 export const CASES: readonly BenchCase[] = [
-  { name: 'small', title: 'small process', command: gap(), seesGap: true, withTree: false, warmUp: 10, moves: 40, bar: { downtime: 3, total: 15 } },
+  {
+    name: 'small',
+    title: 'small process',
+    command: gap(),
+    seesGap: true,
+    withTree: false,
+    warmUp: 10,
+    moves: 40,
+    bar: { downtime: 3, total: 15 },
+  },
   { name: 'threads', title: '16 threads', command: gap(0, 16), seesGap: true, withTree: false, warmUp: 4, moves: 20, bar: { downtime: 6 } },
-  { name: 'files', title: '200 open files', command: gap(0, 1, 200), seesGap: true, withTree: false, warmUp: 4, moves: 20, bar: { downtime: 5 } },
+  {
+    name: 'files',
+    title: '200 open files',
+    command: gap(0, 1, 200),
+    seesGap: true,
+    withTree: false,
+    warmUp: 4,
+    moves: 20,
+    bar: { downtime: 5 },
+  },
   {
     name: 'tree',
     title: 'tree of 20',

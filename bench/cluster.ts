@@ -21,7 +21,9 @@ export class BenchNode {
   static async start(id: number, cluster: string): Promise<BenchNode> {
     const child = fork(fileURLToPath(new URL('node.ts', import.meta.url)), [String(id), cluster], { serialization: 'advanced' });
     const node = new BenchNode(id, child);
-    const [hello] = (await Promise.race([once(child, 'message'), once(child, 'exit').then(() => [undefined])])) as [{ port: number } | undefined];
+    const [hello] = (await Promise.race([once(child, 'message'), once(child, 'exit').then(() => [undefined])])) as [
+      { port: number } | undefined,
+    ];
     if (hello === undefined) throw new Error(`node ${id} of the benchmark did not start`);
     node.port = hello.port;
     child.on('message', (answer: NodeAnswer) => node.answered(answer));
@@ -31,7 +33,10 @@ export class BenchNode {
     return node;
   }
 
-  ask<Name extends keyof NodeRequests>(name: Name, ...args: Parameters<NodeRequests[Name]>): Promise<Awaited<ReturnType<NodeRequests[Name]>>> {
+  ask<Name extends keyof NodeRequests>(
+    name: Name,
+    ...args: Parameters<NodeRequests[Name]>
+  ): Promise<Awaited<ReturnType<NodeRequests[Name]>>> {
     const id = this.nextId++;
     return new Promise((resolve, reject) => {
       this.waiting.set(id, { resolve: resolve as Waiting['resolve'], reject });

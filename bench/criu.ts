@@ -66,7 +66,9 @@ async function dumpAndRestore(directory: string): Promise<number[]> {
 function lastError(directory: string): string | undefined {
   for (const file of ['restore.log', 'dump.log']) {
     try {
-      const errors = readFileSync(join(directory, file), 'utf8').split('\n').filter((line) => line.includes('Error'));
+      const errors = readFileSync(join(directory, file), 'utf8')
+        .split('\n')
+        .filter((line) => line.includes('Error'));
       if (errors.length > 0) return errors[0]?.trim();
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;

@@ -69,7 +69,9 @@ if (floor !== undefined && small !== undefined) {
 const criu = await measureCriu();
 console.log(`\nCRIU: ${criu.text}`);
 if (criu.downtime !== undefined && small?.seen !== undefined) {
-  console.log(`small process, dump and restore on one host: ${criu.downtime.median.toFixed(2)} ms seen, ${(criu.downtime.median / small.seen.median).toFixed(1)}x`);
+  console.log(
+    `small process, dump and restore on one host: ${criu.downtime.median.toFixed(2)} ms seen, ${(criu.downtime.median / small.seen.median).toFixed(1)}x`,
+  );
 }
 if (values.json !== undefined) {
   writeFileSync(values.json, `${JSON.stringify({ machine, measurements, failures, floor, criu }, null, 2)}\n`);

@@ -23,12 +23,19 @@ export interface NodeRequests {
   stop: () => Promise<void>;
 }
 
-export type NodeRequest = { [Name in keyof NodeRequests]: { id: number; name: Name; args: Parameters<NodeRequests[Name]> } }[keyof NodeRequests];
+export type NodeRequest = {
+  [Name in keyof NodeRequests]: { id: number; name: Name; args: Parameters<NodeRequests[Name]> };
+}[keyof NodeRequests];
 export type NodeAnswer = { id: number; result?: unknown; error?: string };
 
 const HOST = '127.0.0.1';
 const POLL_MILLISECONDS = 5;
-const log = { info: () => undefined, warn: (details: object, message: string) => console.error(message, details), debug: () => undefined, error: () => undefined };
+const log = {
+  info: () => undefined,
+  warn: (details: object, message: string) => console.error(message, details),
+  debug: () => undefined,
+  error: () => undefined,
+};
 
 async function startNode(id: number, cluster: string): Promise<{ port: number; requests: NodeRequests }> {
   const container = await Container.create({

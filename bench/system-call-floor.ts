@@ -9,7 +9,10 @@ import { AreaFlags, contentRuns, describeAreas } from '../src/mm/index.ts';
 import { summarize } from './statistics.ts';
 
 /** Medians in microseconds, by step; `sum` is all of them. */
-export type SystemCallFloor = Record<'stop' | 'read state' | 'scan' | 'read memory' | 'map' | 'write memory' | 'write state and detach' | 'sum', number>;
+export type SystemCallFloor = Record<
+  'stop' | 'read state' | 'scan' | 'read memory' | 'map' | 'write memory' | 'write state and detach' | 'sum',
+  number
+>;
 
 const REPETITIONS = 30;
 const PROT_READ_WRITE = 3;
@@ -40,7 +43,11 @@ function measureOnce(pid: number, buffer: NativeMemory, timed: <T>(step: string,
     seized.wait();
     return seized;
   });
-  const { registers, state, mask } = timed('read state', () => ({ registers: tracee.registers(), state: tracee.extendedState(), mask: tracee.signalMask() }));
+  const { registers, state, mask } = timed('read state', () => ({
+    registers: tracee.registers(),
+    state: tracee.extendedState(),
+    mask: tracee.signalMask(),
+  }));
   const runs = timed('scan', () => areas.flatMap((area) => contentRuns(pagemap, area)));
   const lengths = timed('read memory', () => runs.map(({ start, end }) => readMemoryInto(pid, start, buffer.address, end - start)));
 

@@ -45,13 +45,21 @@ function verdict(value: number, bar: number): string {
 export function align(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   return rows
-    .map((row) => row.map((cell, n) => (n === 0 ? cell.padEnd(widths[n] ?? 0) : cell.padStart(widths[n] ?? 0))).join('  ').trimEnd())
+    .map((row) =>
+      row
+        .map((cell, n) => (n === 0 ? cell.padEnd(widths[n] ?? 0) : cell.padStart(widths[n] ?? 0)))
+        .join('  ')
+        .trimEnd(),
+    )
     .join('\n');
 }
 
 /** Steps of the freeze, one row for each measurement. */
 export function formatPhases(measurements: readonly Measurement[]): string {
   const steps = [...new Set(measurements.flatMap(({ phases }) => Object.keys(phases)))];
-  const rows = measurements.map(({ title, phases }) => [title, ...steps.map((step) => (phases[step] === undefined ? '-' : formatMilliseconds(phases[step])))]);
+  const rows = measurements.map(({ title, phases }) => [
+    title,
+    ...steps.map((step) => (phases[step] === undefined ? '-' : formatMilliseconds(phases[step]))),
+  ]);
   return align([['', ...steps], ...rows]);
 }

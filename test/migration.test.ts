@@ -36,7 +36,12 @@ const cluster = `test-migration-${process.pid}`;
 
 async function startNode(id: number): Promise<TestNode> {
   const cgroup = containerCgroup(cluster, id);
-  const container = await Container.create({ cgroup, hostName: `node${id}`, range: pidRangeOf(id), clockOffsets: { monotonic: 0n, boottime: 0n } });
+  const container = await Container.create({
+    cgroup,
+    hostName: `node${id}`,
+    range: pidRangeOf(id),
+    clockOffsets: { monotonic: 0n, boottime: 0n },
+  });
   const rpc = new RpcNode({ id, cluster, secret, oneMachine: true });
   const pipe = container.openPipe();
   const workers = new GhostWorkers([1, 2, 3]);
@@ -87,7 +92,10 @@ function node(id: number): TestNode {
 async function start(id: number, command: string, output: string): Promise<number> {
   const { container } = node(id);
   const fds = [container.lane.call('openat', -100, '/dev/null', 0, 0), container.lane.call('openat', -100, output, 0o2101, 0o644)];
-  const cgroup = container.cgroup.child('processes').child(`app-${Math.random().toString(36).slice(2)}`).create();
+  const cgroup = container.cgroup
+    .child('processes')
+    .child(`app-${Math.random().toString(36).slice(2)}`)
+    .create();
   const { pid } = await container.launch({
     arguments: ['sh', '-c', command],
     environment: { PATH: '/usr/bin:/bin' },

@@ -132,7 +132,9 @@ next();
     const pid = await cluster.start(command, output);
     for (let hop = 1; hop <= 5 && lines(output).length === 0; hop++) await cluster.move(pid, (hop % 3) + 1, true);
     await eventually('the end of the pipeline', () => lines(output).includes('done'));
-    const expected = createHash('sha256').update(Array.from({ length: 200_000 }, (_, n) => `line ${n}\n`).join('')).digest('hex');
+    const expected = createHash('sha256')
+      .update(Array.from({ length: 200_000 }, (_, n) => `line ${n}\n`).join(''))
+      .digest('hex');
     assert.equal(lines(output)[0], `${expected}  -`);
   });
 

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { chmodSync, mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
+import { chmodSync, closeSync, mkdtempSync, readdirSync, readlinkSync, readSync, rmSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +12,7 @@ import { once } from 'node:events';
 import { after, before, test } from 'node:test';
 import { Container, containerCgroup, nodeOfPid, pidRangeOf } from '../src/container/index.ts';
 import { GhostWorkers, MigrationService } from '../src/epm/index.ts';
+import { encodeWindowSize, syscall, TTY } from '../src/linux/index.ts';
 import { ProcService } from '../src/proc/index.ts';
 import { RpcNode } from '../src/rpc/index.ts';
 import { until } from './support/engine.ts';
@@ -38,7 +39,12 @@ let atFirst: string[][] = [];
 
 async function startNode(id: number): Promise<TestNode> {
   const cgroup = containerCgroup(cluster, id);
-  const container = await Container.create({ cgroup, hostName: `node${id}`, range: pidRangeOf(id), clockOffsets: { monotonic: 0n, boottime: 0n } });
+  const container = await Container.create({
+    cgroup,
+    hostName: `node${id}`,
+    range: pidRangeOf(id),
+    clockOffsets: { monotonic: 0n, boottime: 0n },
+  });
   const rpc = new RpcNode({ id, cluster, secret: new Uint8Array(32).fill(9), oneMachine: true });
   const pipe = container.openPipe();
   const workers = new GhostWorkers([1, 2, 3]);
@@ -138,7 +144,10 @@ const TOTAL = 50 * 1024 * 1024;
 const CHUNK = 64 * 1024;
 
 test('a writer moves 20 times while 50 MB flow: not a byte is missing or doubled, and its end is seen', async () => {
-  const { pid, stdout, stdin } = await start('sh', '-c', `exec python3 -c "
+  const { pid, stdout, stdin } = await start(
+    'sh',
+    '-c',
+    `exec python3 -c "
 import os, array
 n = 0
 while n < ${TOTAL}:
@@ -146,7 +155,8 @@ while n < ${TOTAL}:
     while chunk:
         chunk = chunk[os.write(1, chunk):]
     n += ${CHUNK}
-"`);
+"`,
+  );
   const hash = createHash('sha256');
   const expected = createHash('sha256');
   for (let n = 0; n < TOTAL; n += CHUNK) expected.update(pattern(CHUNK, n));
@@ -258,11 +268,17 @@ test('at home again a program that waits has its original ends, and no relay is 
   const original = [0, 1].map((fd) => link(1, fd));
   for (let round = 0; round < 5; round++) {
     await node(1).epm.migrate(pid, 2, false);
-    assert.notDeepEqual([0, 1].map((fd) => link(2, fd)), original);
+    assert.notDeepEqual(
+      [0, 1].map((fd) => link(2, fd)),
+      original,
+    );
     stdin.write(`away ${round}\n`);
     await until(() => text.endsWith(`away ${round}\n`), 'the answer from node 2');
     await node(2).epm.migrate(pid, 1, false);
-    assert.deepEqual([0, 1].map((fd) => link(1, fd)), original);
+    assert.deepEqual(
+      [0, 1].map((fd) => link(1, fd)),
+      original,
+    );
     await until(() => descriptorsOfInit(1).join() === atFirst[0]?.join(), 'the end of the relays');
     stdin.write(`home ${round}\n`);
     await until(() => text.endsWith(`home ${round}\n`), 'the answer from node 1');
@@ -296,6 +312,72 @@ test('the link between the nodes is cut 20 times while bytes flow both ways: non
   assert.equal(hash.digest('hex'), expected.digest('hex'));
 });
 
+test('a shell keeps its terminal: lines, echo, ^C and the size of the window, away and at home again', async () => {
+  const { container } = node(1);
+  const terminal = container.openTerminal({ uid: 0 }, { columns: 80, rows: 24 });
+  const script = 'trap "echo caught" INT; trap "stty size" WINCH; echo ready; while :; do if read -r line; then echo "got:$line"; fi; done';
+  const { pid } = await container.launch({
+    arguments: ['bash', '-c', script],
+    environment: { PATH: '/usr/bin:/bin' },
+    workingDirectory: '/',
+    credentials: { uid: 0, gid: 0, groups: [] },
+    umask: 0o22,
+    streams: { kind: 'terminal', number: terminal.number },
+    cgroup: container.newApplication(),
+  });
+  const master = container.takeDescriptor(terminal.master);
+  let text = '';
+  const reading = setInterval(() => {
+    const buffer = Buffer.alloc(4096);
+    try {
+      text += buffer.subarray(0, readSync(master, buffer)).toString();
+    } catch (error) {
+      if (!['EAGAIN', 'EIO'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    }
+  }, 2);
+  const see = (what: string): Promise<unknown> =>
+    until(() => {
+      const at = text.indexOf(what);
+      if (at >= 0) text = text.slice(at + what.length);
+      return at >= 0;
+    }, `"${what}" in "${text}"`);
+  try {
+    await see('ready\r\n');
+    for (let round = 0; round < 3; round++) {
+      for (const [from, to] of [
+        [1, 2],
+        [2, 1],
+      ] as const) {
+        await node(from).epm.migrate(pid, to, false);
+        writeSync(master, `line ${round} ${to}\r`);
+        await see(`line ${round} ${to}\r\n`); // the echo, once
+        await see(`got:line ${round} ${to}\r\n`);
+        writeSync(master, '\x03');
+        await see('caught\r\n');
+      }
+    }
+    await node(1).epm.migrate(pid, 2, false);
+    syscall('ioctl', master, TTY.setWindowSize, encodeWindowSize({ columns: 132, rows: 50 }));
+    await new Promise((resolve) => setTimeout(resolve, 500)); // bash shows what the trap says after the next line
+    writeSync(master, 'resized\r');
+    await see('50 132\r\n');
+    writeSync(master, 'half');
+    await see('half');
+    await node(2).epm.migrate(pid, 1, false);
+    writeSync(master, ' and half\r');
+    await see('got:half and half\r\n');
+    process.kill(container.hostPidOf(pid) ?? 0, 'SIGKILL');
+    await until(() => node(1).ended.has(pid), 'its end');
+  } finally {
+    clearInterval(reading);
+    closeSync(master);
+    container.closeDescriptor(terminal.master);
+  }
+});
+
 test('nothing of all these relays is left in the containers', async () => {
-  await until(() => [1, 2].every((id, n) => descriptorsOfInit(id).join() === atFirst[n]?.join()), 'the descriptors of pid 1 to be as at first');
+  await until(
+    () => [1, 2].every((id, n) => descriptorsOfInit(id).join() === atFirst[n]?.join()),
+    'the descriptors of pid 1 to be as at first',
+  );
 });

@@ -5,7 +5,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
-  type Effect, type Message, type SourceEvent, type SourceState, sourceMayRun, stepSource, stepTarget, type TargetEvent, type TargetState,
+  type Effect,
+  type Message,
+  type SourceEvent,
+  type SourceState,
+  sourceMayRun,
+  stepSource,
+  stepTarget,
+  type TargetEvent,
+  type TargetState,
   targetMayRun,
 } from './hand-over.ts';
 
@@ -17,8 +25,20 @@ interface World {
   toTarget: Message[];
 }
 
-const SOURCE_EVENTS: SourceEvent[] = [{ kind: 'frozen' }, { kind: 'failed' }, { kind: 'link-lost' }, { kind: 'restarted' }, { kind: 'tick' }];
-const TARGET_EVENTS: TargetEvent[] = [{ kind: 'imported' }, { kind: 'failed' }, { kind: 'link-lost' }, { kind: 'restarted' }, { kind: 'tick' }];
+const SOURCE_EVENTS: SourceEvent[] = [
+  { kind: 'frozen' },
+  { kind: 'failed' },
+  { kind: 'link-lost' },
+  { kind: 'restarted' },
+  { kind: 'tick' },
+];
+const TARGET_EVENTS: TargetEvent[] = [
+  { kind: 'imported' },
+  { kind: 'failed' },
+  { kind: 'link-lost' },
+  { kind: 'restarted' },
+  { kind: 'tick' },
+];
 
 /** Events that a shell produces only in some states: nothing can fail here after the decision. */
 function possible(world: World, side: 'source' | 'target', kind: string): boolean {

@@ -51,7 +51,10 @@ export type SentRange = Range;
 function parse<T>(schema: z.ZodType<T>, message: unknown): T {
   const result = schema.safeParse(message);
   if (result.success) return result.data;
-  throw new KorriganError('KRG_PEER_PROTOCOL', `the migration stream holds a message that cannot be understood: ${z.prettifyError(result.error)}`);
+  throw new KorriganError(
+    'KRG_PEER_PROTOCOL',
+    `the migration stream holds a message that cannot be understood: ${z.prettifyError(result.error)}`,
+  );
 }
 
 export function parseToTarget(message: unknown): ToTarget {
@@ -65,5 +68,8 @@ export function parseToSource(message: unknown): ToSource {
 /** @throws KorriganError when a ghost of this layout cannot be read here */
 export function checkImageVersion(version: number): void {
   if (version === IMAGE_VERSION) return;
-  throw new KorriganError('KRG_PEER_VERSION', `the ghost has layout ${version}, this node reads layout ${IMAGE_VERSION}; update the older node`);
+  throw new KorriganError(
+    'KRG_PEER_VERSION',
+    `the ghost has layout ${version}, this node reads layout ${IMAGE_VERSION}; update the older node`,
+  );
 }

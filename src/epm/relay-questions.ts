@@ -3,7 +3,10 @@ import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:wor
 import { KorriganError } from '../linux/index.ts';
 import type { NewRelay, RelayService, RelayState } from '../streams/index.ts';
 
-export type RelayQuestion = { kind: 'begin'; relay: NewRelay } | { kind: 'stop'; id: string } | { kind: 'come-home'; state: RelayState; waiting: number };
+export type RelayQuestion =
+  | { kind: 'begin'; relay: NewRelay }
+  | { kind: 'stop'; id: string }
+  | { kind: 'come-home'; state: RelayState; waiting: number };
 
 export interface RelayAnswer {
   state?: RelayState | undefined;

@@ -7,7 +7,20 @@ import { z } from 'zod';
 import type { Container } from '../container/index.ts';
 import { SPAWN_ADDRESS } from '../container/index.ts';
 import { examineFiles } from '../fs/index.ts';
-import { type ControlGroup, isErrno, isKorriganError, KorriganError, pidfdOpen, Program, readProcessFile, readStat, readStatus, shareMemory, syscall } from '../linux/index.ts';
+import {
+  type ControlGroup,
+  isErrno,
+  isKorriganError,
+  KorriganError,
+  pidfdOpen,
+  Program,
+  readProcessFile,
+  readProcessLink,
+  readStat,
+  readStatus,
+  shareMemory,
+  syscall,
+} from '../linux/index.ts';
 import { planFamily, type ProcService, type Relations } from '../proc/index.ts';
 import { defineCall, type NodeId, type RpcNode } from '../rpc/index.ts';
 import { examineProcess, type Finding } from '../ghost/index.ts';
@@ -20,7 +33,14 @@ import type { MigrationReport } from './source.ts';
 import type { GhostWorkers } from './workers.ts';
 
 const pid = z.number().int().positive();
-const relations = z.object({ pid, parent: z.number(), group: z.number(), session: z.number(), exitSignal: z.number(), childrenLeft: z.array(z.number()) });
+const relations = z.object({
+  pid,
+  parent: z.number(),
+  group: z.number(),
+  session: z.number(),
+  exitSignal: z.number(),
+  childrenLeft: z.array(z.number()),
+});
 /** The target makes room for the processes and opens a port for one connection that carries the ticket. */
 const prepareCall = defineCall(
   'epm.prepare',
@@ -130,13 +150,26 @@ export class MigrationService implements Disposable {
 
   private preflight(family: readonly Relative[]): void {
     for (const { pid: examined, hostPid } of family) {
-      const mate = [readStat(hostPid)?.parent ?? 0, ...childrenOf(hostPid)].find((relative) => relative > 0 && sharesMemory(hostPid, relative));
+      const mate = [readStat(hostPid)?.parent ?? 0, ...childrenOf(hostPid)].find(
+        (relative) => relative > 0 && sharesMemory(hostPid, relative),
+      );
       if (mate !== undefined) {
-        throw new KorriganError('KRG_NOT_MOVABLE', `process ${examined} cannot move: it shares its address space with another process (vfork or CLONE_VM)`);
+        // A vfork ends in a moment; a shared address space that stays is refused after the last attempt.
+        throw new KorriganError(
+          'KRG_PROCESS_BUSY',
+          `process ${examined} cannot move: it shares its address space with another process (vfork or CLONE_VM)`,
+        );
       }
       const obstacle = examineProcess(hostPid).find(({ verdict }) => verdict === 'refused');
-      if (obstacle === undefined) continue;
-      throw new KorriganError('KRG_NOT_MOVABLE', `process ${examined} cannot move: ${obstacle.resource}: ${obstacle.reason}`);
+      if (obstacle !== undefined) {
+        throw new KorriganError('KRG_NOT_MOVABLE', `process ${examined} cannot move: ${obstacle.resource}: ${obstacle.reason}`);
+      }
+      const foreign = NAMESPACES.find(
+        (name) => readProcessLink(hostPid, `ns/${name}`) !== readProcessLink(this.options.container.initPid, `ns/${name}`),
+      );
+      if (foreign !== undefined) {
+        throw new KorriganError('KRG_NOT_MOVABLE', `process ${examined} cannot move: it has a ${foreign} namespace of its own`);
+      }
     }
   }
 
@@ -297,6 +330,9 @@ function likeness(root: MovingPid, withTree: boolean): string {
   for (const hostPid of hostPids) if (withTree || hostPid === root.hostPid) hostPids.push(...childrenOf(hostPid));
   return hostPids.map((hostPid) => `${hostPid} ${readProcessFile(hostPid, 'auxv') ?? 'ended'}`).join('\n');
 }
+
+/** Those that a process of the container shares with its pid 1. */
+const NAMESPACES = ['mnt', 'uts', 'ipc', 'net', 'user', 'pid', 'time'] as const;
 
 function sharesMemory(one: number, other: number): boolean {
   try {

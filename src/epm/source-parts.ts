@@ -1,7 +1,28 @@
 /** The source's side of proc and fs, for the engine in source.ts. */
 import { randomUUID } from 'node:crypto';
-import { call, type Conversation, converse, inProcess, KorriganError, messageWithDescriptors, pidfdOpen, type ProgramRunner, readProcessFile, type RemoteProcess, syscall } from '../linux/index.ts';
-import { type Capture, captureFiles, type ContainerClocks, fileKinds, giveUpRecordLocks, type Kind, refusedKind, takeRecordLocks } from '../fs/index.ts';
+import {
+  call,
+  type Conversation,
+  converse,
+  inProcess,
+  KorriganError,
+  messageWithDescriptors,
+  pidfdOpen,
+  type ProgramRunner,
+  readProcessFile,
+  type RemoteProcess,
+  syscall,
+} from '../linux/index.ts';
+import {
+  type Capture,
+  captureFiles,
+  type ContainerClocks,
+  fileKinds,
+  giveUpRecordLocks,
+  type Kind,
+  refusedKind,
+  takeRecordLocks,
+} from '../fs/index.ts';
 import { sendDescriptors } from '../container/index.ts';
 import { relayedKinds, type RelayHome, type RelaySource, streamKinds } from '../streams/index.ts';
 import { deflate, type Relations } from '../proc/index.ts';
@@ -96,7 +117,8 @@ export class LocalSourceParts implements SourceParts {
       clocks: containerClocks(this.lane),
       relatives: new Set(),
     });
-    if (this.capture.bulk.length > 0) throw new KorriganError('KRG_NOT_MOVABLE', 'a large file that exists only while it is open cannot move yet');
+    if (this.capture.bulk.length > 0)
+      throw new KorriganError('KRG_NOT_MOVABLE', 'a large file that exists only while it is open cannot move yet');
     // Locks are free from here until the target takes them; the processes are frozen on both sides meanwhile.
     this.capture.giveUpLocks();
     for (const files of this.capture.image.processes) {

@@ -3,7 +3,19 @@
  */
 import { KorriganError, NativeMemory, Pagemap, readDetailedMaps, RemoteProcess, syscall } from '../linux/index.ts';
 import { captureProcess, captureRegionSize, discardPending, type ProcessImage, vdsoDigest } from '../ghost/index.ts';
-import { anotherRound, type Area, AreaFlags, resolveAliases, contentRuns, describeAreas, isTrackable, type MigrationChannel, PRE_COPY, ProcessPages, TrackedMemory } from '../mm/index.ts';
+import {
+  anotherRound,
+  type Area,
+  AreaFlags,
+  resolveAliases,
+  contentRuns,
+  describeAreas,
+  isTrackable,
+  type MigrationChannel,
+  PRE_COPY,
+  ProcessPages,
+  TrackedMemory,
+} from '../mm/index.ts';
 import { type Effect, type SourceEvent, type SourceState, stepSource } from './hand-over.ts';
 import { parseToSource, type ToSource } from './messages.ts';
 import type { MovingPid, SourceParts } from './parts.ts';
@@ -101,7 +113,10 @@ export class SourceMigration {
     for (const { pid, hostPid } of this.processes) {
       const areas = describeAreas(this.flags.get(pid)?.current(hostPid) ?? [], []).filter(isTrackable);
       using pagemap = new Pagemap(hostPid);
-      const pages = areas.reduce((sum, area) => sum + contentRuns(pagemap, area).reduce((n, run) => n + (run.end - run.start) / 4096, 0), 0);
+      const pages = areas.reduce(
+        (sum, area) => sum + contentRuns(pagemap, area).reduce((n, run) => n + (run.end - run.start) / 4096, 0),
+        0,
+      );
       if (pages < PRE_COPY.worthwhilePages) continue;
       const remote = RemoteProcess.stop(hostPid);
       let tracked: TrackedMemory;
@@ -182,7 +197,11 @@ export class SourceMigration {
       case 'deflate':
         for (const frozen of this.frozen) {
           const { image, remote } = frozen;
-          discardPending(remote, image.pending, image.threads.map((thread) => thread.pending));
+          discardPending(
+            remote,
+            image.pending,
+            image.threads.map((thread) => thread.pending),
+          );
           this.parts.deflate(frozen, remote);
         }
         this.parts.releaseFiles();

@@ -1,7 +1,7 @@
 /** The target's side of proc and fs, for the engine in target.ts. */
 import { converse, inProcess, KorriganError, one, PidNamespace, type ProgramRunner, RemoteProcess, syscall } from '../linux/index.ts';
 import { DescriptorStore, filesImageSchema, installFiles, takeRecordLocks } from '../fs/index.ts';
-import { deflate, type FamilyStep, HUSK_MEMORY, holdHusk } from '../proc/index.ts';
+import { deflate, type FamilyStep, HUSK_MEMORY, holdHusk, resumeHusk } from '../proc/index.ts';
 import { type ArrivedRelay, findArrivedRelays, type RelayHome } from '../streams/index.ts';
 import { allKinds, containerClocks, recordPipeSender } from './source-parts.ts';
 import type { TargetJob } from './jobs.ts';
@@ -51,7 +51,13 @@ export class LocalTargetParts implements TargetParts {
   installFiles(image: unknown, processes: ReadonlyMap<number, RemoteProcess>): void {
     const files = filesImageSchema.parse(image);
     const inside = new Map([...processes].map(([pid, remote]) => [pid, inProcess(remote)]));
-    this.store = new DescriptorStore({ image: files, kinds: allKinds(undefined, this.home), lane: this.lane, clocks: containerClocks(this.lane), inside });
+    this.store = new DescriptorStore({
+      image: files,
+      kinds: allKinds(undefined, this.home),
+      lane: this.lane,
+      clocks: containerClocks(this.lane),
+      inside,
+    });
     this.store.begin();
     this.store.finish();
     for (const process of files.processes) {
@@ -81,6 +87,8 @@ export class LocalTargetParts implements TargetParts {
     for (const { pid, remote, returning } of this.made.values()) {
       if (!returning) {
         remote.kill();
+      } else if (remote.hasRegion && remote.regionAddress === HUSK_MEMORY.start) {
+        resumeHusk(remote); // nothing of it was changed yet
       } else if (remote.hasRegion) {
         deflate(remote, { pid, sendRecordPipe: recordPipeSender(this.lane, this.job.container.recordPipe) });
       }
@@ -161,4 +169,3 @@ export class LocalTargetParts implements TargetParts {
     return found[1];
   }
 }
-

@@ -46,7 +46,8 @@ export class TargetMigration {
           this.step({ kind: 'message', message: 'commit' });
           return [...this.arriving.keys()];
         }
-        if (this.state !== 'preparing') throw new KorriganError('KRG_PEER_PROTOCOL', `"${message.kind}" came after the import was complete`);
+        if (this.state !== 'preparing')
+          throw new KorriganError('KRG_PEER_PROTOCOL', `"${message.kind}" came after the import was complete`);
         this.take(message);
       }
     } catch (error) {

@@ -58,7 +58,8 @@ export class GhostWorkers implements AsyncDisposable {
       return;
     }
     const waiting = this.finish(worker);
-    if (message.kind === 'failed') waiting?.reject(new KorriganError(message.error.code, message.error.message, { cause: message.error.stack }));
+    if (message.kind === 'failed')
+      waiting?.reject(new KorriganError(message.error.code, message.error.message, { cause: message.error.stack }));
     else waiting?.resolve(message);
   }
 

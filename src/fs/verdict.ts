@@ -71,6 +71,7 @@ export type VerdictCode =
   | 'socket.error-pending'
   | 'socket.filter'
   | 'terminal.outside'
+  | 'terminal.relayed'
   | 'terminal.real'
   | 'terminal.queue'
   | 'terminal.number-taken';

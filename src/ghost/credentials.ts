@@ -50,7 +50,7 @@ export function restoreCredentials(program: Program, credentials: Credentials): 
   const [realUser = 0, effectiveUser = 0, savedUser = 0, fileUser = 0] = credentials.users;
   const [realGroup = 0, effectiveGroup = 0, savedGroup = 0, fileGroup = 0] = credentials.groups;
   for (let capability = 0; capability < CAPABILITIES; capability++) {
-    if ((credentials.bounding >> BigInt(capability) & 1n) === 0n) program.tryCall('prctl', PR_CAPBSET_DROP, capability, 0, 0, 0);
+    if (((credentials.bounding >> BigInt(capability)) & 1n) === 0n) program.tryCall('prctl', PR_CAPBSET_DROP, capability, 0, 0, 0);
   }
   const supplementary = credentials.supplementary;
   program.call('setgroups', supplementary.length, supplementary.length === 0 ? 0 : program.data(integers(supplementary)));
@@ -68,7 +68,7 @@ export function restoreCredentials(program: Program, credentials: Credentials): 
   const sets = [low(effective), low(permitted), low(inheritable), high(effective), high(permitted), high(inheritable)];
   program.call('capset', header, program.data(integers(sets)));
   for (let capability = 0; capability < CAPABILITIES; capability++) {
-    if ((ambient >> BigInt(capability) & 1n) === 1n) program.call('prctl', PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0);
+    if (((ambient >> BigInt(capability)) & 1n) === 1n) program.call('prctl', PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0);
   }
   if (credentials.noNewPrivileges) program.call('prctl', PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }

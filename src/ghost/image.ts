@@ -85,8 +85,17 @@ export interface ThreadImage {
 
 /** Fields of struct prctl_mm_map, in its order. */
 export const MEMORY_MAP_FIELDS = [
-  'startCode', 'endCode', 'startData', 'endData', 'startBreak', 'break', 'startStack',
-  'argumentStart', 'argumentEnd', 'environmentStart', 'environmentEnd',
+  'startCode',
+  'endCode',
+  'startData',
+  'endData',
+  'startBreak',
+  'break',
+  'startStack',
+  'argumentStart',
+  'argumentEnd',
+  'environmentStart',
+  'environmentEnd',
 ] as const;
 
 export interface ProcessImage {

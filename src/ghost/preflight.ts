@@ -31,11 +31,13 @@ export function examineProcess(pid: number): Finding[] {
   const findings: Finding[] = [];
   const refuse = (resource: string, reason: string): void => void findings.push({ resource, verdict: 'refused', reason });
 
-  if ((stat.state === 'Z' && stat.threads <= 1) || stat.state === 'X') refuse('process', 'it has ended; its parent has not collected its status yet');
+  if ((stat.state === 'Z' && stat.threads <= 1) || stat.state === 'X')
+    refuse('process', 'it has ended; its parent has not collected its status yet');
   if (stat.state === 'Z' && stat.threads > 1) refuse('threads', 'its main thread has ended while others run');
   const tracer = status.get('TracerPid');
   if (tracer !== undefined && tracer !== '0') refuse('tracer', `process ${tracer} traces it; end the debugger or tracer first`);
-  if (stat.state === VFORK_WAIT) refuse('process', 'it waits in the kernel and cannot be stopped now (a vfork, or a file system that does not answer)');
+  if (stat.state === VFORK_WAIT)
+    refuse('process', 'it waits in the kernel and cannot be stopped now (a vfork, or a file system that does not answer)');
   const filters = Number(status.get('Seccomp_filters') ?? '0');
   if (filters > 1) refuse('seccomp', `${filters - 1} filter(s) of its own; a filter cannot be read back completely`);
   if (elfClass(pid) === 'other') refuse('executable', 'a 32-bit program; only 64-bit programs move');

@@ -4,7 +4,18 @@
  */
 import { readdirSync } from 'node:fs';
 import { readMaps, readStatus, Registers, type Program, type RemoteProcess, type StoppedThread, Tracee } from '../linux/index.ts';
-import { type Area, carriesPages, discardPages, finishLayout, mapAreas, normalize, pathBytes, type Range, RECORDS_PER_AREA, subtract } from '../mm/index.ts';
+import {
+  type Area,
+  carriesPages,
+  discardPages,
+  finishLayout,
+  mapAreas,
+  normalize,
+  pathBytes,
+  type Range,
+  RECORDS_PER_AREA,
+  subtract,
+} from '../mm/index.ts';
 import { MEMORY_MAP_FIELDS, type ProcessImage, type ThreadImage } from './image.ts';
 import { restoreLimits } from './limits.ts';
 import { restoreNumber, restoreScheduling } from './outside.ts';
@@ -77,7 +88,8 @@ export class Inflation {
     this.clear(keep);
     this.ahead = normalize(areas.map(({ start, end }) => ({ start, end })));
     this.inRegion({ records: areas.length + 8, data: 64 }, (program) => {
-      for (const { start, end } of this.ahead) program.call('mmap', start, end - start, PROT_READ_WRITE, MAP_PRIVATE_FIXED_ANONYMOUS, -1, 0);
+      for (const { start, end } of this.ahead)
+        program.call('mmap', start, end - start, PROT_READ_WRITE, MAP_PRIVATE_FIXED_ANONYMOUS, -1, 0);
     });
   }
 
@@ -99,7 +111,8 @@ export class Inflation {
     });
     if (image.areas.some((area) => area.kind === 'vdso')) this.remote.forgetGadget();
     for (const { kind, object, start, end } of image.areas) {
-      if (kind === 'shared-anonymous' && object !== undefined) objects.set(object, `/proc/${image.pid}/map_files/${start.toString(16)}-${end.toString(16)}`);
+      if (kind === 'shared-anonymous' && object !== undefined)
+        objects.set(object, `/proc/${image.pid}/map_files/${start.toString(16)}-${end.toString(16)}`);
     }
     this.openRegion(this.completionCapacity());
   }
@@ -258,4 +271,3 @@ export class Inflation {
     });
   }
 }
-

@@ -1,5 +1,13 @@
 /** Threads: what each is asked inside the process, and how a thread is made again. */
-import { KorriganError, NativeMemory, type Program, type Registers, type RemoteProcess, type StoppedThread, syscall } from '../linux/index.ts';
+import {
+  KorriganError,
+  NativeMemory,
+  type Program,
+  type Registers,
+  type RemoteProcess,
+  type StoppedThread,
+  syscall,
+} from '../linux/index.ts';
 import type { ThreadImage } from './image.ts';
 import { captureCredentials, CREDENTIAL_RECORDS, credentialBytes, restoreCredentials } from './credentials.ts';
 import { captureScheduling } from './outside.ts';
@@ -97,9 +105,13 @@ function numberBeforeSyscall(remote: RemoteProcess, registers: Registers): numbe
   const code = remote.read(registers.getNumber('rip') - 16, 16);
   for (let at = 9; at >= 0; at--) {
     const gap = code.subarray(at + 5, 14);
-    if (code[at] === 0xb8 && code[at + 3] === 0 && code[at + 4] === 0 && gap.length <= 4) return (code[at + 1] ?? 0) | ((code[at + 2] ?? 0) << 8);
+    if (code[at] === 0xb8 && code[at + 3] === 0 && code[at + 4] === 0 && gap.length <= 4)
+      return (code[at + 1] ?? 0) | ((code[at + 2] ?? 0) << 8);
   }
-  throw new KorriganError('KRG_NOT_MOVABLE', `a thread of process ${remote.pid} waits in a system call that was interrupted before and cannot be identified; try again`);
+  throw new KorriganError(
+    'KRG_NOT_MOVABLE',
+    `a thread of process ${remote.pid} waits in a system call that was interrupted before and cannot be identified; try again`,
+  );
 }
 
 /** struct rseq: u64 rseq_cs at 8; struct rseq_cs: u32 version, u32 flags, u64 start_ip, u64 post_commit_offset, u64 abort_ip. */

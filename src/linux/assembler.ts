@@ -3,8 +3,22 @@
  * Encodings follow the Intel SDM vol. 2; every jump is a 32-bit relative one, so code is position-independent.
  */
 const registers = {
-  rax: 0, rcx: 1, rdx: 2, rbx: 3, rsp: 4, rbp: 5, rsi: 6, rdi: 7,
-  r8: 8, r9: 9, r10: 10, r11: 11, r12: 12, r13: 13, r14: 14, r15: 15,
+  rax: 0,
+  rcx: 1,
+  rdx: 2,
+  rbx: 3,
+  rsp: 4,
+  rbp: 5,
+  rsi: 6,
+  rdi: 7,
+  r8: 8,
+  r9: 9,
+  r10: 10,
+  r11: 11,
+  r12: 12,
+  r13: 13,
+  r14: 14,
+  r15: 15,
 } as const;
 export type Register = keyof typeof registers;
 
@@ -93,7 +107,7 @@ export class Assembler {
   move(destination: Register, source: Register): this {
     const d = registers[destination];
     const s = registers[source];
-    return this.raw(0x48 | (s >> 3 << 2) | (d >> 3), 0x89, 0xc0 | ((s & 7) << 3) | (d & 7));
+    return this.raw(0x48 | ((s >> 3) << 2) | (d >> 3), 0x89, 0xc0 | ((s & 7) << 3) | (d & 7));
   }
 
   /** `register ← value`, a sign-extended 32-bit immediate. */
@@ -124,18 +138,18 @@ export class Assembler {
   add(destination: Register, source: Register): this {
     const d = registers[destination];
     const s = registers[source];
-    return this.raw(0x48 | (s >> 3 << 2) | (d >> 3), 0x01, 0xc0 | ((s & 7) << 3) | (d & 7));
+    return this.raw(0x48 | ((s >> 3) << 2) | (d >> 3), 0x01, 0xc0 | ((s & 7) << 3) | (d & 7));
   }
 
   /** `register ← register × value`. */
   multiplyImmediate(register: Register, value: number): this {
     const r = registers[register];
-    return this.raw(0x48 | (r >> 3 << 2) | (r >> 3), 0x69, 0xc0 | ((r & 7) << 3) | (r & 7)).immediate32(value);
+    return this.raw(0x48 | ((r >> 3) << 2) | (r >> 3), 0x69, 0xc0 | ((r & 7) << 3) | (r & 7)).immediate32(value);
   }
 
   test(register: Register): this {
     const r = registers[register];
-    return this.raw(0x48 | (r >> 3 << 2) | (r >> 3), 0x85, 0xc0 | ((r & 7) << 3) | (r & 7));
+    return this.raw(0x48 | ((r >> 3) << 2) | (r >> 3), 0x85, 0xc0 | ((r & 7) << 3) | (r & 7));
   }
 
   negate(register: Register): this {
@@ -212,7 +226,7 @@ export class Assembler {
   /** An instruction with a ModRM memory operand [base + disp32]; a base of r12/rsp needs a SIB byte. */
   private memory(rex: number, opcode: number[], field: number, base: Register, displacement: number): this {
     const b = registers[base];
-    this.raw(rex | (field >> 3 << 2) | (b >> 3), ...opcode, 0x80 | ((field & 7) << 3) | (b & 7));
+    this.raw(rex | ((field >> 3) << 2) | (b >> 3), ...opcode, 0x80 | ((field & 7) << 3) | (b & 7));
     if ((b & 7) === 4) this.raw(0x24);
     return this.immediate32(displacement);
   }

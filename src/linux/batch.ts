@@ -146,7 +146,13 @@ const isFailure = (result: number): boolean => result < 0 && result >= -4095;
 function describe(made: Call | undefined): string {
   if (made === undefined) return 'call';
   const text = made.args.map((argument) =>
-    typeof argument === 'object' ? ('resultOf' in argument ? `result ${argument.resultOf}` : '…') : typeof argument === 'string' ? JSON.stringify(argument) : String(argument),
+    typeof argument === 'object'
+      ? 'resultOf' in argument
+        ? `result ${argument.resultOf}`
+        : '…'
+      : typeof argument === 'string'
+        ? JSON.stringify(argument)
+        : String(argument),
   );
   return `${made.name}(${text.join(', ')})`;
 }
@@ -201,7 +207,9 @@ function executeOne(runner: ProgramRunner, calls: readonly Call[], capacity: { r
     return argument instanceof Uint8Array ? place(argument) : placeStructure(argument);
   };
   for (const made of calls) {
-    const forwarded = made.args.flatMap((argument, n) => (isResult(argument) && argument.resultOf >= first ? [{ from: argument.resultOf, n }] : []));
+    const forwarded = made.args.flatMap((argument, n) =>
+      isResult(argument) && argument.resultOf >= first ? [{ from: argument.resultOf, n }] : [],
+    );
     const record = program.length + forwarded.length;
     for (const { from, n } of forwarded) program.forwardResult(records[from - first] ?? 0, record, n);
     records.push(program.tryCall(made.name, ...made.args.map(encode)));

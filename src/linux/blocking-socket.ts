@@ -99,7 +99,11 @@ export class BlockingSocket implements Disposable {
     if (result === -ERRNO.EINTR) return 0;
     const cause = new SyscallError(name, -result);
     const silent = result === -ERRNO.EAGAIN;
-    throw new KorriganError('KRG_NODE_DEAD', `the connection of the migration ${silent ? 'made no progress in time' : 'broke'}: ${cause.message}`, { cause });
+    throw new KorriganError(
+      'KRG_NODE_DEAD',
+      `the connection of the migration ${silent ? 'made no progress in time' : 'broke'}: ${cause.message}`,
+      { cause },
+    );
   }
 }
 

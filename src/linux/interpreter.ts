@@ -76,10 +76,7 @@ function emit(): { code: Uint8Array; entry: number } {
     .load('r8', 'rbx', 40)
     .load('r9', 'rbx', 48)
     .systemCall();
-  a.label('finished')
-    .store('rbx', RESULT_OFFSET, 'rax')
-    .compareImmediate('rax', -4095)
-    .jumpIf('aboveOrEqual', 'failed');
+  a.label('finished').store('rbx', RESULT_OFFSET, 'rax').compareImmediate('rax', -4095).jumpIf('aboveOrEqual', 'failed');
   a.label('next').addImmediate('rbx', RECORD_SIZE).jump('loop');
 
   a.label('failed')
@@ -93,7 +90,8 @@ function emit(): { code: Uint8Array; entry: number } {
   a.label('trap').breakpoint().jump('next');
 
   a.label('pseudo').negate('rax');
-  for (const [name, number] of Object.entries(PSEUDO)) a.compareImmediate('rax', -number).jumpIf('zero', name === 'trap' ? 'trap' : `op-${name}`);
+  for (const [name, number] of Object.entries(PSEUDO))
+    a.compareImmediate('rax', -number).jumpIf('zero', name === 'trap' ? 'trap' : `op-${name}`);
   a.jump('trap');
 
   a.label('op-store').load('rax', 'rbx', 8).load('rcx', 'rbx', 16).store('rax', 0, 'rcx').jump('next');
@@ -112,7 +110,12 @@ function emit(): { code: Uint8Array; entry: number } {
   a.label('op-jump').load('rbx', 'rbx', 8).jump('loop');
   a.label('op-wake').load('rdi', 'rbx', 8).load('rax', 'rbx', 16).store32('rdi', 0, 'rax').jump('wake-all');
   a.label('op-incrementAndWake').load('rdi', 'rbx', 8).lockIncrement32('rdi');
-  a.label('wake-all').moveImmediate('rsi', FUTEX_WAKE).moveImmediate('rdx', 0x7fffffff).moveImmediate('rax', SYS.futex).systemCall().jump('next');
+  a.label('wake-all')
+    .moveImmediate('rsi', FUTEX_WAKE)
+    .moveImmediate('rdx', 0x7fffffff)
+    .moveImmediate('rax', SYS.futex)
+    .systemCall()
+    .jump('next');
   a.label('op-waitWhileEqual').load('rdi', 'rbx', 8).load('rdx', 'rbx', 16);
   a.label('wait-again')
     .compareMemory32('rdi', 0, 'rdx')
@@ -137,7 +140,12 @@ function emit(): { code: Uint8Array; entry: number } {
     .jump('digit');
   a.label('parsed').store('rbx', RESULT_OFFSET, 'rax').jump('next');
   a.label('op-onFailure').load('r12', 'rbx', 8).jump('next');
-  a.label('op-add').load('rdi', 'rbx', 8).load('rax', 'rbx', 16).lockExchangeAdd('rdi', 'rax').store('rbx', RESULT_OFFSET, 'rax').jump('next');
+  a.label('op-add')
+    .load('rdi', 'rbx', 8)
+    .load('rax', 'rbx', 16)
+    .lockExchangeAdd('rdi', 'rax')
+    .store('rbx', RESULT_OFFSET, 'rax')
+    .jump('next');
 
   return { code: a.assemble(), entry: a.offsetOf('loop') };
 }

@@ -40,9 +40,11 @@ let buffer: NativeMemory | undefined;
 
 /** An open pagemap of one process. */
 export class Pagemap implements Disposable {
+  readonly pid: number;
   private readonly fd: number;
 
   constructor(pid: number) {
+    this.pid = pid;
     this.fd = openSync(`/proc/${pid}/pagemap`, 'r+');
   }
 

@@ -55,7 +55,9 @@ export function readMaps(pid: number): MemoryArea[] {
 
 /** Undoes the octal escapes (\040 …) of paths in /proc files, and latin1 decoding. */
 function unescapePath(name: string): string {
-  const raw = name.includes('\\') ? name.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8))) : name;
+  const raw = name.includes('\\')
+    ? name.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)))
+    : name;
   return Buffer.from(raw, 'latin1').toString('utf8');
 }
 
@@ -116,7 +118,10 @@ export interface ProcessStat {
 export function parseStat(text: string): ProcessStat {
   const open = text.indexOf('(');
   const close = text.lastIndexOf(')');
-  const fields = text.slice(close + 2).trim().split(' ');
+  const fields = text
+    .slice(close + 2)
+    .trim()
+    .split(' ');
   // fields[0] is field 3 of proc(5)
   const field = (n: number): number => Number(fields[n - 3] ?? 0);
   return {

@@ -47,5 +47,6 @@ export function writeMemory(pid: number, address: number, bytes: Uint8Array): vo
   const buffer = bounceBuffer(bytes.length);
   buffer.bytes.set(bytes);
   const copied = writeMemoryFrom(pid, address, buffer.address, bytes.length);
-  if (copied !== bytes.length) throw new RangeError(`process ${pid}: only ${copied} of ${bytes.length} bytes at ${address.toString(16)} could be written`);
+  if (copied !== bytes.length)
+    throw new RangeError(`process ${pid}: only ${copied} of ${bytes.length} bytes at ${address.toString(16)} could be written`);
 }

@@ -4,8 +4,33 @@
 import { setWord, type Word } from './program.ts';
 
 const order = [
-  'r15', 'r14', 'r13', 'r12', 'rbp', 'rbx', 'r11', 'r10', 'r9', 'r8', 'rax', 'rcx', 'rdx', 'rsi', 'rdi', 'originalRax',
-  'rip', 'cs', 'flags', 'rsp', 'ss', 'fsBase', 'gsBase', 'ds', 'es', 'fs', 'gs',
+  'r15',
+  'r14',
+  'r13',
+  'r12',
+  'rbp',
+  'rbx',
+  'r11',
+  'r10',
+  'r9',
+  'r8',
+  'rax',
+  'rcx',
+  'rdx',
+  'rsi',
+  'rdi',
+  'originalRax',
+  'rip',
+  'cs',
+  'flags',
+  'rsp',
+  'ss',
+  'fsBase',
+  'gsBase',
+  'ds',
+  'es',
+  'fs',
+  'gs',
 ] as const;
 
 export type RegisterName = (typeof order)[number];

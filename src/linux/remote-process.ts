@@ -195,7 +195,8 @@ export class RemoteProcess {
       const stop = waitForTrap(thread.tracee);
       for (const { offset, length } of program.usedParts) program.load(readMemory(this.pid, program.base + offset, length), offset);
       const last = (Number(stop.get('rbx')) - program.base) / 64;
-      if (last !== program.length - 1) failure ??= new SyscallError(`in process ${this.pid}: ${program.describe(last)}`, -program.result(last));
+      if (last !== program.length - 1)
+        failure ??= new SyscallError(`in process ${this.pid}: ${program.describe(last)}`, -program.result(last));
     }
     if (failure !== undefined) throw failure;
   }
@@ -207,7 +208,8 @@ export class RemoteProcess {
     for (;;) {
       const status = thread.tracee.wait();
       if (status.kind === 'exited' || status.kind === 'killed') break;
-      if (status.kind === 'signal') throw new KorriganError('KRG_INTERNAL', `thread ${thread.tracee.tid} got signal ${status.signal} instead of ending`);
+      if (status.kind === 'signal')
+        throw new KorriganError('KRG_INTERNAL', `thread ${thread.tracee.tid} got signal ${status.signal} instead of ending`);
       thread.tracee.resume();
     }
     this.threads = this.threads.filter((other) => other !== thread);
@@ -274,7 +276,9 @@ export class RemoteProcess {
 
 function listThreads(pid: number): number[] {
   try {
-    return readdirSync(`/proc/${pid}/task`).map(Number).sort((a, b) => Number(b === pid) - Number(a === pid) || a - b);
+    return readdirSync(`/proc/${pid}/task`)
+      .map(Number)
+      .sort((a, b) => Number(b === pid) - Number(a === pid) || a - b);
   } catch {
     return [];
   }
@@ -329,7 +333,10 @@ const NEVER_RESTARTED = new Set<number>(
 function hideInterruption(registers: Registers): Registers {
   const number = registers.getNumber('originalRax');
   if (registers.getNumber('rax') !== EINTR || !NEVER_RESTARTED.has(number)) return registers;
-  return registers.set('rax', number).set('rip', registers.get('rip') - SYSCALL_INSTRUCTION_SIZE).set('originalRax', -1);
+  return registers
+    .set('rax', number)
+    .set('rip', registers.get('rip') - SYSCALL_INSTRUCTION_SIZE)
+    .set('originalRax', -1);
 }
 
 function threadIsZombie(tid: number): boolean {
@@ -349,7 +356,9 @@ function translate(pid: number, error: unknown): unknown {
   if (!isErrno(error, 'EPERM')) return error;
   const tracer = /TracerPid:\t(\d+)/.exec(readProcessFile(pid, 'status') ?? '')?.[1];
   return tracer !== undefined && tracer !== '0'
-    ? new KorriganError('KRG_TRACED', `process ${pid} is being traced by process ${tracer}; end the debugger or tracer first`, { cause: error })
+    ? new KorriganError('KRG_TRACED', `process ${pid} is being traced by process ${tracer}; end the debugger or tracer first`, {
+        cause: error,
+      })
     : error;
 }
 
@@ -360,7 +369,10 @@ function waitForTrap(tracee: Tracee, goOn: () => void = () => tracee.resume()): 
     if (status.kind === 'signal' && status.signal === SIGTRAP) return tracee.registers();
     if (status.kind === 'interrupted' || status.kind === 'event') goOn();
     else if (status.kind === 'signal') {
-      throw new KorriganError('KRG_INTERNAL', `thread ${tracee.tid} got signal ${status.signal} at ${tracee.registers().get('rip').toString(16)} while it ran a program`);
+      throw new KorriganError(
+        'KRG_INTERNAL',
+        `thread ${tracee.tid} got signal ${status.signal} at ${tracee.registers().get('rip').toString(16)} while it ran a program`,
+      );
     } else throw new KorriganError('KRG_NO_SUCH_PROCESS', `thread ${tracee.tid} ended while it ran a program`);
   }
 }

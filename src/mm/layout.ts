@@ -35,7 +35,13 @@ export function carriesPages(area: Area): boolean {
  * @param objects paths under which shared memory that another process of the move has mapped can be opened
  * @param ahead ranges that were mapped as writable private memory before and hold pages; kept where the areas have such memory, unmapped elsewhere
  */
-export function mapAreas(program: Program, areas: readonly Area[], filled: ReadonlySet<number>, ahead: readonly Range[] = [], objects: ReadonlyMap<string, string> = new Map()): void {
+export function mapAreas(
+  program: Program,
+  areas: readonly Area[],
+  filled: ReadonlySet<number>,
+  ahead: readonly Range[] = [],
+  objects: ReadonlyMap<string, string> = new Map(),
+): void {
   const anonymous = normalize(areas.filter((area) => area.kind === 'anonymous'));
   for (const { start, end } of subtract(ahead, anonymous)) program.call('munmap', start, end - start);
   let vdsoMapped = false;
@@ -49,8 +55,7 @@ export function mapAreas(program: Program, areas: readonly Area[], filled: Reado
       continue;
     }
     const protection = area.protection | (filled.has(area.start) ? PROT_WRITE : 0);
-    const flags =
-      MAP_FIXED_NOREPLACE | (area.flags.includes('gd') ? MAP_GROWSDOWN : 0) | (area.flags.includes('nr') ? MAP_NORESERVE : 0);
+    const flags = MAP_FIXED_NOREPLACE | (area.flags.includes('gd') ? MAP_GROWSDOWN : 0) | (area.flags.includes('nr') ? MAP_NORESERVE : 0);
     const path = area.path ?? objectPath(area, objects);
     if (path === undefined) {
       const sharing = area.kind === 'shared-anonymous' ? MAP_SHARED : MAP_PRIVATE;
@@ -65,7 +70,13 @@ export function mapAreas(program: Program, areas: readonly Area[], filled: Reado
     paths.set(path, name);
     const alias = area.kind === 'shared-alias';
     const shared = alias || area.kind === 'shared-file';
-    const open = program.call('openat', AT_FDCWD, name, (alias || (shared && area.flags.includes('mw')) ? O_RDWR : O_RDONLY) | O_CLOEXEC, 0);
+    const open = program.call(
+      'openat',
+      AT_FDCWD,
+      name,
+      (alias || (shared && area.flags.includes('mw')) ? O_RDWR : O_RDONLY) | O_CLOEXEC,
+      0,
+    );
     // Two result forwards precede the map and the close; their records are known by position.
     const map = open + 3;
     program.forwardResult(open, map, 4);

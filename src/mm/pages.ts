@@ -2,11 +2,13 @@
  * Which pages of a stopped process carry content, and how they are read and written from outside.
  */
 import { closeSync, openSync } from 'node:fs';
-import { PAGE_IS, Pagemap, readMemoryInto, syscall, writeMemoryFrom, type PageRegion } from '../linux/index.ts';
+import { PAGE_IS, Pagemap, readMemoryInto, syscall, trySyscall, writeMemoryFrom, type PageRegion } from '../linux/index.ts';
 import type { Area } from './areas.ts';
 import type { PageReader } from './channel.ts';
 
 const PROT_READ = 1;
+const SEEK_DATA = 3;
+const SEEK_HOLE = 4;
 
 /**
  * Runs of pages whose content must travel. Private file mappings: pages that are no longer the file's. Memory without a file: every page
@@ -24,9 +26,29 @@ export function contentRuns(pagemap: Pagemap, area: Area): PageRegion[] {
         inverted: PAGE_IS.file | PAGE_IS.zero,
         any: PAGE_IS.present | PAGE_IS.swapped,
       });
-    case 'anonymous':
     case 'shared-anonymous':
+      return sharedRuns(pagemap.pid, area);
+    case 'anonymous':
       return pagemap.scan(area.start, area.end, { all: PAGE_IS.zero, inverted: PAGE_IS.zero, any: PAGE_IS.present | PAGE_IS.swapped });
+  }
+}
+
+/** Runs with data of shared memory without a file. Pages that only another process has touched are not in this one's page tables. */
+function sharedRuns(pid: number, area: Area): PageRegion[] {
+  const file = openSync(`/proc/${pid}/map_files/${area.start.toString(16)}-${area.end.toString(16)}`, 'r');
+  try {
+    const runs: PageRegion[] = [];
+    const end = area.offset + area.end - area.start;
+    for (let at = area.offset; at < end; ) {
+      const data = trySyscall('lseek', file, at, SEEK_DATA);
+      if (data < 0 || data >= end) break; // ENXIO: no data from here on
+      const hole = Math.min(end, syscall('lseek', file, data, SEEK_HOLE));
+      runs.push({ start: area.start + data - area.offset, end: area.start + hole - area.offset, categories: 0 });
+      at = hole;
+    }
+    return runs;
+  } finally {
+    closeSync(file);
   }
 }
 

@@ -1,7 +1,7 @@
 /** Joins husks, ghosts and migration to a node: the record pipe, the workers, the dead, and calls that name processes of other nodes. */
 import type { Logger } from 'pino';
 import type { Container, TrappedCallInFlight } from '../container/index.ts';
-import { GhostWorkers, MigrationService, processesBelow } from '../epm/index.ts';
+import { GhostWorkers, MigrationService, processesOfContainer } from '../epm/index.ts';
 import { isKorriganError } from '../linux/errors.ts';
 import { ERRNO, type NotificationAnswer, readStatus, readStat, SYS } from '../linux/index.ts';
 import { isHusk, ProcService } from '../proc/index.ts';
@@ -79,7 +79,7 @@ function recordPipe(container: Container): { readEnd: number; writeEnd: number }
 
 /** What a daemon finds in a container that it adopts. */
 function residents(container: Container): { pid: number; hostPid: number; husk: boolean; childOfInit: boolean }[] {
-  return processesBelow(container.cgroup).flatMap((hostPid) => {
+  return processesOfContainer(container.cgroup).flatMap((hostPid) => {
     const pid = container.containerPidOf(hostPid);
     if (pid === undefined || hostPid === container.initPid) return [];
     return [{ pid, hostPid, husk: isHusk(hostPid), childOfInit: readStat(hostPid)?.parent === container.initPid }];

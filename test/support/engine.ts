@@ -20,7 +20,9 @@ export async function startInNamespace(command: string, environment: Readonly<Re
     env: { ...process.env, ...environment },
   });
   const init = await until(() => childrenOf(child.pid ?? 0)[0]);
-  const pid = await until(() => childrenOf(init).find((candidate) => readStatus(candidate)?.get('NSpid')?.endsWith(`\t${FIRST_PID}`) === true));
+  const pid = await until(() =>
+    childrenOf(init).find((candidate) => readStatus(candidate)?.get('NSpid')?.endsWith(`\t${FIRST_PID}`) === true),
+  );
   namespaces.set(pid, child);
   return pid;
 }

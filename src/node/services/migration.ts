@@ -4,7 +4,7 @@ import { examineProcess } from '../../ghost/index.ts';
 import type { Container } from '../../container/index.ts';
 import type { MigrationService } from '../../epm/index.ts';
 import type { Membership } from '../../hotplug/index.ts';
-import { errorToJSON, KorriganError, toKorriganError } from '../../linux/errors.ts';
+import { errorToJSON, isKorriganError, KorriganError, toKorriganError } from '../../linux/errors.ts';
 import { readProcessFile } from '../../linux/index.ts';
 import type { ProcService } from '../../proc/index.ts';
 import { defineCall, type RpcNode } from '../../rpc/index.ts';
@@ -52,7 +52,7 @@ export function createMigration(options: MigrationOptions): MigrationServices {
 
   const migrateOne = async (caller: Caller, pid: number, target: number, tree: boolean): Promise<MigrationResult> => {
     try {
-      const from = await proc.locate(pid);
+      const from = await locateProcess(proc, pid);
       if (from === target) return { outcome: 'already-there', pid, to: nameOf(target) };
       const result = await rpc.call(from, migrateProcess, { pid, target, tree, uid: caller.uid });
       const { pids, preCopyRounds: rounds, ...figures } = result;
@@ -74,12 +74,22 @@ export function createMigration(options: MigrationOptions): MigrationServices {
     },
 
     explain: async (caller, { pid, node }): Promise<Explanation> => {
-      const at = await proc.locate(pid);
+      const at = await locateProcess(proc, pid);
       const { command, resources } = await rpc.call(at, explainProcess, { pid, uid: caller.uid });
       const movable = resources.every(({ verdict }) => verdict !== 'refused');
       return { pid, node: nameOf(at), command, target: node === undefined ? null : membership.find(node).name, movable, resources };
     },
   };
+}
+
+/** @throws KorriganError KRG_NO_SUCH_PROCESS, also for a pid of a range that no node has */
+async function locateProcess(proc: ProcService, pid: number): Promise<number> {
+  try {
+    return await proc.locate(pid);
+  } catch (error) {
+    if (!isKorriganError(error, 'KRG_NO_SUCH_NODE')) throw error;
+    throw new KorriganError('KRG_NO_SUCH_PROCESS', `the cluster has no process ${pid} (krg ps lists them)`);
+  }
 }
 
 /** Does for other nodes, and for this one, what concerns processes that run here. */
@@ -96,7 +106,10 @@ function serveMigration({ rpc, container, epm, events, membership }: MigrationOp
     const hostPid = container.hostPidOf(pid) ?? 0;
     const command = (readProcessFile(hostPid, 'cmdline') ?? '').replaceAll('\0', ' ').trim();
     const findings = [...examineProcess(hostPid), ...epm.explainFiles(pid)];
-    return { command, resources: findings.map(({ resource: what, verdict, reason }) => ({ pid, resource: what, verdict, detail: '', reason })) };
+    return {
+      command,
+      resources: findings.map(({ resource: what, verdict, reason }) => ({ pid, resource: what, verdict, detail: '', reason })),
+    };
   });
 }
 
@@ -104,5 +117,6 @@ function serveMigration({ rpc, container, epm, events, membership }: MigrationOp
 function checkOwner(container: Container, pid: number, uid: number): void {
   const owner = pid <= 1 ? undefined : ownerOf(container, pid);
   if (owner === undefined) throw new KorriganError('KRG_NO_SUCH_PROCESS', `the cluster has no process ${pid} (krg ps lists them)`);
-  if (uid !== 0 && uid !== owner) throw new KorriganError('KRG_NOT_YOUR_PROCESS', `process ${pid} belongs to another user; only root may move it`);
+  if (uid !== 0 && uid !== owner)
+    throw new KorriganError('KRG_NOT_YOUR_PROCESS', `process ${pid} belongs to another user; only root may move it`);
 }
