@@ -35,8 +35,8 @@ async function moveWhileWorking(command: string, output: string, tree = false): 
   await eventually(`the first lines of ${command}`, () => lines(output).length > 2);
   for (let hop = 1; hop <= MOVES; hop++) {
     await cluster.move(pid, (hop % 3) + 1, tree);
-    const before = lines(output).length;
-    await eventually(`progress after move ${hop} (last: ${lines(output).at(-1)})`, () => lines(output).length > before + 1);
+    const count = lines(output).length;
+    await eventually(`progress after move ${hop} (last: ${lines(output).at(-1)})`, () => lines(output).length > count + 1);
   }
   return { pid, seen: lines(output) };
 }

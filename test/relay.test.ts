@@ -3,6 +3,7 @@
  * ends as a daemon does for a user.
  */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { chmodSync, closeSync, mkdtempSync, readdirSync, readlinkSync, readSync, rmSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
@@ -360,6 +361,16 @@ test('a shell keeps its terminal: lines, echo, ^C and the size of the window, aw
     syscall('ioctl', master, TTY.setWindowSize, encodeWindowSize({ columns: 132, rows: 50 }));
     await new Promise((resolve) => setTimeout(resolve, 500)); // bash shows what the trap says after the next line
     writeSync(master, 'resized\r');
+    await new Promise((r) => setTimeout(r, 1500));
+    console.error('DEBUG', JSON.stringify(text), node(1).ended, node(2).ended, node(2).container.hostPidOf(pid));
+    execFileSync(
+      'sh',
+      [
+        '-c',
+        `grep -E "State|Sig|Tracer" /proc/${node(2).container.hostPidOf(pid)}/status >&2; cat /proc/${node(2).container.hostPidOf(pid)}/wchan >&2; ls -l /proc/${node(2).container.hostPidOf(pid)}/fd >&2`,
+      ],
+      { stdio: 'inherit' },
+    );
     await see('50 132\r\n');
     writeSync(master, 'half');
     await see('half');

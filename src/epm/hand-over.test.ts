@@ -54,7 +54,7 @@ function possible(world: World, side: 'source' | 'target', kind: string): boolea
 
 function sent(effects: readonly Effect[], on: readonly Message[]): Message[] {
   const messages = effects.flatMap((effect) => (effect.kind === 'send' ? [effect.message] : []));
-  return [...new Set([...on, ...messages])].sort();
+  return [...new Set([...on, ...messages])].toSorted();
 }
 
 function onSource(world: World, event: SourceEvent): World {
@@ -111,8 +111,8 @@ function settle(world: World): World {
 
 test('no interleaving ever lets two copies run', () => {
   const worlds = explore(START);
-  assert.deepEqual([...new Set(worlds.map((world) => world.source))].sort(), ['aborted', 'committed', 'done', 'frozen', 'preparing']);
-  assert.deepEqual([...new Set(worlds.map((world) => world.target))].sort(), ['discarded', 'imported', 'preparing', 'running']);
+  assert.deepEqual([...new Set(worlds.map((world) => world.source))].toSorted(), ['aborted', 'committed', 'done', 'frozen', 'preparing']);
+  assert.deepEqual([...new Set(worlds.map((world) => world.target))].toSorted(), ['discarded', 'imported', 'preparing', 'running']);
   for (const world of worlds) assert.ok(!(sourceMayRun(world.source) && targetMayRun(world.target)), JSON.stringify(world));
 });
 

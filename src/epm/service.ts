@@ -250,7 +250,7 @@ export class MigrationService implements Disposable {
         .catch((error: unknown) => {
           this.relays.decided(migration, false);
           log.warn({ migration, error }, 'a migration did not arrive');
-          reject(error as Error);
+          reject(error);
         })
         .finally(() => {
           admission[Symbol.dispose]();

@@ -49,7 +49,7 @@ export class GhostWorkers implements AsyncDisposable {
     const waiting = worker === undefined ? undefined : this.waiting.shift();
     if (worker === undefined || waiting === undefined) return;
     this.current.set(worker, waiting);
-    worker.postMessage(waiting.job);
+    worker.postMessage(waiting.job, []);
   }
 
   private answered(worker: Worker, message: WorkerMessage): void {

@@ -1,5 +1,5 @@
 /** Export: everything about a stopped process but its pages and descriptors. */
-import { readStat, readProcessLink, type Program, type RemoteProcess } from '../linux/index.ts';
+import { readStat, readProcessLink, type RemoteProcess } from '../linux/index.ts';
 import { readFileSync } from 'node:fs';
 import { type AreaFlags, describeAreas } from '../mm/index.ts';
 import { IMAGE_VERSION, type ProcessImage, type ThreadImage } from './image.ts';
@@ -50,7 +50,7 @@ export function captureProcess(remote: RemoteProcess, flags: AreaFlags): Process
 
   const others = remote.threads.slice(1).map((thread, index) => {
     const own = remote.newProgram({ records: 10, data: 64 }, LEADER_BYTES + index * THREAD_CAPTURE_BYTES);
-    return { program: own as Program, thread, collect: captureThread(own, remote, thread) };
+    return { program: own, thread, collect: captureThread(own, remote, thread) };
   });
   remote.runTogether([{ program, thread: main }, ...others]);
 

@@ -3,6 +3,7 @@ import { closeSync, openSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { attempt, call, converse, onThisThread, one, resultOf, settled, together, type Conversation } from './batch.ts';
 import { isErrno } from './errno.ts';
+import type { Program } from './program.ts';
 
 test('conversations run in lockstep and get their own results', () => {
   const rounds: number[] = [];
@@ -24,7 +25,7 @@ test('conversations run in lockstep and get their own results', () => {
 
 test('a result goes into later calls of its batch, also when the batch takes several programs', () => {
   const small = onThisThread();
-  const runner = { address: small.address, size: 3000, run: small.run };
+  const runner = { address: small.address, size: 3000, run: (program: Program) => small.run(program) };
   function* read(path: string): Conversation<string> {
     const bytes = new Uint8Array(400);
     const calls = [attempt('open', path, 0), attempt('read', resultOf(0), bytes, bytes.length), attempt('close', resultOf(0))];

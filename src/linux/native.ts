@@ -76,7 +76,7 @@ export class NativeMemory {
   private constructor(address: number, length: number) {
     this.address = address;
     this.length = length;
-    const buffer = koffi.view(address, length) as ArrayBuffer;
+    const buffer = koffi.view(address, length);
     this.bytes = new Uint8Array(buffer);
     this.view = new DataView(buffer);
   }

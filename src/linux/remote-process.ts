@@ -12,7 +12,7 @@ import { readMemory, writeMemory } from './process-memory.ts';
 import { readMaps, readProcessFile } from './process-files.ts';
 import { Program, type Word } from './program.ts';
 import { Tracee, type WaitStatus } from './ptrace.ts';
-import { Registers } from './registers.ts';
+import type { Registers } from './registers.ts';
 import { SYS, type SystemCallName } from './system-call-numbers.ts';
 
 const SIGTRAP = 5;
@@ -278,7 +278,7 @@ function listThreads(pid: number): number[] {
   try {
     return readdirSync(`/proc/${pid}/task`)
       .map(Number)
-      .sort((a, b) => Number(b === pid) - Number(a === pid) || a - b);
+      .toSorted((a, b) => Number(b === pid) - Number(a === pid) || a - b);
   } catch {
     return [];
   }

@@ -5,7 +5,7 @@
  * Frame: u32 kind, u32 length, u64 process, u64 address, then `length` bytes.
  */
 import { Packr } from 'msgpackr';
-import { BlockingSocket, KorriganError, NativeMemory } from '../linux/index.ts';
+import { type BlockingSocket, KorriganError, NativeMemory } from '../linux/index.ts';
 
 const HEADER_SIZE = 24;
 const BUFFER_SIZE = 2 << 20;

@@ -2,7 +2,7 @@
  * Which pages of a stopped process carry content, and how they are read and written from outside.
  */
 import { closeSync, openSync } from 'node:fs';
-import { PAGE_IS, Pagemap, readMemoryInto, syscall, trySyscall, writeMemoryFrom, type PageRegion } from '../linux/index.ts';
+import { PAGE_IS, type Pagemap, readMemoryInto, syscall, trySyscall, writeMemoryFrom, type PageRegion } from '../linux/index.ts';
 import type { Area } from './areas.ts';
 import type { PageReader } from './channel.ts';
 

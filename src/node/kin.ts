@@ -91,7 +91,7 @@ async function answerTrappedCall(
   call: TrappedCallInFlight,
   { container, rpc, proc }: { container: Container; rpc: RpcNode; proc: ProcService },
 ): Promise<NotificationAnswer> {
-  const [target = 0n, signal = 0n] = call.args;
+  const [target, signal] = call.args;
   const pid = Number(BigInt.asIntN(32, target));
   if (container.hostPidOf(pid) !== undefined) return { kind: 'continue' };
   if (call.number !== SYS.kill) return { kind: 'error', errno: ERRNO.ESRCH };

@@ -2,8 +2,10 @@
  * One end of a relay: moves bytes between a descriptor and the other node's end. Both ends are alike; they differ in who attaches to
  * whom. Lives on the daemon's main thread.
  */
+import { closeSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
-import { KorriganError } from '../linux/errors.ts';
+import { ReadStream } from 'node:tty';
+import { KorriganError, TERMINAL, TTY, trySyscall } from '../linux/index.ts';
 import type { RpcStream } from '../rpc/index.ts';
 import type { RelayMessage } from './relay-protocol.ts';
 import { RetainedBytes } from './retained-bytes.ts';
@@ -11,6 +13,9 @@ import { RetainedBytes } from './retained-bytes.ts';
 /** Bytes in one direction that the other node may not have confirmed yet. */
 const WINDOW_BYTES = 256 * 1024;
 const READ_BYTES = 64 * 1024;
+/** How often the home's terminal is asked for its size, and a full one for room. */
+const SIZE_MILLISECONDS = 200;
+const ROOM_MILLISECONDS = 5;
 
 export type RelayLink = RpcStream<RelayMessage, RelayMessage>;
 
@@ -21,6 +26,8 @@ export interface RelayEndOptions {
   readonly writes: boolean;
   readonly sent: { readonly start: number; readonly bytes: Uint8Array };
   readonly received: number;
+  /** A terminal, whose two directions end together: the home's slave, or the master of the one that the process has. */
+  readonly terminal?: 'home' | 'away' | undefined;
   /** A descriptor of this process, to be closed by the taker; undefined when nobody has the other end of it any more. */
   open(mode: 'read' | 'write'): number | undefined;
   /** Told once when nothing remains to be relayed. */
@@ -45,6 +52,11 @@ export class RelayEnd {
   private sourceEnded = false;
   private incomingEnded = false;
   private isFinished = false;
+  /** Of a terminal. */
+  private terminalFd: number | undefined;
+  private retry: NodeJS.Timeout | undefined;
+  private sizeWatch: NodeJS.Timeout | undefined;
+  private lastSize = '';
   private outgoingDone: boolean;
   private incomingDone: boolean;
 
@@ -69,6 +81,8 @@ export class RelayEnd {
   /** Starts to read and write the descriptor. */
   start(): void {
     this.isRunning = true;
+    if (this.options.terminal !== undefined) this.terminalFd = this.options.open('write');
+    if (this.options.terminal === 'home') this.sizeWatch = setInterval(() => this.tellSize(), SIZE_MILLISECONDS).unref();
     if (!this.outgoingDone && !this.sourceEnded) this.startReading();
     if (!this.incomingDone) this.pump();
   }
@@ -85,6 +99,11 @@ export class RelayEnd {
     this.letGo();
     this.detach('the relay was stopped');
     return { sent: { start: this.outgoing.start, bytes: Buffer.concat(this.outgoing.chunks) }, received: this.written };
+  }
+
+  /** While it is stopped: bytes that were read by other means. */
+  add(bytes: Uint8Array): void {
+    this.outgoing.push(bytes);
   }
 
   /** While it is stopped: everything before this position has been written by other means. */
@@ -137,6 +156,10 @@ export class RelayEnd {
     this.writer?.destroy();
     this.writer = undefined;
     this.queue = [];
+    clearTimeout(this.retry);
+    clearInterval(this.sizeWatch);
+    if (this.terminalFd !== undefined) closeSync(this.terminalFd);
+    this.terminalFd = undefined;
   }
 
   private send(message: RelayMessage): void {
@@ -147,6 +170,8 @@ export class RelayEnd {
   private attached(confirmed: number): void {
     this.isAttached = true;
     this.confirm(confirmed);
+    this.lastSize = '';
+    this.tellSize();
     if (this.outgoingDone) return;
     for (const bytes of this.outgoing.chunks) this.send({ kind: 'data', bytes });
     if (this.sourceEnded) this.send({ kind: 'end' });
@@ -165,12 +190,16 @@ export class RelayEnd {
       case 'written':
         this.confirm(message.position);
         return;
+      case 'size':
+        if (this.terminalFd !== undefined) trySyscall('ioctl', this.terminalFd, TTY.setWindowSize, message.size);
+        return;
       case 'end':
         this.incomingEnded = true;
         this.pump();
         return;
       case 'closed':
         this.outgoingDone = true;
+        if (this.options.terminal !== undefined) this.incomingDone = true;
         this.reader?.destroy();
         this.reader = undefined;
         this.finishIfOver();
@@ -196,7 +225,10 @@ export class RelayEnd {
       if (this.isAttached) this.send({ kind: 'data', bytes });
       return this.outgoing.hasRoom;
     };
-    const reader = new Socket({ fd, readable: true, writable: false, onread: { buffer: new Uint8Array(READ_BYTES), callback } });
+    const onread = { buffer: new Uint8Array(READ_BYTES), callback };
+    const reader =
+      this.options.terminal === undefined ? new Socket({ fd, readable: true, writable: false, onread }) : new ReadStream(fd, { onread });
+    if (this.options.terminal !== undefined) reader.resume();
     this.reader = reader;
     const ended = (): void => {
       if (this.reader === reader) this.sourceHasEnded();
@@ -220,6 +252,10 @@ export class RelayEnd {
       if (this.incomingEnded) this.incomingIsDone();
       return;
     }
+    if (this.options.terminal !== undefined) {
+      this.writeToTerminal(bytes);
+      return;
+    }
     this.writer ??= this.openWriter();
     const { writer } = this;
     if (writer === undefined) {
@@ -237,6 +273,34 @@ export class RelayEnd {
     });
   }
 
+  /** libuv would block on a terminal that is full. */
+  private writeToTerminal(bytes: Uint8Array): void {
+    try {
+      const written = writeSync(this.terminalFd ?? -1, bytes);
+      this.written += written;
+      if (written < bytes.length) this.queue.unshift(bytes.subarray(written));
+      this.send({ kind: 'written', position: this.written });
+      this.pump();
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') {
+        this.incomingIsDone();
+        return;
+      }
+      this.queue.unshift(bytes);
+      clearTimeout(this.retry);
+      this.retry = setTimeout(() => this.pump(), ROOM_MILLISECONDS);
+    }
+  }
+
+  private tellSize(): void {
+    if (this.options.terminal !== 'home' || this.terminalFd === undefined || !this.isAttached) return;
+    const size = new Uint8Array(TERMINAL.windowSize);
+    trySyscall('ioctl', this.terminalFd, TTY.getWindowSize, size);
+    if (this.lastSize === size.join()) return;
+    this.lastSize = size.join();
+    this.send({ kind: 'size', size });
+  }
+
   private openWriter(): Socket | undefined {
     const fd = this.options.open('write');
     if (fd === undefined) return undefined;
@@ -250,6 +314,7 @@ export class RelayEnd {
   private incomingIsDone(): void {
     this.send({ kind: 'closed' });
     this.incomingDone = true;
+    if (this.options.terminal !== undefined) this.outgoingDone = true;
     this.queue = [];
     this.writing = 0;
     this.writer?.destroy();

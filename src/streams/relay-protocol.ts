@@ -42,6 +42,8 @@ export interface KnownRelay {
   readonly direction: RelayDirection;
   /** Of the pipe or socket that the process has. */
   readonly inode: number;
+  /** N of /dev/pts/N, when it is one. */
+  readonly terminal: number | undefined;
   readonly descriptor: number;
 }
 
@@ -51,6 +53,8 @@ const message = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('data'), bytes }),
   /** The kernel has taken everything up to here. */
   z.object({ kind: z.literal('written'), position }),
+  /** struct winsize of the home's terminal. */
+  z.object({ kind: z.literal('size'), size: bytes }),
   /** No more data will follow. */
   z.object({ kind: z.literal('end') }),
   /** The receiver takes nothing any more: it has everything up to the end, or nobody is left who could read it. */

@@ -1,7 +1,7 @@
 /** The relays of a node, on the daemon's main thread: those whose process is here, and those whose process has left this node, their home. */
-import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync, writeSync } from 'node:fs';
 import type { Container } from '../container/index.ts';
-import { isKorriganError, KorriganError } from '../linux/errors.ts';
+import { isKorriganError, KorriganError, syscall, TERMINAL, TTY, trySyscall } from '../linux/index.ts';
 import type { RpcNode } from '../rpc/index.ts';
 import type { RelaySource } from './kinds/relayed.ts';
 import { RelayEnd } from './relay-end.ts';
@@ -24,11 +24,14 @@ export interface NewRelay {
 interface HomeRelay extends NewRelay {
   readonly end: RelayEnd;
   epoch: number;
+  /** Of a terminal that comes home: what was typed and must be typed again. */
+  untyped: Uint8Array;
 }
 
 interface LocalRelay extends ArrivedRelay {
   readonly end: RelayEnd;
   readonly inode: number;
+  readonly terminal: number | undefined;
   /** Aborted when it is to be attached no more. */
   attachment: AbortController;
 }
@@ -41,6 +44,22 @@ interface Undecided {
 }
 
 const RETRY_MILLISECONDS = 200;
+const F_SETFL = 4;
+/** TIOCSTI: as if it had been typed. */
+const TYPE_BYTE = 0x5412;
+/** struct termios2: c_iflag, c_oflag, c_cflag, c_lflag, c_line, c_cc. */
+const LOCAL_FLAGS = 12;
+const [TIME, MINIMUM] = [17 + 5, 17 + 6];
+
+/** As cfmakeraw(3), but for the character size. */
+function rawAttributes(attributes: Uint8Array): Uint8Array {
+  const raw = attributes.slice();
+  raw.fill(0, 0, 8);
+  raw.fill(0, LOCAL_FLAGS, LOCAL_FLAGS + 4);
+  raw[TIME] = 0;
+  raw[MINIMUM] = 1;
+  return raw;
+}
 
 export class RelayService implements Disposable {
   private readonly options: RelayServiceOptions;
@@ -60,7 +79,14 @@ export class RelayService implements Disposable {
 
   /** Relays whose process is here. */
   get known(): KnownRelay[] {
-    return [...this.local.values()].map(({ state: { id, home, direction }, inode, descriptor }) => ({ id, home, direction, inode, descriptor }));
+    return [...this.local.values()].map(({ state: { id, home, direction }, inode, terminal, descriptor }) => ({
+      id,
+      home,
+      direction,
+      inode,
+      terminal,
+      descriptor,
+    }));
   }
 
   /** For looking at files without touching them. */
@@ -74,11 +100,11 @@ export class RelayService implements Disposable {
   /** A process that is frozen leaves this node, the home of the stream. Nothing flows before {@link RelayService.committed}. */
   begin(migration: string, relay: NewRelay): void {
     const { id, direction, descriptor } = relay;
-    const end = this.newEnd(descriptor, direction === 'from-home', direction === 'to-home', { start: 0, bytes: new Uint8Array() }, 0, () => {
+    const end = this.newEnd(descriptor, direction, 'home', { start: 0, bytes: new Uint8Array() }, 0, () => {
       this.homes.delete(id);
       this.options.container.closeDescriptor(descriptor);
     });
-    const home = { ...relay, end, epoch: 0 };
+    const home = { ...relay, end, epoch: 0, untyped: new Uint8Array() };
     this.homes.set(id, home);
     this.changesOf(migration).begun.push(home);
   }
@@ -89,6 +115,8 @@ export class RelayService implements Disposable {
     if (relay === undefined) return undefined;
     this.changesOf(migration).stopped.push(relay);
     relay.attachment.abort();
+    relay.end.stop();
+    if (relay.terminal !== undefined) this.drainTerminal(relay);
     return { ...relay.state, ...relay.end.stop() };
   }
 
@@ -103,18 +131,21 @@ export class RelayService implements Disposable {
     if (home === undefined) return undefined;
     const { sent, received } = home.end.stop();
     const isThrough =
-      home.direction === 'to-home' ? this.bringHome(home, state, received) : sent.start + sent.bytes.length === state.received && waiting === 0;
+      home.direction === 'from-home'
+        ? sent.start + sent.bytes.length === state.received && waiting === 0
+        : this.bringHome(home, state, received);
     if (isThrough) {
       this.changesOf(migration).returning.push(home);
+      home.untyped = sent.bytes.subarray(state.received - sent.start);
       return home.descriptor;
     }
-    home.end.start();
+    this.startHome(home);
     return undefined;
   }
 
   /** Writes what the home does not have yet. @returns whether the pipe has taken all of it */
-  private bringHome({ descriptor, end }: HomeRelay, { sent }: RelayState, received: number): boolean {
-    const fd = this.openPipe(descriptor, 'write');
+  private bringHome({ descriptor, direction, end }: HomeRelay, { sent }: RelayState, received: number): boolean {
+    const fd = direction === 'both' ? this.openTerminal(descriptor, 'home') : this.openPipe(descriptor, 'write');
     if (fd === undefined) return true; // nobody reads it: the process will see that by itself
     let left = sent.bytes.subarray(received - sent.start);
     try {
@@ -131,7 +162,7 @@ export class RelayService implements Disposable {
   /** The processes run on the target. */
   committed(migration: string): void {
     const { begun, stopped } = this.decide(migration);
-    for (const { end } of begun) end.start();
+    for (const home of begun) this.startHome(home);
     for (const relay of stopped) this.forget(relay); // its attachment has ended when it was stopped
   }
 
@@ -148,12 +179,14 @@ export class RelayService implements Disposable {
 
   /** What the target's part of a migration has changed is valid if the processes run here now. */
   decided(migration: string, runsHere: boolean): void {
-    for (const { id, end, descriptor } of this.decide(migration).returning) {
+    for (const home of this.decide(migration).returning) {
+      const { id, descriptor } = home;
       if (runsHere) {
+        if (home.direction === 'both') this.typeAgain(home, home.untyped);
         this.homes.delete(id);
         this.options.container.closeDescriptor(descriptor);
       } else {
-        end.start();
+        this.startHome(home);
       }
     }
   }
@@ -162,14 +195,17 @@ export class RelayService implements Disposable {
   arrived(relays: readonly ArrivedRelay[]): void {
     for (const { state, descriptor } of relays) {
       const { id, direction, sent, received } = state;
-      const end = this.newEnd(descriptor, direction === 'to-home', direction === 'from-home', sent, received, () => {
+      const end = this.newEnd(descriptor, direction, 'away', sent, received, () => {
         const ended = this.local.get(id);
         if (ended !== undefined) this.forget(ended);
       });
       const here = this.options.container.takeDescriptor(descriptor);
       const inode = fstatSync(here).ino;
+      const number = new Int32Array(1);
+      const isTerminal = trySyscall('ioctl', here, TTY.getNumber, new Uint8Array(number.buffer)) === 0;
       closeSync(here);
-      const relay = { state, descriptor, inode, end, attachment: new AbortController() };
+      const terminal = isTerminal ? number[0] : undefined;
+      const relay = { state, descriptor, inode, terminal, end, attachment: new AbortController() };
       this.local.set(id, relay);
       this.run(relay);
     }
@@ -185,13 +221,18 @@ export class RelayService implements Disposable {
 
   private newEnd(
     descriptor: number,
-    reads: boolean,
-    writes: boolean,
+    direction: RelayDirection,
+    side: 'home' | 'away',
     sent: RelayState['sent'],
     received: number,
     over: () => void,
   ): RelayEnd {
-    return new RelayEnd({ reads, writes, sent, received, over, open: (mode) => this.openPipe(descriptor, mode) });
+    const towards = side === 'home' ? 'to-home' : 'from-home';
+    const [writes, reads] = direction === 'both' ? [true, true] : [direction === towards, direction !== towards];
+    const terminal = direction === 'both' ? side : undefined;
+    const open = (mode: 'read' | 'write'): number | undefined =>
+      terminal === undefined ? this.openPipe(descriptor, mode) : this.openTerminal(descriptor, terminal);
+    return new RelayEnd({ reads, writes, sent, received, over, terminal, open });
   }
 
   /** A description of its own: the process's must keep its flags. */
@@ -206,6 +247,54 @@ export class RelayService implements Disposable {
     } finally {
       closeSync(here);
     }
+  }
+
+  /** The slave at home is opened anew, so that the process's descriptions keep their flags; a master has no other way. */
+  private openTerminal(descriptor: number, side: 'home' | 'away'): number {
+    const here = this.options.container.takeDescriptor(descriptor);
+    if (side === 'away') {
+      syscall('fcntl', here, F_SETFL, constants.O_RDWR | constants.O_NONBLOCK);
+      return here;
+    }
+    try {
+      return openSync(`/proc/self/fd/${here}`, constants.O_RDWR | constants.O_NONBLOCK | constants.O_NOCTTY);
+    } finally {
+      closeSync(here);
+    }
+  }
+
+  /** What the processes have written to their terminal and nobody has read: they are frozen, so this is all. */
+  private drainTerminal({ end, descriptor }: LocalRelay): void {
+    const fd = this.openTerminal(descriptor, 'away');
+    try {
+      for (;;) {
+        const buffer = new Uint8Array(4096);
+        end.add(buffer.subarray(0, readSync(fd, buffer)));
+      }
+    } catch (error) {
+      if (!['EAGAIN', 'EIO'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  /** At home the terminal only passes bytes on: it is the process's that echoes, edits lines and makes signals of them. */
+  private startHome({ end, direction, descriptor }: HomeRelay): void {
+    if (direction === 'both') {
+      const fd = this.openTerminal(descriptor, 'home');
+      const attributes = new Uint8Array(TERMINAL.attributesSize);
+      trySyscall('ioctl', fd, TERMINAL.getAttributes, attributes);
+      trySyscall('ioctl', fd, TERMINAL.setAttributes, rawAttributes(attributes));
+      closeSync(fd);
+    }
+    end.start();
+  }
+
+  /** Types what the user has typed and the process has not got. */
+  private typeAgain({ descriptor }: HomeRelay, bytes: Uint8Array): void {
+    const fd = this.openTerminal(descriptor, 'home');
+    for (const byte of bytes) trySyscall('ioctl', fd, TYPE_BYTE, Uint8Array.of(byte));
+    closeSync(fd);
   }
 
   private run(relay: LocalRelay): void {

@@ -15,8 +15,21 @@ import {
   type OutsideHolder,
   Refusal,
 } from '../../fs/index.ts';
-import { AT_FDCWD, call, DescriptorInfo, ERRNO, FCNTL, FILE_TYPE, KorriganError, OPEN, SyscallError, trySyscall, type Conversation } from '../../linux/index.ts';
+import {
+  AT_FDCWD,
+  call,
+  DescriptorInfo,
+  ERRNO,
+  FCNTL,
+  FILE_TYPE,
+  KorriganError,
+  OPEN,
+  SyscallError,
+  trySyscall,
+  type Conversation,
+} from '../../linux/index.ts';
 import { type ArrivedRelay, type KnownRelay, type RelayDirection, type RelayState, relayStateSchema } from '../relay-protocol.ts';
+import { RELAYED_TERMINAL, relayedTerminalKind } from './relayed-terminal.ts';
 import { copyContents, isNamed, isReadable, openPipeEnd } from './pipe.ts';
 
 /** The relays of the source, as capture needs them; on the worker's thread, synchronous. */
@@ -51,18 +64,19 @@ type ObjectState = z.infer<typeof objectState>;
 
 /** @param relays where files are captured @param home where they are restored */
 export function relayedKinds(relays: RelaySource | undefined, home: RelayHome | undefined): Kind[] {
-  return [relayedPipeKind(relays, home)];
+  return [relayedPipeKind(relays, home), relayedTerminalKind(relays, home)];
 }
 
 /** The relays of an image that was restored; their descriptors stay open in pid 1 from now on. */
 export function findArrivedRelays(image: FilesImage, store: DescriptorStore): ArrivedRelay[] {
   return image.objects
-    .filter(({ kind }) => kind === KIND)
+    .filter(({ kind }) => kind === KIND || kind === RELAYED_TERMINAL)
     .flatMap(({ id, state }) => {
-      const { relay } = objectState.parse(state);
+      const { relay } = z.object({ relay: relayStateSchema }).parse(state);
       const [reader = -1, writer = -1] = store.objectDescriptors(id);
       if (reader === writer) return []; // the original end
-      const descriptor = relay.direction === 'to-home' ? reader : writer;
+      // Of a terminal the master stands first.
+      const descriptor = relay.direction === 'from-home' ? writer : reader;
       store.keep(descriptor);
       return [{ state: relay, descriptor }];
     });
@@ -88,7 +102,8 @@ function relayedPipeKind(relays: RelaySource | undefined, home: RelayHome | unde
         call('fcntl', writer, FCNTL.setPipeSize, state.capacity),
         ...state.packets.map((packet) => call('write', writer, packet, packet.length)),
       ];
-      if (results.slice(1).some((written, n) => written !== state.packets[n]?.length)) throw new SyscallError('write to a pipe', ERRNO.ENOSPC);
+      if (results.slice(1).some((written, n) => written !== state.packets[n]?.length))
+        throw new SyscallError('write to a pipe', ERRNO.ENOSPC);
       return [reader, writer];
     },
   };

@@ -52,9 +52,9 @@ export type TerminalState = z.infer<typeof objectState>;
 
 const isCharacterDevice = ({ status, flags }: OpenFile): boolean =>
   (status.mode & FILE_TYPE.mask) === FILE_TYPE.characterDevice && (flags & OPEN.path) === 0;
-const isMaster = ({ status }: OpenFile): boolean =>
+export const isMaster = ({ status }: OpenFile): boolean =>
   deviceMajor(status.specialDevice) === ALTERNATE_TTY_MAJOR && deviceMinor(status.specialDevice) === MULTIPLEXER_MINOR;
-const isSlave = ({ status }: OpenFile): boolean => {
+export const isSlave = ({ status }: OpenFile): boolean => {
   const major = deviceMajor(status.specialDevice);
   return major >= PTY_SLAVE_MAJOR && major < PTY_SLAVE_MAJOR + PTY_SLAVE_MAJORS;
 };
@@ -62,7 +62,7 @@ const isControlling = ({ status }: OpenFile): boolean =>
   deviceMajor(status.specialDevice) === ALTERNATE_TTY_MAJOR && deviceMinor(status.specialDevice) === CONTROLLING_MINOR;
 
 /** Number of the pty, or undefined for a real terminal. */
-function numberOf(file: OpenFile, context: CaptureContext): number | undefined {
+export function numberOf(file: OpenFile, context: CaptureContext): number | undefined {
   if (isSlave(file)) return deviceMinor(file.status.specialDevice);
   if (isMaster(file)) return ask(file.fd, TTY.getNumber);
   if (!isControlling(file)) return undefined;
@@ -148,8 +148,8 @@ const object: ObjectKind<TerminalState> = {
   },
 };
 
-/** Opens masters until one has the number, and lets go of the others. */
-function* openMaster(number: number): Conversation<number> {
+/** Opens masters until one has the number, and lets go of the others. @param orAnother takes the next free one if it is taken */
+export function* openMaster(number: number, orAnother = false): Conversation<number> {
   const others: number[] = [];
   try {
     for (let turn = 0; turn < NUMBER_LIMIT; turn++) {
@@ -159,6 +159,7 @@ function* openMaster(number: number): Conversation<number> {
       const got = new Int32Array(1);
       yield [call('ioctl', master, TTY.getNumber, new Uint8Array(got.buffer))];
       if (got[0] === number) return master;
+      if (orAnother && (got[0] ?? 0) > number) return master;
       others.push(master);
       if ((got[0] ?? 0) > number) break;
     }

@@ -1,0 +1,142 @@
+/**
+ * Terminals whose master stays on the source, with the user. The session gets a fresh pty under the target's kernel, which echoes, edits
+ * lines and makes signals; its master is the target daemon's. Coming home the session gets its own terminal back, which its husk never left.
+ */
+import { z } from 'zod';
+import { type CaptureContext, defineKind, type Kind, type ObjectKind, type OpenFile, Refusal } from '../../fs/index.ts';
+import {
+  AT_FDCWD,
+  attempt,
+  call,
+  FILE_TYPE,
+  KorriganError,
+  OPEN,
+  readProcessFile,
+  TERMINAL,
+  TTY,
+  type Conversation,
+} from '../../linux/index.ts';
+import { relayStateSchema } from '../relay-protocol.ts';
+import type { RelayHome, RelaySource } from './relayed.ts';
+import { isMaster, isSlave, numberOf, openMaster } from './terminal.ts';
+import { isCanonical, peekTypedLine, typeLine } from './typed-line.ts';
+
+export const RELAYED_TERMINAL = 'relayed-terminal';
+const INIT = 1;
+const bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array);
+const objectState = z.object({
+  relay: relayStateSchema,
+  number: z.number(),
+  attributes: bytes,
+  windowSize: bytes,
+  typed: bytes,
+  uid: z.number(),
+  gid: z.number(),
+  mode: z.number(),
+});
+type ObjectState = z.infer<typeof objectState>;
+/** The session that it controls and that session's foreground group, inside the container; 0 when none. */
+const descriptionState = z.object({ session: z.number(), foregroundGroup: z.number() });
+
+export function relayedTerminalKind(relays: RelaySource | undefined, home: RelayHome | undefined): Kind {
+  const object: ObjectKind<ObjectState> = {
+    schema: objectState,
+    key: (file, context) => String(numberOf(file, context)),
+    *capture(files, context) {
+      const slave = files.find(isSlave);
+      if (slave === undefined || relays === undefined) throw new Refusal('terminal.outside', 'only /dev/tty is open of the terminal');
+      return yield* capture(slave, relays, context);
+    },
+    *restore(state): Conversation<readonly number[]> {
+      if (state.relay.home === home?.node) {
+        const original = home.comeHome(state.relay, 0);
+        if (original === undefined) throw new KorriganError('KRG_PROCESS_BUSY', 'the terminal does not take the last output; try again');
+        yield [call('ioctl', original, TERMINAL.setAttributes, state.attributes)];
+        yield* typeLine(original, state.typed, state.attributes);
+        return [original, original];
+      }
+      return yield* makeTerminal(state);
+    },
+  };
+  return defineKind<z.infer<typeof descriptionState>, ObjectState>({
+    name: RELAYED_TERMINAL,
+    schema: descriptionState,
+    object,
+    matches: (file, context) =>
+      relays !== undefined &&
+      (file.status.mode & FILE_TYPE.mask) === FILE_TYPE.characterDevice &&
+      (file.flags & OPEN.path) === 0 &&
+      isSlave(file) &&
+      !context.files.some((other) => isMaster(other) && numberOf(other, context) === numberOf(file, context)),
+    // oxlint-disable-next-line require-yield
+    *capture({ holders: [holder] }, context) {
+      // pid (comm) state ppid pgrp session tty_nr tpgid …, proc_pid_stat(5)
+      const stat = holder === undefined ? undefined : readProcessFile(holder.process.hostPid, 'stat');
+      const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ') ?? [];
+      const hasTerminal = Number(fields[4] ?? 0) !== 0;
+      const inside = (field: string | undefined): number => (hasTerminal ? context.pidInside(Math.max(Number(field ?? 0), 0)) : 0);
+      return { session: inside(fields[3]), foregroundGroup: inside(fields[5]) };
+    },
+    *restore(_state, { flags }, [, slave = -1]): Conversation<number> {
+      const reopen = flags & (OPEN.accessMode | OPEN.nonBlocking | OPEN.append | OPEN.sync);
+      const path = `/proc/self/fd/${slave}`;
+      const [fd = -1] = yield [call('openat', AT_FDCWD, path, reopen | OPEN.noControllingTerminal | OPEN.closeOnExec, 0)];
+      return fd;
+    },
+    *install({ session, foregroundGroup }, fd): Conversation<void> {
+      const [pid = 0] = yield [call('getpid')];
+      if (pid !== session) return;
+      yield [
+        call('ioctl', fd, TTY.setControllingTerminal, 0),
+        // A group that has ended has no members that could miss it.
+        attempt('ioctl', fd, TERMINAL.setForegroundGroup, new Uint8Array(Int32Array.of(foregroundGroup).buffer)),
+      ];
+    },
+    outcome: () => ({ outcome: 'relayed', code: 'terminal.relayed', reason: 'its user stays on this node' }),
+  });
+}
+
+function* capture(slave: OpenFile, relays: RelaySource, context: CaptureContext): Conversation<ObjectState> {
+  const number = numberOf(slave, context) ?? -1;
+  const stranger = context.outside(slave).target.find(({ hostPid }) => context.pidInside(hostPid) !== INIT);
+  if (stranger !== undefined) {
+    throw new Refusal(
+      'terminal.outside',
+      `${slave.link} is also open in process ${context.pidInside(stranger.hostPid)}, which stays; move both together (--tree)`,
+    );
+  }
+  const attributes = new Uint8Array(TERMINAL.attributesSize);
+  const windowSize = new Uint8Array(TERMINAL.windowSize);
+  yield [call('ioctl', slave.fd, TERMINAL.getAttributes, attributes), call('ioctl', slave.fd, TTY.getWindowSize, windowSize)];
+  const { uid, gid, mode } = slave.status;
+  const common = { number, attributes, windowSize, uid, gid, mode: mode & 0o7777 };
+  const fresh = { home: relays.node, direction: 'both', epoch: 1, sent: { start: 0, bytes: new Uint8Array() }, received: 0 } as const;
+  const known = relays.known.find(({ terminal }) => terminal === number);
+  if (!context.contents) return { ...common, relay: { ...fresh, id: '' }, typed: new Uint8Array() };
+  // What was typed at home and not read stays there and comes through the relay.
+  if (known === undefined) return { ...common, relay: { ...fresh, id: relays.begin('both', slave) }, typed: new Uint8Array() };
+  const relay = relays.stop(known.id);
+  if (relay === undefined) throw new KorriganError('KRG_PROCESS_BUSY', `the master of ${slave.link} has just been closed; try again`);
+  const waiting = new Int32Array(1);
+  yield [call('ioctl', slave.fd, TERMINAL.bytesToRead, new Uint8Array(waiting.buffer))];
+  if (waiting[0] !== 0) throw new KorriganError('KRG_PROCESS_BUSY', `${slave.link} has input that was not read yet; try again`);
+  const typed = isCanonical(attributes) ? yield* peekTypedLine(slave.fd, attributes) : new Uint8Array();
+  return { ...common, relay: { ...relay, epoch: relay.epoch + 1 }, typed };
+}
+
+/** Under the same number where it is free. */
+function* makeTerminal(state: ObjectState): Conversation<[number, number]> {
+  const master = yield* openMaster(state.number, true);
+  const number = new Int32Array(1);
+  yield [call('ioctl', master, TTY.setLock, new Uint8Array(4)), call('ioctl', master, TTY.getNumber, new Uint8Array(number.buffer))];
+  const path = `/dev/pts/${number[0]}`;
+  const [slave = -1] = yield [call('openat', AT_FDCWD, path, OPEN.readWrite | OPEN.noControllingTerminal | OPEN.closeOnExec, 0)];
+  yield [
+    call('ioctl', slave, TERMINAL.setAttributes, state.attributes),
+    call('ioctl', master, TTY.setWindowSize, state.windowSize),
+    call('fchown', slave, state.uid, state.gid),
+    call('fchmod', slave, state.mode),
+  ];
+  yield* typeLine(slave, state.typed, state.attributes);
+  return [master, slave];
+}
