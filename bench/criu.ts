@@ -55,11 +55,16 @@ async function dumpAndRestore(directory: string): Promise<number[]> {
     }
     return samples;
   } finally {
-    try {
-      process.kill(pid, 'SIGKILL');
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error; // CRIU ended it and could not restore it
-    }
+    endIfAlive(pid);
+  }
+}
+
+/** CRIU may have ended it and not restored it. */
+function endIfAlive(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
 }
 

@@ -35,7 +35,7 @@ export async function measureTcpCopies(bytes: number, copies: number): Promise<n
 
 function receive({ bytes, copies }: { bytes: number; copies: number }): void {
   using listener = new BlockingListener(HOST);
-  parentPort?.postMessage(listener.port);
+  parentPort?.postMessage(listener.port, []);
   using socket = listener.accept(DEADLINE_MILLISECONDS, DEADLINE_MILLISECONDS);
   if (socket === undefined) throw new Error('nobody connected');
   const memory = NativeMemory.allocate(BUFFER_SIZE);
