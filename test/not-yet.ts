@@ -40,6 +40,7 @@ export const NOT_YET: Readonly<Record<string, { kind: 'refused' | 'differs'; why
   tty_background: { kind: 'differs', why: 'terminals of sessions that move: first cut' },
   tty_controlling: { kind: 'differs', why: 'terminals of sessions that move: first cut' },
   tty_hangup: { kind: 'differs', why: 'terminals of sessions that move: first cut' },
+  tty_hung_up: { kind: 'differs', why: 'terminals of sessions that move: first cut' },
   tty_interrupt: { kind: 'differs', why: 'terminals of sessions that move: first cut' },
   tty_window_size: { kind: 'differs', why: 'terminals of sessions that move: first cut' },
 };

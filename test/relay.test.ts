@@ -100,7 +100,7 @@ interface Started {
 }
 
 /** Starts a program on node 1 with two pipes, whose ends pid 1 and this test hold. */
-async function start(...command: string[]): Promise<Started> {
+async function startProgram(...command: string[]): Promise<Started> {
   const { container } = node(1);
   const [input, output] = [container.openPipe(), container.openPipe()];
   const errors = container.lane.call('openat', -100, join(directory, 'errors'), 0o2101, 0o644);
@@ -143,7 +143,7 @@ const TOTAL = 50 * 1024 * 1024;
 const CHUNK = 64 * 1024;
 
 test('a writer moves 20 times while 50 MB flow: not a byte is missing or doubled, and its end is seen', async () => {
-  const { pid, stdout, stdin } = await start(
+  const { pid, stdout, stdin } = await startProgram(
     'sh',
     '-c',
     `exec python3 -c "
@@ -184,7 +184,7 @@ while n < ${TOTAL}:
 });
 
 test('cat moves 20 times while 50 MB flow through it; it sees the end of its input', async () => {
-  const { pid, stdin, stdout } = await start('cat');
+  const { pid, stdin, stdout } = await startProgram('cat');
   const [hash, expected] = [createHash('sha256'), createHash('sha256')];
   let received = 0;
   // This reader takes a twentieth of the bytes between two moves, so that the writer waits for it again and again.
@@ -219,7 +219,7 @@ test('cat moves 20 times while 50 MB flow through it; it sees the end of its inp
 });
 
 test('a writer that has moved dies of SIGPIPE when its reader at home goes away', async () => {
-  const { pid, stdin, stdout } = await start('yes');
+  const { pid, stdin, stdout } = await startProgram('yes');
   let received = 0;
   stdout.on('data', (chunk: Buffer) => (received += chunk.length));
   await until(() => received > 0, 'output');
@@ -233,7 +233,7 @@ test('a writer that has moved dies of SIGPIPE when its reader at home goes away'
 });
 
 test('a writer at home gets EPIPE when the reader that has moved ends', async () => {
-  const { pid, stdin, stdout } = await start('sh', '-c', 'exec head -c 100000');
+  const { pid, stdin, stdout } = await startProgram('sh', '-c', 'exec head -c 100000');
   await node(1).epm.migrate(pid, 2, false);
   const failed = once(stdin, 'error') as Promise<[NodeJS.ErrnoException]>;
   let received = 0;
@@ -246,7 +246,7 @@ test('a writer at home gets EPIPE when the reader that has moved ends', async ()
 });
 
 test('a program that waits in read(2) on a pipe is moved and sees what comes later', async () => {
-  const { pid, stdin, stdout } = await start('sh', '-c', 'read line; echo "got $line"; read line; echo "got $line"');
+  const { pid, stdin, stdout } = await startProgram('sh', '-c', 'read line; echo "got $line"; read line; echo "got $line"');
   let text = '';
   stdout.on('data', (chunk: Buffer) => (text += chunk.toString()));
   const ended = once(stdout, 'end');
@@ -260,7 +260,7 @@ test('a program that waits in read(2) on a pipe is moved and sees what comes lat
 });
 
 test('at home again a program that waits has its original ends, and no relay is left', async () => {
-  const { pid, stdin, stdout } = await start('cat');
+  const { pid, stdin, stdout } = await startProgram('cat');
   let text = '';
   stdout.on('data', (chunk: Buffer) => (text += chunk.toString()));
   const link = (id: number, fd: number): string => readlinkSync(`/proc/${node(id).container.hostPidOf(pid)}/fd/${fd}`);
@@ -289,7 +289,7 @@ test('at home again a program that waits has its original ends, and no relay is 
 });
 
 test('the link between the nodes is cut 20 times while bytes flow both ways: none is lost', async () => {
-  const { pid, stdin, stdout } = await start('cat');
+  const { pid, stdin, stdout } = await startProgram('cat');
   await node(1).epm.migrate(pid, 2, false);
   const total = 10 * 1024 * 1024;
   const [hash, expected] = [createHash('sha256'), createHash('sha256')];

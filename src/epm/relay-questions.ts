@@ -34,9 +34,9 @@ export function askAboutRelay(question: RelayQuestion, post: (message: AskedQues
     if (Atomics.wait(signal, 0, 0, ANSWER_MILLISECONDS) === 'timed-out') {
       throw new KorriganError('KRG_DEADLINE', "the daemon's main thread did not answer about a relay");
     }
-    const answer = receiveMessageOnPort(port1)?.message as RelayAnswer;
-    if (answer.error !== undefined) throw new KorriganError('KRG_INTERNAL', answer.error);
-    return answer;
+    const received = receiveMessageOnPort(port1)?.message as RelayAnswer;
+    if (received.error !== undefined) throw new KorriganError('KRG_INTERNAL', received.error);
+    return received;
   } finally {
     port1.close();
   }

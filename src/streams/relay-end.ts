@@ -92,6 +92,7 @@ export class RelayEnd {
     this.isRunning = false;
     if (this.writer !== undefined) {
       // What libuv has not got rid of is not written: nobody will, once the handle is closed.
+      // oxlint-disable-next-line no-underscore-dangle -- Node offers the exact count nowhere else
       const handle = (this.writer as unknown as { _handle: { writeQueueSize: number } | null })._handle;
       this.written += this.writing - (handle?.writeQueueSize ?? 0);
       this.writing = 0;

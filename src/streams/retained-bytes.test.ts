@@ -16,7 +16,7 @@ test('what is retained is always the end of what was pushed, from the last confi
           all = [...all, ...step];
         }
         assert.equal(retained.start, confirmed);
-        assert.deepEqual([...Buffer.concat(retained.chunks)], all.slice(confirmed - start));
+        assert.deepEqual(Array.from(Buffer.concat(retained.chunks)), all.slice(confirmed - start));
         assert.equal(retained.isEmpty, confirmed === retained.end);
         assert.equal(retained.hasRoom, retained.end - confirmed < 64);
       }
