@@ -45,3 +45,10 @@ test("a child's end is told by the child's own node, a SIGCHLD that somebody sen
   assert.ok(kernel !== undefined && !isForwarded(kernel));
   assert.ok(user !== undefined && isForwarded(user));
 });
+
+test("a process's own timers moved with it, so that what their old ones still sent does not go on", () => {
+  const records = new RecordReader().push(
+    Buffer.concat([record(1, 1, 34, -2), record(1, 2, 14, 128), record(1, 3, 14, 0), record(1, 4, 34, -1)]),
+  );
+  assert.deepEqual(records.map(isForwarded), [false, false, true, true]);
+});

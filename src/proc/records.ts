@@ -2,6 +2,10 @@
 import { parseSignalRecords, SIGNAL_RECORD_SIZE, type SignalRecord } from './husk-body.ts';
 
 const SIGCHLD = 17;
+const SI_TIMER = -2;
+const SI_KERNEL = 128;
+/** SIGALRM, SIGVTALRM and SIGPROF, as setitimer(2) sends them. */
+const TIMER_SIGNALS = new Set([14, 26, 27]);
 
 /** Whole records out of what was read of the pipe: a read may end within one. */
 export class RecordReader {
@@ -23,9 +27,11 @@ export function signalNumber(information: Uint8Array): number {
 
 /**
  * Does a record go on to the process? What the kernel makes on both nodes as the consequence of one event is not sent twice: the
- * real process has got its own.
+ * real process has got its own. That holds for the end of children, and for the process's own timers, which moved with it.
  */
 export function isForwarded({ information }: SignalRecord): boolean {
   const code = new DataView(information.buffer, information.byteOffset).getInt32(8, true);
-  return signalNumber(information) !== SIGCHLD || code <= 0;
+  const signal = signalNumber(information);
+  if (signal === SIGCHLD) return code <= 0;
+  return code !== SI_TIMER && !(code === SI_KERNEL && TIMER_SIGNALS.has(signal));
 }

@@ -95,7 +95,7 @@ function copyPages(from: number, to: number, areas: Parameters<typeof contentRun
 function holdAsHusk(pid: number): RemoteProcess {
   const husk = RemoteProcess.stop(pid);
   const { pointer, length, signature } = husk.main.tracee.restartableSequence();
-  husk.stepSystemCall('rseq', pointer, length, RSEQ_FLAG_UNREGISTER, signature);
+  if (pointer !== 0n) husk.stepSystemCall('rseq', pointer, length, RSEQ_FLAG_UNREGISTER, signature);
   husk.stepSystemCall('set_tid_address', 0);
   return husk;
 }
