@@ -11,14 +11,12 @@ export interface MovingPid {
   hostPid: number;
 }
 
-/** The source's side of proc, fs and the journal. */
+/** The source's side of proc and fs. */
 export interface SourceParts {
   /** Relatives as the target needs them to make the husks. */
   describeFamily(processes: readonly MovingPid[]): unknown;
   /** Descriptors of the frozen processes. */
   captureFiles(processes: readonly (MovingPid & { remote: RemoteProcess })[]): unknown;
-  /** Writes the state of the migration where a new daemon finds it. */
-  record(state: 'frozen' | 'committed' | 'done' | 'aborted'): void;
   /** Makes the captured process a husk in place and lets go of it. */
   deflate(process: MovingPid, remote: RemoteProcess): void;
   /** The move was given up: locks that capture gave up are taken again, before the processes go on. */
@@ -44,7 +42,6 @@ export interface TargetParts {
   takeHusk(pid: number): HeldHusk;
   /** Opens all descriptions and gives every process its descriptors. */
   installFiles(files: unknown, processes: ReadonlyMap<number, RemoteProcess>): void;
-  record(state: 'imported' | 'running' | 'discarded'): void;
   /** The processes run. */
   finish(): void;
   /** Removes whatever was made. */

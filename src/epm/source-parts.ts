@@ -129,10 +129,6 @@ export class LocalSourceParts implements SourceParts {
     return this.capture.image;
   }
 
-  record(): void {
-    // The decision outlives this worker in the daemon's memory only: see CONTRIBUTING, "What is missing".
-  }
-
   deflate({ pid }: MovingPid, remote: RemoteProcess): void {
     if (!this.isCommitted) this.reports.committed();
     this.isCommitted = true;

@@ -179,7 +179,6 @@ export class SourceMigration {
 
   private step(event: SourceEvent): void {
     const { state, effects } = stepSource(this.state, event);
-    if (state !== this.state && state !== 'preparing') this.parts.record(state);
     this.state = state;
     for (const effect of effects) this.perform(effect);
   }

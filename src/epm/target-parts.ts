@@ -73,10 +73,6 @@ export class LocalTargetParts implements TargetParts {
     this.store = undefined;
   }
 
-  record(): void {
-    // As for the source.
-  }
-
   finish(): void {
     for (const { pid, remote } of this.made.values()) this.arrivals.push({ pid, hostPid: remote.pid });
   }

@@ -105,7 +105,6 @@ export class TargetMigration {
 
   private step(event: TargetEvent): void {
     const { state, effects } = stepTarget(this.state, event);
-    if (state !== this.state && state !== 'preparing') this.parts.record(state);
     this.state = state;
     for (const effect of effects) this.perform(effect);
   }
