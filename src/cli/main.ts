@@ -18,4 +18,7 @@ const status =
   calledAs === 'migrate'
     ? await (await import('./kerrighed-migrate.ts')).kerrighedMigrate(words)
     : await (await import('./program.ts')).runProgram(words);
+
+// What is written to a pipe whose reader is slow waits in this process, and an exit would drop it.
+await Promise.all([process.stdout, process.stderr].map((stream) => new Promise<void>((resolve) => stream.write('', () => resolve()))));
 process.exit(status);
