@@ -29,6 +29,7 @@ export * from './clone.ts';
 export * from './epoll.ts';
 export * from './futex.ts';
 export * from './init-image.ts';
+export * from './listening-sockets.ts';
 export * from './mounts.ts';
 export * from './namespaces.ts';
 export * from './pidfd.ts';

@@ -85,10 +85,16 @@ function parse(bytes: Uint8Array): UnixSocket {
     const attribute = view.getUint16(at + 2, true);
     if (attribute === ATTRIBUTE.peer) peer = view.getUint32(at + 4, true);
     else if (attribute === ATTRIBUTE.shutdown) shutdown = view.getUint8(at + 4);
-    else if (attribute === ATTRIBUTE.name && length > 4) name = Buffer.from(bytes.subarray(at + 4, at + length)).toString();
+    else if (attribute === ATTRIBUTE.name && length > 4) name = nameOf(bytes.subarray(at + 4, at + length));
     at += Math.ceil(length / 4) * 4;
   }
   return { type: view.getUint8(1), state: view.getUint8(2), inode: view.getUint32(4, true), peer, shutdown, name };
+}
+
+/** The kernel closes a path with a NUL, and begins an abstract name with one. */
+function nameOf(bytes: Uint8Array): string {
+  const isPath = bytes[0] !== 0 && bytes.at(-1) === 0;
+  return Buffer.from(isPath ? bytes.subarray(0, -1) : bytes).toString();
 }
 
 /** A netlink socket in the network namespace of the process; the calling thread visits it for that. */

@@ -1,8 +1,9 @@
 /**
- * streams: pipes, FIFOs, unix sockets and terminals of processes that move. Kinds of files for the engines of fs, with both halves.
+ * streams: pipes, FIFOs, unix sockets, listening TCP sockets and terminals of processes that move. Kinds of files for the engines of fs, with both halves.
  * What has an end that stays is relayed: `relay-protocol` says how, `relay-end` moves the bytes, `relay-service` keeps a node's relays.
  */
 import type { Kind } from '../fs/index.ts';
+import { listeningSocketKind } from './kinds/listening-socket.ts';
 import { otherSocketKind } from './kinds/other-socket.ts';
 import { pipeKind } from './kinds/pipe.ts';
 import { terminalKind } from './kinds/terminal.ts';
@@ -13,4 +14,4 @@ export type { ArrivedRelay, KnownRelay, RelayDirection, RelayState } from './rel
 export { RelayService, type NewRelay, type RelayServiceOptions } from './relay-service.ts';
 
 /** Kinds of streams, for the engines of fs. */
-export const streamKinds: readonly Kind[] = [pipeKind, terminalKind, unixSocketKind, otherSocketKind];
+export const streamKinds: readonly Kind[] = [pipeKind, terminalKind, unixSocketKind, listeningSocketKind, otherSocketKind];
