@@ -29,3 +29,18 @@ export function stealDescriptor(pid: number, fd: number): number {
     syscall('close', pidfd);
   }
 }
+
+/** PIDFD_GET_INFO of struct pidfd_info (include/uapi/linux/pidfd.h), PIDFD_INFO_EXIT since Linux 6.15. */
+const GET_INFO = 0xc040ff0b;
+const INFO_EXIT = 8n;
+const INFO_SIZE = 64;
+const INFO_EXIT_CODE = 60;
+
+/** The wait status word of a process that has ended and was collected; undefined while it was not, and where the kernel does not tell. */
+export function pidfdStatus(pidfd: number): number | undefined {
+  const info = new Uint8Array(INFO_SIZE);
+  const view = new DataView(info.buffer);
+  view.setBigUint64(0, INFO_EXIT, true);
+  if (trySyscall('ioctl', pidfd, GET_INFO, info) < 0 || (view.getBigUint64(0, true) & INFO_EXIT) === 0n) return undefined;
+  return view.getInt32(INFO_EXIT_CODE, true);
+}

@@ -14,6 +14,7 @@ const REQUEST = {
   GETREGSET: 0x4204,
   SETREGSET: 0x4205,
   SETOPTIONS: 0x4200,
+  GETSIGINFO: 0x4202,
   SEIZE: 0x4206,
   INTERRUPT: 0x4207,
   LISTEN: 0x4208,
@@ -26,6 +27,8 @@ const NT_PRSTATUS = 1;
 const NT_X86_XSTATE = 0x202;
 const WNOHANG = 1;
 const WALL = 0x40000000;
+/** Only what this thread traces, never children of other threads of the process. */
+const NO_THREAD = 0x20000000;
 const EVENT_STOP = 0x80;
 const SIGTRAP = 5;
 /** Bytes of the extended state that fit; the kernel's is 2432 with AVX-512, about 11 KiB with AMX. */
@@ -42,6 +45,9 @@ const scratch = NativeMemory.allocate(4096 + EXTENDED_STATE_LIMIT);
 const IOVEC = 0;
 const SMALL = 64;
 const LARGE = 4096;
+
+/** The event of {@link TRACE_OPTION}.traceExit: the thread is about to end and still there. */
+export const EXIT_EVENT = 6;
 
 /** What a wait reported. */
 export type WaitStatus =
@@ -124,6 +130,18 @@ export class Tracee {
   poll(): WaitStatus | undefined {
     const reaped = syscall('wait4', this.tid, scratch.address + SMALL, WNOHANG | WALL, 0);
     return reaped === 0 ? undefined : decodeWaitStatus(scratch.view.getInt32(SMALL, true));
+  }
+
+  /** A stop or end, that is there already, of any tracee of the calling thread. */
+  static pollAny(): { tid: number; status: WaitStatus } | undefined {
+    const tid = trySyscall('wait4', -1, scratch.address + SMALL, WNOHANG | WALL | NO_THREAD, 0);
+    return tid <= 0 ? undefined : { tid, status: decodeWaitStatus(scratch.view.getInt32(SMALL, true)) };
+  }
+
+  /** The siginfo_t of the signal that is about to be delivered. */
+  signalInformation(): Uint8Array {
+    syscall('ptrace', REQUEST.GETSIGINFO, this.tid, 0, scratch.address + LARGE);
+    return scratch.bytes.slice(LARGE, LARGE + SIGINFO_SIZE);
   }
 
   /** Resumes, delivering `signal` (0: none). */
