@@ -14,7 +14,6 @@ const REGIONS_PER_CALL = 8192;
 export const PAGE_IS = { writeTracked: 1, written: 2, file: 4, present: 8, swapped: 16, zero: 32, huge: 64, guard: 256 } as const;
 
 const WRITE_PROTECT_MATCHING = 1;
-const CHECK_WRITE_TRACKED = 2;
 
 /** A run of pages with the same categories, as far as they were asked for. */
 export interface PageRegion {
@@ -32,7 +31,10 @@ export interface PageQuery {
   inverted?: number;
   /** Categories to report. */
   report?: number;
-  /** Atomically write-protects the pages found; only in ranges registered for write-protect-async (else SyscallError EPERM). */
+  /**
+   * Atomically write-protects the pages found. Memory that is not registered for write-protect-async is skipped: to be told of it
+   * by an error (PM_SCAN_CHECK_WPASYNC) would protect the pages before it without naming them.
+   */
   writeProtect?: boolean;
 }
 
@@ -56,7 +58,7 @@ export class Pagemap implements Disposable {
     const put = (index: number, value: number): void => view.setBigUint64(index * 8, BigInt(value), true);
     for (let from = start; from < end; ) {
       put(0, ARGUMENT_SIZE);
-      put(1, query.writeProtect === true ? WRITE_PROTECT_MATCHING | CHECK_WRITE_TRACKED : 0);
+      put(1, query.writeProtect === true ? WRITE_PROTECT_MATCHING : 0);
       put(2, from);
       put(3, end);
       put(4, 0);

@@ -4,7 +4,16 @@
  * Tracking is the kernel's: a write-protect-async userfaultfd on every large private area, PAGEMAP_SCAN to ask and re-arm. The process is
  * stopped once for some 100 us, to create the descriptor in it.
  */
-import { isErrno, PAGE_IS, Pagemap, type RemoteProcess, syscall, WriteTracker, USERFAULTFD_FLAGS } from '../linux/index.ts';
+import {
+  isErrno,
+  PAGE_IS,
+  Pagemap,
+  type PageRegion,
+  type RemoteProcess,
+  syscall,
+  WriteTracker,
+  USERFAULTFD_FLAGS,
+} from '../linux/index.ts';
 import type { Area } from './areas.ts';
 import type { MigrationChannel } from './channel.ts';
 import { contentRuns, ProcessPages } from './pages.ts';
@@ -66,6 +75,8 @@ export class TrackedMemory implements Disposable {
   private readonly pages: ProcessPages;
   private readonly areas: Area[];
   private sent: Range[] = [];
+  /** Of what was sent, runs that broke off: the target may have old contents. */
+  private readonly doubtful: Range[] = [];
   private readonly finalStates = new Map<number, FinalState>();
   readonly rounds: PreCopyRound[] = [];
 
@@ -95,13 +106,13 @@ export class TrackedMemory implements Disposable {
     const started = performance.now();
     let pages = 0;
     for (const area of this.areas) {
-      for (const run of this.written(area, true)) {
+      for (const run of this.written(area)) {
         try {
           channel.sendPages(process, run.start, run.end, this.pages.reader(area));
         } catch (error) {
-          // Unmapped meanwhile: whatever was sent of it is discarded when the final layout is known.
+          // Part of it was unmapped meanwhile. It is protected now and no longer counts as written: what is left of it has to be sent again.
           if (!isErrno(error, 'EFAULT')) throw error;
-          continue;
+          this.doubtful.push({ start: run.start, end: run.end });
         }
         pages += (run.end - run.start) / PAGE;
         this.sent.push({ start: run.start, end: run.end });
@@ -116,7 +127,7 @@ export class TrackedMemory implements Disposable {
   remaining(area: Area): readonly Range[] {
     if (area.kind !== 'anonymous') return contentRuns(this.pagemap, area);
     const { content, written } = this.finalState(area);
-    return subtract(content, subtract(intersect(content, this.sent), written));
+    return subtract(content, subtract(intersect(content, this.sent), normalize([...written, ...this.doubtful])));
   }
 
   /** Inside the freeze: what was sent ahead and holds no content any more; it must read as zero again. */
@@ -140,26 +151,23 @@ export class TrackedMemory implements Disposable {
   private finalState(area: Range): FinalState {
     let state = this.finalStates.get(area.start);
     if (state === undefined) {
-      const runs = this.pagemap.scan(area.start, area.end, { ...CONTENT, report: PAGE_IS.written });
-      state = { content: normalize(runs), written: normalize(runs.filter(({ categories }) => (categories & PAGE_IS.written) !== 0)) };
+      const runs = this.pagemap.scan(area.start, area.end, { ...CONTENT, report: PAGE_IS.written | PAGE_IS.writeTracked });
+      // A page that mremap(2) brought from elsewhere may still bear a protection, though its new place is not tracked.
+      const isUnchanged = ({ categories }: PageRegion): boolean =>
+        (categories & (PAGE_IS.written | PAGE_IS.writeTracked)) === PAGE_IS.writeTracked;
+      state = { content: normalize(runs), written: normalize(runs.filter((run) => !isUnchanged(run))) };
       this.finalStates.set(area.start, state);
     }
     return state;
   }
 
-  /** Pages with content that were written since they were last protected; memory that is not tracked counts as written. */
-  private written(area: Range, writeProtect: boolean): Range[] {
-    try {
-      return this.pagemap.scan(area.start, area.end, {
-        all: PAGE_IS.written | PAGE_IS.zero,
-        inverted: PAGE_IS.zero,
-        any: PAGE_IS.present | PAGE_IS.swapped,
-        writeProtect,
-      });
-    } catch (error) {
-      // Part of the area was mapped anew and is not tracked; the freeze sends all of it.
-      if (writeProtect && isErrno(error, 'EPERM')) return [];
-      throw error;
-    }
+  /** Pages with content that were written since they were last protected, protected again. Memory that was mapped anew is left to the freeze. */
+  private written(area: Range): Range[] {
+    return this.pagemap.scan(area.start, area.end, {
+      all: PAGE_IS.written | PAGE_IS.zero,
+      inverted: PAGE_IS.zero,
+      any: PAGE_IS.present | PAGE_IS.swapped,
+      writeProtect: true,
+    });
   }
 }
