@@ -27,6 +27,11 @@ const toTarget = z.discriminatedUnion('kind', [
   }),
   /** Areas whose pages follow while the process still runs. */
   z.object({ kind: z.literal('ahead'), pid, areas: z.array(area) }),
+  /**
+   * The processes are about to be stopped: the target answers that it is awake, and from then on does not sleep for long. `kernel` and
+   * `processor` tell where the source runs: on one machine the target stays out of its way.
+   */
+  z.object({ kind: z.literal('freezing'), kernel: z.string(), processor: z.number() }),
   /** Everything about one frozen process; its remaining pages follow. */
   z.object({ kind: z.literal('image'), pid, image, discarded: z.array(range) }),
   z.object({ kind: z.literal('files'), files: z.unknown() }),
@@ -37,6 +42,7 @@ const toTarget = z.discriminatedUnion('kind', [
 
 const toSource = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('ready') }),
+  z.object({ kind: z.literal('awake') }),
   z.object({ kind: z.literal('refused'), error }),
   z.object({ kind: z.literal('imported') }),
   /** The processes run; `at` is CLOCK_REALTIME in nanoseconds just before. */

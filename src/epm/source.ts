@@ -1,7 +1,7 @@
 /**
  * The source's engine: brings processes to another node over a channel, or leaves them running as they were. Blocking; runs in a ghost worker.
  */
-import { KorriganError, NativeMemory, Pagemap, readDetailedMaps, RemoteProcess, syscall } from '../linux/index.ts';
+import { currentProcessor, KorriganError, NativeMemory, Pagemap, readDetailedMaps, RemoteProcess, syscall } from '../linux/index.ts';
 import { captureProcess, captureRegionSize, discardPending, type ProcessImage, vdsoDigest } from '../ghost/index.ts';
 import {
   anotherRound,
@@ -16,6 +16,7 @@ import {
   ProcessPages,
   TrackedMemory,
 } from '../mm/index.ts';
+import { kernelIdentity } from '../fs/index.ts';
 import { type Effect, type SourceEvent, type SourceState, stepSource } from './hand-over.ts';
 import { parseToSource, type ToSource } from './messages.ts';
 import type { MovingPid, SourceParts } from './parts.ts';
@@ -72,6 +73,9 @@ export class SourceMigration {
     try {
       this.prepare(identity);
       this.preCopy();
+      this.channel.isAttentive = true;
+      this.channel.send({ kind: 'freezing', kernel: kernelIdentity(), processor: currentProcessor() });
+      this.expect('awake');
       const frozenAt = realTime();
       this.freeze();
       const runningAt = this.handOver();

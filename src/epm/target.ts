@@ -2,8 +2,9 @@
  * The target's engine: receives processes over a channel and holds them, complete and stopped, until the source has decided. Blocking; runs
  * in a ghost worker.
  */
-import { KorriganError, type RemoteProcess } from '../linux/index.ts';
+import { avoidProcessor, KorriganError, type RemoteProcess } from '../linux/index.ts';
 import { Inflation, vdsoDigest } from '../ghost/index.ts';
+import { kernelIdentity } from '../fs/index.ts';
 import { type MigrationChannel, type PageWriter, writePages } from '../mm/index.ts';
 import { type Effect, stepTarget, type TargetEvent, type TargetState } from './hand-over.ts';
 import { checkImageVersion, parseToTarget, type ToTarget } from './messages.ts';
@@ -22,6 +23,7 @@ export class TargetMigration {
   private readonly arriving = new Map<number, Arriving>();
   /** Where shared memory of the processes restored so far can be opened. */
   private readonly objects = new Map<string, string>();
+  private ownProcessor: Disposable | undefined;
 
   constructor(channel: MigrationChannel, parts: TargetParts) {
     this.channel = channel;
@@ -53,6 +55,8 @@ export class TargetMigration {
     } catch (error) {
       if (this.state === 'preparing') this.refuse(error);
       throw error;
+    } finally {
+      this.ownProcessor?.[Symbol.dispose]();
     }
   }
 
@@ -82,6 +86,11 @@ export class TargetMigration {
         inflation.mapAhead(message.areas, husk.own);
         return;
       }
+      case 'freezing':
+        this.channel.isAttentive = true;
+        if (message.kernel === kernelIdentity()) this.ownProcessor = avoidProcessor(message.processor);
+        this.channel.send({ kind: 'awake' });
+        return;
       case 'image': {
         const { inflation, husk } = this.process(message.pid);
         checkImageVersion(message.image.version);

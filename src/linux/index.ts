@@ -13,6 +13,7 @@ export * from './socket.ts';
 export * from './system-call-numbers.ts';
 export * from './process-files.ts';
 export * from './process-memory.ts';
+export * from './processors.ts';
 export * from './ptrace.ts';
 export * from './registers.ts';
 export * from './remote-process.ts';

@@ -13,6 +13,8 @@ const BUFFER_SIZE = 2 << 20;
 const MESSAGE_LIMIT = 64 << 20;
 const KIND_MESSAGE = 1;
 const KIND_PAGES = 2;
+/** Longer than a small process is frozen; a large one has other costs. */
+const ATTENTIVE_MILLISECONDS = 20;
 
 const packr = new Packr({ useRecords: false, int64AsType: 'bigint' });
 
@@ -33,6 +35,8 @@ export class MigrationChannel {
   private inputEnd = 0;
   /** Bytes of pages sent or received. */
   pageBytes = 0;
+  /** While a process is frozen the channel does not sleep at once when nothing has come. */
+  isAttentive = false;
 
   constructor(socket: BlockingSocket) {
     this.socket = socket;
@@ -149,6 +153,7 @@ export class MigrationChannel {
 
   private fill(): void {
     if (this.inputStart === this.inputEnd) this.inputStart = this.inputEnd = 0;
-    this.inputEnd += this.socket.readSome(this.input.address + this.inputEnd, BUFFER_SIZE - this.inputEnd);
+    const attentive = this.isAttentive ? ATTENTIVE_MILLISECONDS : 0;
+    this.inputEnd += this.socket.readSome(this.input.address + this.inputEnd, BUFFER_SIZE - this.inputEnd, attentive);
   }
 }
