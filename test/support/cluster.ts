@@ -3,8 +3,18 @@ import assert from 'node:assert/strict';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Readable, Writable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import { NodeClient, startCluster, stopCluster } from '../../src/node/index.ts';
+import { type ExitStatus, NodeClient, type RunRequest, startCluster, stopCluster } from '../../src/node/index.ts';
+
+/** A program with its streams attached to this process. */
+export interface AttachedProgram {
+  readonly pid: number;
+  readonly stdin: Writable;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  readonly exited: Promise<ExitStatus>;
+}
 
 export interface TestCluster extends AsyncDisposable {
   readonly client: NodeClient;
@@ -12,6 +22,8 @@ export interface TestCluster extends AsyncDisposable {
   readonly directory: string;
   /** Starts a shell command on node 1, its output appended to a file. @returns its pid */
   start(command: string, output: string, environment?: Readonly<Record<string, string>>): Promise<number>;
+  /** Starts a program on node 1 with its streams attached to this process. */
+  attach(words: readonly string[], environment?: Readonly<Record<string, string>>): Promise<AttachedProgram>;
   /** @throws with the refusal's words when it does not move */
   move(pid: number, node: number, tree?: boolean): Promise<void>;
 }
@@ -23,18 +35,25 @@ export async function startTestCluster(name: string): Promise<TestCluster> {
   chmodSync(directory, 0o777);
   const description = await startCluster({ cluster, nodes: 3 });
   const client = new NodeClient(...description.nodes.map(({ socket }) => socket));
+  const request = (words: readonly string[], environment: Readonly<Record<string, string>>): RunRequest => ({
+    arguments: [...words],
+    environment: { PATH: '/usr/local/bin:/usr/bin:/bin', LC_ALL: 'C', ...environment },
+    workingDirectory: '/',
+    umask: 0o22,
+    node: 'node1',
+  });
   return {
     client,
     directory,
     start: async (command, output, environment = {}) => {
-      const { pid } = await client.runDetached({
-        arguments: ['sh', '-c', `exec ${command} >>${output} 2>&1`],
-        environment: { PATH: '/usr/local/bin:/usr/bin:/bin', LC_ALL: 'C', ...environment },
-        workingDirectory: '/',
-        umask: 0o22,
-        node: 'node1',
-      });
+      const { pid } = await client.runDetached(request(['sh', '-c', `exec ${command} >>${output} 2>&1`], environment));
       return pid;
+    },
+    attach: async (words, environment = {}) => {
+      const program = await client.run(request(words, environment));
+      const { pid } = await program.started;
+      const { stdin, stdout, stderr, exited } = program;
+      return { pid, stdin, stdout, stderr, exited };
     },
     move: async (pid, node, tree = false) => {
       const [result] = await client.migrate({ pids: [pid], node: `node${node}`, tree });
