@@ -24,7 +24,7 @@ interface Case {
   readonly call: string;
   /** Its child moves along. */
   readonly tree?: boolean;
-  wake(program: AttachedProgram, goFile: string): void | Promise<void>;
+  readonly wake: (program: AttachedProgram, goFile: string) => void | Promise<void>;
 }
 
 const writeByte = ({ stdin }: AttachedProgram): void => void stdin.write('x');
