@@ -2,7 +2,15 @@
  * The source's engine: brings processes to another node over a channel, or leaves them running as they were. Blocking; runs in a ghost worker.
  */
 import { currentProcessor, KorriganError, NativeMemory, Pagemap, readDetailedMaps, RemoteProcess, syscall } from '../linux/index.ts';
-import { captureProcess, captureRegionSize, discardPending, type ProcessImage, vdsoDigest } from '../ghost/index.ts';
+import {
+  captureProcess,
+  captureRegionSize,
+  discardPending,
+  type ObservedThreads,
+  observeThreads,
+  type ProcessImage,
+  vdsoDigest,
+} from '../ghost/index.ts';
 import {
   anotherRound,
   type Area,
@@ -19,7 +27,7 @@ import {
 import { kernelIdentity } from '../fs/index.ts';
 import { type Effect, type SourceEvent, type SourceState, stepSource } from './hand-over.ts';
 import { parseToSource, type ToSource } from './messages.ts';
-import type { MovingPid, SourceParts } from './parts.ts';
+import type { FrozenPid, MovingPid, SourceParts } from './parts.ts';
 import { IMAGE_VERSION } from '../ghost/index.ts';
 
 /** What a migration took. Times in microseconds. */
@@ -34,8 +42,8 @@ export interface MigrationReport {
   phases: Record<string, number>;
 }
 
-interface Frozen extends MovingPid {
-  remote: RemoteProcess;
+interface Frozen extends FrozenPid {
+  observed: ObservedThreads;
   image: ProcessImage;
 }
 
@@ -73,6 +81,7 @@ export class SourceMigration {
     try {
       this.prepare(identity);
       this.preCopy();
+      this.sendFilesAhead();
       this.channel.isAttentive = true;
       this.channel.send({ kind: 'freezing', kernel: kernelIdentity(), processor: currentProcessor() });
       this.expect('awake');
@@ -135,11 +144,17 @@ export class SourceMigration {
     }
   }
 
+  private sendFilesAhead(): void {
+    const files = this.parts.captureFilesAhead(this.processes);
+    if (files !== undefined) this.channel.send({ kind: 'files-ahead', files });
+  }
+
   private freeze(): void {
     this.timed('stop', () => {
       for (const process of this.processes) {
+        const observed = observeThreads(process.hostPid);
         const remote = RemoteProcess.stop(process.hostPid);
-        this.frozen.push({ ...process, remote, image: {} as ProcessImage });
+        this.frozen.push({ ...process, remote, observed, image: {} as ProcessImage });
       }
     });
     this.step({ kind: 'frozen' });
@@ -147,19 +162,20 @@ export class SourceMigration {
     const objects = new Map<string, Area>();
     this.timed('capture', () => {
       for (const frozen of this.frozen) {
-        const { remote, pid } = frozen;
+        const { remote, pid, observed } = frozen;
         remote.openRegion(captureRegionSize(remote.threads.length));
-        frozen.image = captureProcess(remote, this.flags.get(pid) ?? new AreaFlags([]));
+        frozen.image = captureProcess(remote, this.flags.get(pid) ?? new AreaFlags([]), observed);
         frozen.image.areas = resolveAliases(frozen.image.areas, objects);
         const discarded = this.tracked.get(pid)?.discarded(frozen.image.areas) ?? [];
         this.channel.send({ kind: 'image', pid, image: frozen.image, discarded });
       }
     });
-    this.timed('files', () => this.channel.send({ kind: 'files', files: this.parts.captureFiles(this.frozen) }));
+    this.timed('files', () => this.channel.send(this.parts.captureFiles(this.frozen)));
     this.timed('memory', () => {
       for (const frozen of this.frozen) this.sendMemory(frozen);
       this.channel.send({ kind: 'complete' });
     });
+    this.timed('verify', () => this.parts.verify(this.frozen));
   }
 
   private sendMemory({ pid, hostPid, image }: Frozen): void {

@@ -8,6 +8,7 @@ import { captureNumber } from './outside.ts';
 import { captureActions } from './signals.ts';
 import { captureThread, THREAD_CAPTURE_BYTES } from './threads.ts';
 import { captureIntervalTimers, capturePosixTimers } from './timers.ts';
+import { captureWaits, type ObservedThreads } from './waits.ts';
 
 const PR_GET_DUMPABLE = 3;
 const PR_GET_CHILD_SUBREAPER = 37;
@@ -26,13 +27,15 @@ export function captureRegionSize(threads: number): number {
 /**
  * Captures a stopped process whose region is open ({@link captureRegionSize}). The process is not changed.
  * @param flags area flags read before the freeze
+ * @param observed what was seen of its threads right before it was stopped; without it waits of some kinds begin anew
  */
-export function captureProcess(remote: RemoteProcess, flags: AreaFlags): ProcessImage {
+export function captureProcess(remote: RemoteProcess, flags: AreaFlags, observed?: ObservedThreads): ProcessImage {
   const stat = readStat(remote.pid);
   if (stat === undefined) throw new Error(`process ${remote.pid} is held, yet /proc does not know it`);
   const program = remote.newProgram({ records: LEADER_RECORDS, data: LEADER_DATA });
   const main = remote.main;
-  const collectThread = captureThread(program, remote, main);
+  const waits = captureWaits(remote, observed);
+  const collectThread = captureThread(program, remote, main, waits[0]);
   const collectActions = captureActions(program);
   const collectIntervalTimers = captureIntervalTimers(program);
   const collectLimits = captureLimits(program);
@@ -50,7 +53,7 @@ export function captureProcess(remote: RemoteProcess, flags: AreaFlags): Process
 
   const others = remote.threads.slice(1).map((thread, index) => {
     const own = remote.newProgram({ records: 10, data: 64 }, LEADER_BYTES + index * THREAD_CAPTURE_BYTES);
-    return { program: own, thread, collect: captureThread(own, remote, thread) };
+    return { program: own, thread, collect: captureThread(own, remote, thread, waits[index + 1]) };
   });
   remote.runTogether([{ program, thread: main }, ...others]);
 

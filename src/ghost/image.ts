@@ -4,6 +4,7 @@
  */
 import type { RegisterName, RestartableSequence } from '../linux/index.ts';
 import type { Area } from '../mm/index.ts';
+import type { Wait } from './waits.ts';
 
 /** Version of this layout; a reader refuses any other. */
 export const IMAGE_VERSION = 1;
@@ -65,6 +66,8 @@ export interface ThreadImage {
   /** Cluster-wide thread id. */
   tid: number;
   registers: Record<RegisterName, bigint>;
+  /** The system call for a time in which the thread waits, if it does. */
+  wait: Wait | undefined;
   /** XSAVE image. */
   extendedState: Uint8Array;
   signalMask: bigint;

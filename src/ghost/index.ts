@@ -10,3 +10,4 @@ export * from './image.ts';
 export * from './preflight.ts';
 export * from './restore.ts';
 export { discardPending, signalOf } from './signals.ts';
+export { observeThreads, type ObservedThreads } from './waits.ts';

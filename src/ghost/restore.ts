@@ -21,11 +21,11 @@ import { restoreLimits } from './limits.ts';
 import { restoreNumber, restoreScheduling } from './outside.ts';
 import { restoreActions, restorePending } from './signals.ts';
 import { restoreThread, threadCapacity } from './threads.ts';
+import { adjustWaits, armWaits, putTimesBack } from './waits.ts';
 import { restoreIntervalTimers, restorePosixTimers, withoutRepeating } from './timers.ts';
 
 /** Where the region of a process that is being restored lies; preflight refuses a process that has memory there. */
 export const REGION_ADDRESS = 0x3f0000000000;
-const PAGE = 4096;
 const CLONE_ARGS_SIZE = 88;
 /** VM, FS, FILES, SIGHAND, THREAD, SYSVSEM, CHILD_CLEARTID (include/uapi/linux/sched.h). */
 const THREAD_FLAGS = 0x100 | 0x200 | 0x400 | 0x800 | 0x10000 | 0x40000 | 0x200000;
@@ -57,13 +57,15 @@ export class Inflation {
   private filled: ReadonlySet<number> = new Set();
   private ahead: Range[] = [];
   private cleared = false;
-  private others: StoppedThread[] = [];
+  /** All threads with the registers that they go on with; known from {@link Inflation.complete} on. */
+  private running: { tracee: Tracee; registers: Registers }[] = [];
 
   /** @param remote the held husk; its main thread becomes the leader of the process */
   constructor(remote: RemoteProcess, options: InflationOptions) {
     this.remote = remote;
     this.options = options;
     this.image = EMPTY_IMAGE;
+    remote.park();
   }
 
   /**
@@ -109,7 +111,6 @@ export class Inflation {
       mapAreas(program, image.areas, this.filled, this.ahead, objects);
       discardPages(program, stillThere);
     });
-    if (image.areas.some((area) => area.kind === 'vdso')) this.remote.forgetGadget();
     for (const { kind, object, start, end } of image.areas) {
       if (kind === 'shared-anonymous' && object !== undefined)
         objects.set(object, `/proc/${image.pid}/map_files/${start.toString(16)}-${end.toString(16)}`);
@@ -141,27 +142,46 @@ export class Inflation {
     program.call('personality', image.personality);
     program.call('prctl', PR_SET_DUMPABLE, image.dumpable === 2 ? 0 : image.dumpable, 0, 0, 0);
     remote.run(program);
-    this.others = this.holdThreads(others);
+    remote.threads = [remote.main, ...this.holdThreads(others)];
     this.setFromOutside();
+    const held = [remote.main, ...this.others].map(({ tracee, ...rest }, n) => ({
+      ...rest,
+      tracee,
+      registers: Registers.fromRecord((image.threads[n] ?? leader).registers),
+    }));
+    const armed = armWaits(
+      remote,
+      held,
+      image.threads.map(({ wait }) => wait),
+    );
+    this.running = held.map(({ tracee, registers }, n) => ({ tracee, registers: armed.get(n) ?? registers }));
   }
 
   /**
-   * The program takes over: our memory goes, registers and masks become its own.
+   * Our memory goes; the threads wait, without anything of the program having run.
    * @param extra further ranges of ours to unmap, e.g. the husk's pages
    */
-  resume(extra: readonly { start: number; length: number }[] = []): void {
+  leaveMemory(extra: readonly { start: number; length: number }[] = []): void {
+    for (const { start, length } of extra) this.remote.stepSystemCall('munmap', start, length);
+    this.remote.closeRegion();
+  }
+
+  /**
+   * Registers and masks become the program's own, and it is let go: it runs at once unless something else holds it, such as a frozen cgroup.
+   * {@link Inflation.leaveMemory} comes before.
+   */
+  resume(): void {
     const { remote, image } = this;
-    for (const { start, length } of extra) remote.stepSystemCall('munmap', start, length);
-    remote.closeRegion();
-    const held = [remote.main, ...this.others];
     image.threads.forEach((thread, n) => {
-      const tracee = held[n]?.tracee;
+      const tracee = remote.threads[n]?.tracee;
       if (tracee === undefined) throw new Error(`thread ${thread.tid} is not held`);
-      tracee.setRegisters(Registers.fromRecord(thread.registers));
       tracee.setExtendedState(thread.extendedState);
       tracee.setSignalMask(thread.signalMask);
+      tracee.setRegisters(Registers.fromRecord(thread.registers));
     });
-    for (const { tracee } of held) tracee.detach(image.stopped);
+    remote.leaveVdso();
+    if (image.stopped !== 0) syscall('kill', remote.pid, image.stopped);
+    for (const { tracee } of remote.threads) tolerateDeath(tracee, () => tracee.detach());
   }
 
   /** Runs one program in a region that is large enough for it. */
@@ -174,8 +194,6 @@ export class Inflation {
 
   private openRegion(capacity: { records: number; data: number }): void {
     const size = Math.max(MINIMUM_REGION, (capacity.records + 1) * 64 + capacity.data);
-    if (this.remote.hasRegion && this.remote.regionAddress === REGION_ADDRESS && this.remote.regionSize >= size + PAGE) return;
-    if (this.remote.hasRegion && this.remote.regionAddress === REGION_ADDRESS) this.remote.closeRegion();
     this.remote.openRegion(size, REGION_ADDRESS);
   }
 
@@ -265,7 +283,7 @@ export class Inflation {
     const { remote, image } = this;
     restoreNumber(remote.pid, 'oom_score_adj', image.oomScoreAdjustment);
     restoreNumber(remote.pid, 'coredump_filter', image.coreDumpFilter, 16);
-    [remote.main, ...this.others].forEach(({ tracee }, n) => {
+    remote.threads.forEach(({ tracee }, n) => {
       const thread = image.threads[n];
       if (thread !== undefined) restoreScheduling(tracee.tid, thread.scheduling);
     });

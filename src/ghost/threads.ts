@@ -1,17 +1,10 @@
 /** Threads: what each is asked inside the process, and how a thread is made again. */
-import {
-  KorriganError,
-  NativeMemory,
-  type Program,
-  type Registers,
-  type RemoteProcess,
-  type StoppedThread,
-  syscall,
-} from '../linux/index.ts';
+import { NativeMemory, type Program, type Registers, type RemoteProcess, type StoppedThread, syscall } from '../linux/index.ts';
 import type { ThreadImage } from './image.ts';
 import { captureCredentials, CREDENTIAL_RECORDS, credentialBytes, restoreCredentials } from './credentials.ts';
 import { captureScheduling } from './outside.ts';
 import { pendingBytes, restorePending } from './signals.ts';
+import type { Wait } from './waits.ts';
 
 const PR_GET_PDEATHSIG = 2;
 const PR_SET_PDEATHSIG = 1;
@@ -30,7 +23,6 @@ const STACK_FLAGS_KEPT = 0x80000002; // SS_DISABLE | SS_AUTODISARM; SS_ONSTACK i
 const ERESTART_FIRST = -516;
 const ERESTART_LAST = -512;
 const ERESTART_RESTARTBLOCK = -516;
-const RESTART_SYSCALL = 219;
 const SYSCALL_INSTRUCTION_SIZE = 2;
 
 /** Bytes of the region that one thread's questions take. */
@@ -39,7 +31,7 @@ export const THREAD_CAPTURE_BYTES = 1024;
 const scratch = NativeMemory.allocate(64);
 
 /** Appends the questions to a thread; the rest is read from outside when the answer is. */
-export function captureThread(program: Program, remote: RemoteProcess, thread: StoppedThread): () => ThreadImage {
+export function captureThread(program: Program, remote: RemoteProcess, thread: StoppedThread, wait: Wait | undefined): () => ThreadImage {
   const stack = program.data(STACK_SIZE);
   const clearTid = program.data(8);
   const deathSignal = program.data(8);
@@ -61,7 +53,8 @@ export function captureThread(program: Program, remote: RemoteProcess, thread: S
     const restartableSequence = thread.tracee.restartableSequence();
     return {
       tid: program.result(tid),
-      registers: resumableRegisters(remote, thread.registers, restartableSequence.pointer).toRecord(),
+      registers: resumableRegisters(remote, thread.registers, wait, restartableSequence.pointer).toRecord(),
+      wait,
       extendedState: thread.tracee.extendedState(),
       signalMask: thread.signalMask,
       alternateStack: {
@@ -87,31 +80,17 @@ export function captureThread(program: Program, remote: RemoteProcess, thread: S
  * Registers with which the thread goes on elsewhere: an interrupted system call is made to start again (the kernel would have done
  * it on the way back to user mode), and an open restartable sequence continues at its abort handler, as after any preemption.
  */
-function resumableRegisters(remote: RemoteProcess, stopped: Registers, rseqPointer: bigint): Registers {
+function resumableRegisters(remote: RemoteProcess, stopped: Registers, wait: Wait | undefined, rseqPointer: bigint): Registers {
   const registers = stopped.copy();
   const result = registers.getNumber('rax');
   const number = registers.getNumber('originalRax');
   if (number >= 0 && result >= ERESTART_FIRST && result <= ERESTART_LAST) {
-    const again = result === ERESTART_RESTARTBLOCK && number === RESTART_SYSCALL ? numberBeforeSyscall(remote, registers) : number;
-    registers.set('rax', again).set('rip', registers.get('rip') - BigInt(SYSCALL_INSTRUCTION_SIZE));
+    if (wait !== undefined && result === ERESTART_RESTARTBLOCK) return registers;
+    registers.set('rax', number).set('rip', registers.get('rip') - BigInt(SYSCALL_INSTRUCTION_SIZE));
   } else if (rseqPointer !== 0n) {
     abortRestartableSequence(remote, registers, Number(rseqPointer));
   }
   return registers.set('originalRax', -1);
-}
-
-/** After one restart the kernel only knows restart_syscall; the program's own `mov eax, N` before the instruction tells the call. */
-function numberBeforeSyscall(remote: RemoteProcess, registers: Registers): number {
-  const code = remote.read(registers.getNumber('rip') - 16, 16);
-  for (let at = 9; at >= 0; at--) {
-    const gap = code.subarray(at + 5, 14);
-    if (code[at] === 0xb8 && code[at + 3] === 0 && code[at + 4] === 0 && gap.length <= 4)
-      return (code[at + 1] ?? 0) | ((code[at + 2] ?? 0) << 8);
-  }
-  throw new KorriganError(
-    'KRG_NOT_MOVABLE',
-    `a thread of process ${remote.pid} waits in a system call that was interrupted before and cannot be identified; try again`,
-  );
 }
 
 /** struct rseq: u64 rseq_cs at 8; struct rseq_cs: u32 version, u32 flags, u64 start_ip, u64 post_commit_offset, u64 abort_ip. */

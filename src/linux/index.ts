@@ -23,6 +23,7 @@ export * from './pagemap.ts';
 export * from './userfaultfd.ts';
 export * from './file-status.ts';
 export * from './kcmp.ts';
+export * from './kernel-tasks.ts';
 export * from './fdinfo.ts';
 export * from './ancillary.ts';
 export * from './cgroup.ts';

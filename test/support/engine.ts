@@ -6,7 +6,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { NativeMemory, Pagemap, readDetailedMaps, readStatus, RemoteProcess } from '../../src/linux/index.ts';
 import { AreaFlags, contentRuns, ProcessPages, writePages } from '../../src/mm/index.ts';
-import { captureProcess, captureRegionSize, Inflation } from '../../src/ghost/index.ts';
+import { captureProcess, captureRegionSize, Inflation, observeThreads } from '../../src/ghost/index.ts';
 
 const FIRST_PID = 1000;
 const RSEQ_FLAG_UNREGISTER = 1;
@@ -60,9 +60,10 @@ export async function moveByEngine(pid: number, output: string): Promise<number>
   const dummy = await startInNamespace(`sleep 1000 >>${output} 2>&1`);
   await until(() => readStatus(dummy)?.get('Name') === 'sleep');
   const flags = new AreaFlags(readDetailedMaps(pid));
+  const observed = observeThreads(pid);
   const source = RemoteProcess.stop(pid);
   source.openRegion(captureRegionSize(source.threads.length));
-  const image = captureProcess(source, flags);
+  const image = captureProcess(source, flags, observed);
   const husk = holdAsHusk(dummy);
   const inflation = new Inflation(husk, { returning: false });
   inflation.mapMemory(image, []);
