@@ -47,21 +47,13 @@ async function startNode(id: number, cluster: string): Promise<{ port: number; r
   const rpc = new RpcNode({ id, cluster, secret: new Uint8Array(32).fill(7), oneMachine: true });
   const pipe = container.openPipe();
   const workers = new GhostWorkers([1, 2, 3]);
-  const work = {
-    endHusk: async (hostPid: number, status: number) => void (await workers.run({ kind: 'end-husk', hostPid, status })),
-    deliver: async (hostPid: number, pid: number, signals: readonly Uint8Array[]) =>
-      void (await workers.run({ kind: 'deliver', hostPid, pid, signals: [...signals] })),
-  };
   const homeOf = (pid: number): number => nodeOfPid(pid);
-  const proc = new ProcService({ rpc, work, homeOf, hostPidOf: (pid) => container.hostPidOf(pid), log });
+  const proc = new ProcService({ rpc, container, lane: 4, recordPipe: pipe.writeEnd, homeOf, log });
   const epm = new MigrationService({ rpc, container, workers, proc, host: HOST, recordPipe: pipe.writeEnd, homeOf, log });
   const records = new Socket({ fd: container.takeDescriptor(pipe.readEnd), readable: true, writable: false });
   records.on('data', (chunk) => proc.recordsRead(chunk));
   const timer = setInterval(() => {
-    for (const { pid, status, sequence } of container.reaped.read()) {
-      container.reaped.acknowledge(sequence + 1);
-      void proc.reaped(pid, status);
-    }
+    for (const { sequence } of container.reaped.read()) container.reaped.acknowledge(sequence + 1);
   }, POLL_MILLISECONDS);
   const { port } = await rpc.listen({ host: HOST, port: 0 });
   const processes = container.cgroup.child('processes');
@@ -101,7 +93,7 @@ async function startNode(id: number, cluster: string): Promise<{ port: number; r
     stop: async () => {
       clearInterval(timer);
       records.destroy();
-      proc[Symbol.dispose]();
+      await proc[Symbol.asyncDispose]();
       await rpc.close();
       await workers[Symbol.asyncDispose]();
       await container.destroy();

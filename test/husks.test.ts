@@ -8,15 +8,16 @@ import {
   becomeTemplate,
   ContainerTable,
   HuskFamily,
+  HuskMonitor,
+  holdHusk,
   isHusk,
   type Member,
+  type MonitorEvent,
   planHusks,
   RecordReader,
-  removeHusks,
   resumeHusk,
   type SignalRecord,
   spawnTemplate,
-  superfluousHusks,
 } from '../src/proc/index.ts';
 
 const SIGUSR1 = 10;
@@ -62,10 +63,10 @@ function readRecords(): SignalRecord[] {
   return new RecordReader().push(buffer.subarray(0, length));
 }
 
-function make(wanted: readonly Member[], moving: readonly number[] = []): HuskFamily {
+function make(wanted: readonly Member[]): HuskFamily {
   const family = new HuskFamily({
     hostPidOf: (pid) => container.hostPidOf(pid),
-    appearanceOf: (pid) => ({ command: `relative-${pid % 100}`, commandLine: Buffer.from(`relative\0${pid}\0`), users: [1000, 1001] }),
+    appearanceOf: (pid) => ({ command: `relative-${pid % 100}`, commandLine: Buffer.from(`relative\0${pid}\0`), users: [1000, 1001], exitSignal: SIGCHLD }),
   });
   const foreignPids = container.foreignPids.admit();
   try {
@@ -73,7 +74,6 @@ function make(wanted: readonly Member[], moving: readonly number[] = []): HuskFa
   } finally {
     foreignPids[Symbol.dispose]();
   }
-  for (const pid of moving) family.take(pid);
   return family;
 }
 
@@ -122,9 +122,14 @@ describe('husks', () => {
     assert.equal(readProcessFile(relative, 'comm'), `relative-2\n`);
     assert.match(readProcessFile(relative, 'status') ?? '', /^Uid:\t1000\t0\t1001\t0$/m);
     assert.match(readProcessFile(relative, 'status') ?? '', /^TracerPid:\t0$/m);
-    const gone = superfluousHusks(here(), isHuskHere, (pid) => pid === template);
-    assert.deepEqual(new Set(gone), new Set(SHELL_FAMILY.filter(({ ended }) => ended === undefined).map(({ pid }) => pid)));
-    removeHusks(gone, table, (pid) => container.hostPidOf(pid));
+    const living = SHELL_FAMILY.filter(({ ended }) => ended === undefined).map(({ pid }) => pid);
+    const reported: MonitorEvent[] = [];
+    const monitor = new HuskMonitor({ table, hostPidOf: (pid) => container.hostPidOf(pid), report: (event) => reported.push(event) });
+    for (const pid of living) monitor.adopt(pid);
+    const gone = monitor.tidy({ husks: living, kept: [] });
+    assert.deepEqual(new Set(gone), new Set(living));
+    assert.deepEqual(reported, []);
+    monitor[Symbol.dispose]();
     await untilGone(gone);
     assert.deepEqual(
       table.all().map(({ pid }) => pid),
@@ -146,12 +151,9 @@ describe('husks', () => {
       syscall('rt_sigqueueinfo', target, 40, information);
     };
     for (let value = 0; value < 20; value++) send(value);
-    const family = make(wanted, [LEADER + 1]);
+    const held = holdHusk(target);
     for (let value = 20; value < 40; value++) send(value);
-    family.discard((pid, remote) => {
-      assert.equal(pid, LEADER + 1);
-      resumeHusk(remote); // it was taken and not yet changed
-    });
+    resumeHusk(held);
     process.kill(target, 'SIGUSR1');
     const seen: SignalRecord[] = [];
     while (seen.length < 41) seen.push(...readRecords());
@@ -177,9 +179,9 @@ describe('husks', () => {
 
   test('what a refused plan has made goes again', () => {
     const atFirst = table.all().map(({ pid }) => pid);
-    const family = make([...SHELL_FAMILY.slice(0, 3), { pid: 210_000, parent: LEADER + 2, group: LEADER + 1, session: LEADER }], [210_000]);
+    const family = make([...SHELL_FAMILY.slice(0, 3), { pid: 210_000, parent: LEADER + 2, group: LEADER + 1, session: LEADER }]);
     assert.ok(table.find(210_000) !== undefined);
-    family.discard((pid) => assert.fail(`${pid} was made, not taken`));
+    family.discard();
     for (let turn = 0; turn < 1000 && table.all().length > atFirst.length; turn++) trySyscall('sched_yield');
     assert.deepEqual(
       table.all().map(({ pid }) => pid),

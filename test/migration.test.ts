@@ -45,13 +45,8 @@ async function startNode(id: number): Promise<TestNode> {
   const rpc = new RpcNode({ id, cluster, secret, oneMachine: true });
   const pipe = container.openPipe();
   const workers = new GhostWorkers([1, 2, 3]);
-  const work = {
-    endHusk: async (hostPid: number, status: number) => void (await workers.run({ kind: 'end-husk', hostPid, status })),
-    deliver: async (hostPid: number, pid: number, signals: readonly Uint8Array[]) =>
-      void (await workers.run({ kind: 'deliver', hostPid, pid, signals: [...signals] })),
-  };
   const homeOf = (pid: number): number => nodeOfPid(pid);
-  const proc = new ProcService({ rpc, work, homeOf, hostPidOf: (pid) => container.hostPidOf(pid), log });
+  const proc = new ProcService({ rpc, container, lane: 4, recordPipe: pipe.writeEnd, homeOf, log });
   const epm = new MigrationService({ rpc, container, workers, proc, host: '127.0.0.1', recordPipe: pipe.writeEnd, homeOf, log });
   const records = new Socket({ fd: container.takeDescriptor(pipe.readEnd), readable: true, writable: false });
   records.on('data', (chunk) => proc.recordsRead(chunk));
@@ -59,7 +54,7 @@ async function startNode(id: number): Promise<TestNode> {
   const timer = setInterval(() => {
     for (const { pid, status, sequence } of container.reaped.read()) {
       container.reaped.acknowledge(sequence + 1);
-      void proc.reaped(pid, status).then((real) => real && ended.set(pid, status));
+      if (homeOf(pid) === id) ended.set(pid, status);
     }
   }, 5);
   return { id, container, rpc, workers, proc, epm, ended, records, timer };
@@ -75,7 +70,7 @@ after(async () => {
   for (const { container, rpc, workers, proc, records, timer } of nodes) {
     clearInterval(timer);
     records.destroy();
-    proc[Symbol.dispose]();
+    await proc[Symbol.asyncDispose]();
     await rpc.close();
     await workers[Symbol.asyncDispose]();
     await container.destroy();

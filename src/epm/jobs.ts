@@ -1,7 +1,7 @@
 /** What ghost workers are asked to do, and what they answer. Plain data: it crosses threads. */
 import type { ArrivedRelay, KnownRelay } from '../streams/index.ts';
 import type { AskedQuestion } from './relay-questions.ts';
-import type { FamilyStep, Relations } from '../proc/index.ts';
+import type { FamilyDescription } from '../proc/index.ts';
 import type { MovingPid } from './parts.ts';
 import type { MigrationReport } from './source.ts';
 
@@ -11,6 +11,8 @@ export interface ContainerReference {
   initPid: number;
   /** Descriptor, in pid 1, of the write end of the husks' record pipe. */
   recordPipe: number;
+  /** Directory of the container's procfs. */
+  procfs: string;
 }
 
 export interface SourceJob {
@@ -21,11 +23,10 @@ export interface SourceJob {
   host: string;
   port: number;
   moving: MovingPid[];
-  relations: Relations[];
+  /** As the target knows it. */
+  family: FamilyDescription;
   /** Host pids of the container's processes that stay, pid 1 included. */
   others: number[];
-  /** Pids whose home this is: they leave a husk, others leave nothing. */
-  homePids: number[];
   node: number;
   /** Relays of this node's processes. */
   relays: KnownRelay[];
@@ -38,25 +39,13 @@ export interface TargetJob {
   migration: string;
   host: string;
   node: number;
-  steps: FamilyStep[];
-  /** Host pids of husks that become processes again and of children of init that were made for this move. */
-  hostPids: [pid: number, hostPid: number][];
+  /** The husks that become processes. */
+  husks: MovingPid[];
+  /** Cgroup into which those go that were not processes of this node before. */
+  cgroup: string;
 }
 
-export interface EndHuskJob {
-  kind: 'end-husk';
-  hostPid: number;
-  status: number;
-}
-
-export interface DeliverJob {
-  kind: 'deliver';
-  hostPid: number;
-  pid: number;
-  signals: Uint8Array[];
-}
-
-export type Job = SourceJob | TargetJob | EndHuskJob | DeliverJob;
+export type Job = SourceJob | TargetJob;
 
 /** Answers, in this order: progress of a job, then its end. */
 export type WorkerMessage =

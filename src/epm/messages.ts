@@ -14,7 +14,7 @@ const image = z.custom<ProcessImage>((value) => typeof value === 'object' && val
 const error = z.object({ code: z.string(), message: z.string() });
 
 const toTarget = z.discriminatedUnion('kind', [
-  /** First message. `family` and `files` are what proc and fs said about the processes before the freeze. */
+  /** First message. */
   z.object({
     kind: z.literal('hello'),
     ticket: z.string(),
@@ -23,7 +23,6 @@ const toTarget = z.discriminatedUnion('kind', [
     pids: z.array(pid),
     vdso: z.string(),
     extendedStateSize: z.number(),
-    family: z.unknown(),
   }),
   /** Areas whose pages follow while the process still runs. */
   z.object({ kind: z.literal('ahead'), pid, areas: z.array(area) }),

@@ -13,8 +13,6 @@ export interface MovingPid {
 
 /** The source's side of proc and fs. */
 export interface SourceParts {
-  /** Relatives as the target needs them to make the husks. */
-  describeFamily(processes: readonly MovingPid[]): unknown;
   /** Descriptors of the frozen processes. */
   captureFiles(processes: readonly (MovingPid & { remote: RemoteProcess })[]): unknown;
   /** Makes the captured process a husk in place and lets go of it. */
@@ -36,8 +34,8 @@ export interface HeldHusk {
 
 /** The target's side. */
 export interface TargetParts {
-  /** Makes the husks. @throws KorriganError when the family cannot be reproduced; nothing is left then. */
-  prepareFamily(family: unknown): void;
+  /** Holds the husks that become processes. @throws KorriganError; none is held then */
+  holdHusks(): void;
   /** The husk that becomes the process. */
   takeHusk(pid: number): HeldHusk;
   /** Opens all descriptions and gives every process its descriptors. */

@@ -5,15 +5,12 @@
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import type { Container } from '../container/index.ts';
-import { SPAWN_ADDRESS } from '../container/index.ts';
 import { examineFiles } from '../fs/index.ts';
 import {
-  type ControlGroup,
   isErrno,
   isKorriganError,
   KorriganError,
   pidfdOpen,
-  Program,
   readProcessFile,
   readProcessLink,
   readStat,
@@ -21,37 +18,25 @@ import {
   shareMemory,
   syscall,
 } from '../linux/index.ts';
-import { planFamily, type ProcService, type Relations } from '../proc/index.ts';
+import { ContainerTable, describeFamily, type FamilyDescription, familySchema, type ProcService, treeBelow } from '../proc/index.ts';
 import { defineCall, type NodeId, type RpcNode } from '../rpc/index.ts';
 import { examineProcess, type Finding } from '../ghost/index.ts';
 import { RelayService } from '../streams/index.ts';
 import type { MovingPid } from './parts.ts';
 import { answerAboutRelay } from './relay-questions.ts';
 import { allKinds, containerClocks } from './source-parts.ts';
-import { childrenOf, familyOf, processesOfContainer, type Relative } from './relations.ts';
+import type { ContainerReference } from './jobs.ts';
+import { childrenOf, processesOfContainer } from './relations.ts';
 import type { MigrationReport } from './source.ts';
 import type { GhostWorkers } from './workers.ts';
 
-const pid = z.number().int().positive();
-const relations = z.object({
-  pid,
-  parent: z.number(),
-  group: z.number(),
-  session: z.number(),
-  exitSignal: z.number(),
-  childrenLeft: z.array(z.number()),
-});
 /** The target makes room for the processes and opens a port for one connection that carries the ticket. */
 const prepareCall = defineCall(
   'epm.prepare',
-  z.object({ migration: z.string(), family: z.array(relations) }),
+  z.object({ migration: z.string(), family: familySchema }),
   z.object({ host: z.string(), port: z.number(), ticket: z.string() }),
 );
 const PREPARE_MILLISECONDS = 10_000;
-const PARKED_MEMORY = 4096;
-const SIGCHLD = 17;
-const SPAWN_ATTEMPTS = 100;
-const SPAWN_WAIT_MILLISECONDS = 10;
 /** A family that changes while it is being prepared is asked again. */
 const ATTEMPTS = 10;
 const CHANGE_MILLISECONDS = 5;
@@ -136,19 +121,19 @@ export class MigrationService implements Disposable {
   }
 
   private async attempt(moving: number, target: NodeId, withTree: boolean): Promise<Migration> {
-    const family = familyOf(this.find(moving), withTree);
-    const taken = family.find((relative) => this.busy.has(relative.pid));
+    const family = this.familyOf(moving, withTree);
+    const taken = family.find(({ pid: relative }) => this.busy.has(relative));
     if (taken !== undefined) throw new KorriganError('KRG_PROCESS_BUSY', `process ${taken.pid} is being moved already`);
-    for (const relative of family) this.busy.add(relative.pid);
+    for (const { pid: relative } of family) this.busy.add(relative);
     try {
       this.preflight(family);
       return await this.move(family, target);
     } finally {
-      for (const relative of family) this.busy.delete(relative.pid);
+      for (const { pid: relative } of family) this.busy.delete(relative);
     }
   }
 
-  private preflight(family: readonly Relative[]): void {
+  private preflight(family: readonly MovingPid[]): void {
     for (const { pid: examined, hostPid } of family) {
       const mate = [readStat(hostPid)?.parent ?? 0, ...childrenOf(hostPid)].find(
         (relative) => relative > 0 && sharesMemory(hostPid, relative),
@@ -173,27 +158,23 @@ export class MigrationService implements Disposable {
     }
   }
 
-  private async move(family: readonly Relative[], target: NodeId): Promise<Migration> {
-    const { rpc, workers, proc, container, homeOf, log } = this.options;
+  private async move(family: readonly MovingPid[], target: NodeId): Promise<Migration> {
+    const { rpc, workers, proc, container, log } = this.options;
     const migration = randomBytes(8).toString('hex');
-    const prepared = await rpc.call(
-      target,
-      prepareCall,
-      { migration, family: family.map((relative) => relative.relations) },
-      { deadlineMs: PREPARE_MILLISECONDS },
-    );
+    const pids = family.map(({ pid: moving }) => moving);
+    const described = describeFamily(pids, new ContainerTable(container.procfsPath));
+    const prepared = await rpc.call(target, prepareCall, { migration, family: described }, { deadlineMs: PREPARE_MILLISECONDS });
     const inMove = new Set(family.map(({ hostPid }) => hostPid));
-    const told: Promise<void>[] = [];
+    let told: Promise<void> | undefined;
     const work = workers.run(
       {
         kind: 'source',
         container: this.containerReference,
         ...prepared,
         migration,
-        moving: family.map(({ pid: moving, hostPid }) => ({ pid: moving, hostPid })),
-        relations: family.map((relative) => relative.relations),
+        moving: [...family],
+        family: described,
         others: processesOfContainer(container.cgroup).filter((hostPid) => !inMove.has(hostPid)),
-        homePids: family.map((relative) => relative.pid).filter((candidate) => homeOf(candidate) === rpc.id),
         node: rpc.id,
         relays: this.relays.known,
       },
@@ -201,114 +182,72 @@ export class MigrationService implements Disposable {
         if (message.kind === 'relay') answerAboutRelay(message, migration, this.relays);
         if (message.kind !== 'committed') return;
         this.relays.committed(migration);
-        for (const { pid: gone } of family) told.push(proc.left(gone, target));
+        told = proc.left(pids, target);
         Atomics.store(message.acknowledged, 0, 1);
         Atomics.notify(message.acknowledged, 0);
       },
     );
     const result = await work.finally(() => this.relays.aborted(migration)); // unless it was committed
-    await Promise.all(told);
+    await told;
+    proc.deflated(pids);
     if (result.kind !== 'moved') throw new Error(`a source worker answered "${result.kind}"`);
-    log.info({ migration, pids: family.map(({ pid: moved }) => moved), target, ...result.report }, 'migrated');
-    return { ...result.report, pids: family.map(({ pid: moved }) => moved), from: rpc.id, to: target };
+    log.info({ migration, pids, target, ...result.report }, 'migrated');
+    return { ...result.report, pids, from: rpc.id, to: target };
   }
 
-  private async prepare(migration: string, family: Relations[]): Promise<{ host: string; port: number; ticket: string }> {
-    const { workers, host, log, container, rpc } = this.options;
-    const steps = planFamily(family, await this.husksInPlace(family));
+  private async prepare(migration: string, family: FamilyDescription): Promise<{ host: string; port: number; ticket: string }> {
+    const { workers, host, log, container, rpc, proc } = this.options;
     const ticket = randomBytes(32).toString('hex');
-    const hostPids: [number, number][] = [];
-    const spawned: number[] = [];
     // Pids and thread ids of higher ranges can be given only while they are admitted: until all threads are restored.
     const admission = container.foreignPids.admit();
-    try {
-      for (const step of steps) {
-        if (step.kind === 'return') hostPids.push([step.pid, this.find(step.pid).hostPid]);
-        if (step.kind === 'spawn') {
-          const { hostPid } = await this.spawnParked(step.pid);
-          hostPids.push([step.pid, hostPid]);
-          spawned.push(hostPid);
-        }
-      }
-    } catch (error) {
-      for (const hostPid of spawned) process.kill(hostPid, 'SIGKILL');
+    const cgroup = container.newApplication();
+    const release = (): void => {
+      container.settle(cgroup);
+      container.removeEndedApplications();
       admission[Symbol.dispose]();
+    };
+    let husks: MovingPid[];
+    try {
+      await proc.prepare(family);
+      husks = family.moving.map((moving) => this.find(moving));
+    } catch (error) {
+      proc.arrived(family.moving, []);
+      release();
       throw error;
     }
     return new Promise((resolve, reject) => {
+      const job = { kind: 'target', container: this.containerReference, ticket, migration, host, node: rpc.id, husks, cgroup: cgroup.path } as const;
       const work = workers
-        .run({ kind: 'target', container: this.containerReference, ticket, migration, host, node: rpc.id, steps, hostPids }, (message) => {
+        .run(job, (message) => {
           if (message.kind === 'relay') answerAboutRelay(message, migration, this.relays);
           if (message.kind === 'listening') resolve({ host, port: message.port, ticket });
         })
         .then((result) => {
-          if (result.kind !== 'arrived') return;
-          this.arrived(result.pids, family);
+          if (result.kind !== 'arrived') return [];
           this.relays.decided(migration, result.pids.length > 0);
           this.relays.arrived(result.relays);
+          return result.pids.map(({ pid: here }) => here);
         })
-        .catch((error: unknown) => {
+        .catch((error: unknown): number[] => {
           this.relays.decided(migration, false);
           log.warn({ migration, error }, 'a migration did not arrive');
           reject(error);
+          return [];
         })
-        .finally(() => {
-          admission[Symbol.dispose]();
-          for (const { pid: here } of family) if (this.arriving.get(here) === work) this.arriving.delete(here);
+        .then((running) => {
+          proc.arrived(family.moving, running);
+          release();
+          for (const here of family.moving) if (this.arriving.get(here) === work) this.arriving.delete(here);
         });
-      for (const { pid: here } of family) this.arriving.set(here, work);
+      for (const here of family.moving) this.arriving.set(here, work);
     });
   }
 
-  /**
-   * The husks here that stand where their processes belong. One whose parent has been elsewhere since is init's child here; it is ended, so
-   * that the process can be made again below its parent.
-   */
-  private async husksInPlace(family: readonly Relations[]): Promise<Set<number>> {
+  /** The process and, if asked for, everything below it that runs here; parents before children. */
+  private familyOf(root: number, withTree: boolean): MovingPid[] {
     const { container, proc } = this.options;
-    const inPlace = new Set<number>();
-    for (const { pid: husk, parent } of family) {
-      const hostPid = proc.husks.has(husk) ? container.hostPidOf(husk) : undefined;
-      if (hostPid === undefined) continue;
-      const parentHere = container.containerPidOf(readStat(hostPid)?.parent ?? 0);
-      if (parentHere === parent) {
-        inPlace.add(husk);
-        continue;
-      }
-      proc.dropping(husk);
-      process.kill(hostPid, 'SIGKILL');
-      for (let attempt = 0; container.hostPidOf(husk) !== undefined; attempt++) {
-        if (attempt === SPAWN_ATTEMPTS) throw new KorriganError('KRG_PROCESS_BUSY', `the old husk of process ${husk} does not end`);
-        await new Promise((resolve) => setTimeout(resolve, SPAWN_WAIT_MILLISECONDS));
-      }
-    }
-    return inPlace;
-  }
-
-  private arrived(pids: readonly MovingPid[], family: readonly Relations[]): void {
-    const parents = new Map(family.map((relative) => [relative.pid, relative.parent]));
-    for (const { pid: here, hostPid } of pids) this.options.proc.arrivedHere(here, hostPid, parents.get(here) === 1);
-  }
-
-  /** A child of init that waits to become a process. */
-  private async spawnParked(wanted: number): Promise<{ pid: number; hostPid: number }> {
-    const { container } = this.options;
-    const program = new Program(SPAWN_ADDRESS, { records: 4, data: 16 });
-    program.operation('waitWhileEqual', program.data(8), 0);
-    const cgroup = container.cgroup.child('processes').child(`app-${wanted}`);
-    // What an earlier visit left behind may still be ending: its pid is free when pid 1 has reaped it.
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await container.spawn({ cgroup: cgroup.create(), pid: wanted, exitSignal: SIGCHLD, memory: PARKED_MEMORY, program });
-      } catch (error) {
-        // ENOENT: the group was empty for a moment and was tidied up.
-        if (!isErrno(error, 'EEXIST', 'ENOENT') || attempt === SPAWN_ATTEMPTS) {
-          removeIfEmpty(cgroup);
-          throw isErrno(error, 'EEXIST') ? new KorriganError('KRG_PROCESS_BUSY', `pid ${wanted} is taken on the target node`) : error;
-        }
-        await new Promise((resolve) => setTimeout(resolve, SPAWN_WAIT_MILLISECONDS));
-      }
-    }
+    const pids = withTree ? treeBelow(root, new ContainerTable(container.procfsPath)) : [root];
+    return pids.filter((candidate) => !proc.isHusk(candidate)).map((candidate) => this.find(candidate));
   }
 
   private find(wanted: number): MovingPid {
@@ -319,8 +258,9 @@ export class MigrationService implements Disposable {
     return { pid: wanted, hostPid };
   }
 
-  private get containerReference(): { initPid: number; recordPipe: number } {
-    return { initPid: this.options.container.initPid, recordPipe: this.options.recordPipe };
+  private get containerReference(): ContainerReference {
+    const { container, recordPipe } = this.options;
+    return { initPid: container.initPid, recordPipe, procfs: container.procfsPath };
   }
 }
 
@@ -341,8 +281,4 @@ function sharesMemory(one: number, other: number): boolean {
     if (isErrno(error, 'ESRCH')) return false; // it ended meanwhile
     throw error;
   }
-}
-
-function removeIfEmpty(cgroup: ControlGroup): void {
-  if (cgroup.exists && !cgroup.populated) cgroup.remove();
 }

@@ -9,7 +9,6 @@ import {
   messageWithDescriptors,
   pidfdOpen,
   type ProgramRunner,
-  readProcessFile,
   type RemoteProcess,
   syscall,
 } from '../linux/index.ts';
@@ -25,7 +24,7 @@ import {
 } from '../fs/index.ts';
 import { sendDescriptors } from '../container/index.ts';
 import { relayedKinds, type RelayHome, type RelaySource, streamKinds } from '../streams/index.ts';
-import { deflate, type Relations } from '../proc/index.ts';
+import { ContainerTable, deflate, isSameFamily, relativesOf } from '../proc/index.ts';
 import type { SourceJob } from './jobs.ts';
 import type { RelayAnswer, RelayQuestion } from './relay-questions.ts';
 import type { MovingPid, SourceParts } from './parts.ts';
@@ -98,12 +97,8 @@ export class LocalSourceParts implements SourceParts {
     this.reports = reports;
   }
 
-  describeFamily(): Relations[] {
-    return this.job.relations;
-  }
-
   captureFiles(processes: readonly (MovingPid & { remote: RemoteProcess })[]): unknown {
-    this.checkFamily(processes);
+    this.checkFamily();
     const moving = processes.map(({ pid, hostPid, remote }) => {
       const pidfd = pidfdOpen(hostPid);
       this.pidfds.push(pidfd);
@@ -132,10 +127,6 @@ export class LocalSourceParts implements SourceParts {
   deflate({ pid }: MovingPid, remote: RemoteProcess): void {
     if (!this.isCommitted) this.reports.committed();
     this.isCommitted = true;
-    if (!this.job.homePids.includes(pid)) {
-      remote.kill();
-      return;
-    }
     deflate(remote, { pid, sendRecordPipe: recordPipeSender(this.lane, this.job.container.recordPipe) });
   }
 
@@ -169,19 +160,10 @@ export class LocalSourceParts implements SourceParts {
     };
   }
 
-  /** A child that was born after the family was described has no place on the target. */
-  private checkFamily(processes: readonly (MovingPid & { remote: RemoteProcess })[]): void {
-    const known = new Map(this.job.relations.map((relations) => [relations.pid, relations]));
-    const inMove = new Set(processes.map(({ hostPid }) => hostPid));
-    for (const { pid, remote } of processes) {
-      const children = remote.threads
-        .flatMap(({ tracee }) => (readProcessFile(remote.pid, `task/${tracee.tid}/children`) ?? '').split(' '))
-        .filter(Boolean)
-        .map(Number);
-      const others = children.filter((child) => !inMove.has(child));
-      if (others.length !== (known.get(pid)?.childrenLeft.length ?? 0)) {
-        throw new KorriganError('KRG_PROCESS_BUSY', `process ${pid} made or lost a child while the move was being prepared; try again`);
-      }
-    }
+  /** What the target has made is right only for the family that it was told of. */
+  private checkFamily(): void {
+    const { family, container } = this.job;
+    if (!isSameFamily(family.members, relativesOf(family.moving, new ContainerTable(container.procfs))))
+      throw new KorriganError('KRG_PROCESS_BUSY', 'the family of the process changed while the move was being prepared; try again');
   }
 }

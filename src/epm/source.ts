@@ -115,7 +115,6 @@ export class SourceMigration {
       pids: this.processes.map(({ pid }) => pid),
       vdso: vdsoDigest(),
       extendedStateSize: 0,
-      family: this.parts.describeFamily(this.processes),
     });
     for (const { pid, hostPid } of this.processes) this.flags.set(pid, new AreaFlags(readDetailedMaps(hostPid)));
     this.expect('ready');
@@ -214,7 +213,8 @@ export class SourceMigration {
         this.parts.releaseFiles();
         return;
       case 'deflate':
-        for (const frozen of this.frozen) {
+        // Children before their parents, who would end threads of which they are the children.
+        for (const frozen of this.frozen.toReversed()) {
           const { image, remote } = frozen;
           discardPending(
             remote,

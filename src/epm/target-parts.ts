@@ -1,17 +1,12 @@
 /** The target's side of proc and fs, for the engine in target.ts. */
-import { converse, inProcess, KorriganError, one, PidNamespace, type ProgramRunner, RemoteProcess, syscall } from '../linux/index.ts';
+import { ControlGroup, converse, inProcess, KorriganError, one, type ProgramRunner, readProcessLink, type RemoteProcess } from '../linux/index.ts';
 import { DescriptorStore, filesImageSchema, installFiles, takeRecordLocks } from '../fs/index.ts';
-import { deflate, type FamilyStep, HUSK_MEMORY, holdHusk, resumeHusk } from '../proc/index.ts';
+import { deflate, HUSK_MEMORY, holdHusk, resumeHusk } from '../proc/index.ts';
 import { type ArrivedRelay, findArrivedRelays, type RelayHome } from '../streams/index.ts';
 import { allKinds, containerClocks, recordPipeSender } from './source-parts.ts';
 import type { TargetJob } from './jobs.ts';
 import type { RelayAnswer, RelayQuestion } from './relay-questions.ts';
 import type { HeldHusk, MovingPid, TargetParts } from './parts.ts';
-
-const CLONE_ARGS_SIZE = 88;
-const FORK_REGION = 8192;
-/** As long as the launcher's children take to begin. */
-const APPEARANCE_MILLISECONDS = 2000;
 
 interface Made extends HeldHusk {
   pid: number;
@@ -33,9 +28,14 @@ export class LocalTargetParts implements TargetParts {
     this.lane = lane;
   }
 
-  prepareFamily(): void {
+  holdHusks(): void {
     try {
-      for (const step of this.job.steps) this.take(step);
+      for (const { pid, hostPid } of this.job.husks) {
+        // What was never a process here has the executable of pid 1.
+        const returning = readProcessLink(hostPid, 'exe') !== readProcessLink(this.job.container.initPid, 'exe');
+        if (!returning) new ControlGroup(this.job.cgroup).attach(hostPid);
+        this.made.set(pid, { pid, remote: holdHusk(hostPid), own: [HUSK_MEMORY], returning });
+      }
     } catch (error) {
       this.discard();
       throw error;
@@ -80,88 +80,12 @@ export class LocalTargetParts implements TargetParts {
   discard(): void {
     this.store?.release();
     for (const { descriptor } of this.arrivedRelays.splice(0)) converse(this.lane, one('close', descriptor));
-    for (const { pid, remote, returning } of this.made.values()) {
-      if (!returning) {
-        remote.kill();
-      } else if (remote.hasRegion && remote.regionAddress === HUSK_MEMORY.start) {
+    for (const { pid, remote } of this.made.values()) {
+      if (!remote.hasRegion) continue;
+      if (remote.regionAddress === HUSK_MEMORY.start)
         resumeHusk(remote); // nothing of it was changed yet
-      } else if (remote.hasRegion) {
-        deflate(remote, { pid, sendRecordPipe: recordPipeSender(this.lane, this.job.container.recordPipe) });
-      }
+      else deflate(remote, { pid, sendRecordPipe: recordPipeSender(this.lane, this.job.container.recordPipe) });
     }
     this.made.clear();
-  }
-
-  private take(step: FamilyStep): void {
-    switch (step.kind) {
-      case 'return': {
-        const remote = holdHusk(this.hostPid(step.pid));
-        this.made.set(step.pid, { pid: step.pid, remote, own: [HUSK_MEMORY], returning: true });
-        return;
-      }
-      case 'spawn': {
-        const remote = RemoteProcess.stop(this.hostPid(step.pid));
-        remote.openRegion(FORK_REGION);
-        this.made.set(step.pid, { pid: step.pid, remote, own: [], returning: false });
-        return;
-      }
-      case 'fork':
-        this.fork(step.pid, step.parent, step.exitSignal);
-        return;
-      case 'new-session':
-        this.remote(step.pid).stepSystemCall('setsid');
-        return;
-      case 'join-group':
-        this.remote(step.pid).stepSystemCall('setpgid', step.pid, step.group);
-        return;
-    }
-  }
-
-  /** The parent makes its child itself, which then waits in a copy of the parent's memory to be held. */
-  private fork(pid: number, parentPid: number, exitSignal: number): void {
-    const parent = this.takeHusk(parentPid);
-    const program = parent.remote.newProgram({ records: 6, data: 128 });
-    const wanted = program.data(new Uint8Array(Int32Array.of(pid).buffer));
-    const forever = program.data(8);
-    const args = new Uint8Array(CLONE_ARGS_SIZE);
-    const view = new DataView(args.buffer);
-    view.setBigUint64(32, BigInt(exitSignal), true);
-    view.setBigUint64(64, BigInt(wanted), true);
-    view.setBigUint64(72, 1n, true);
-    const spawn = program.operation('spawn', program.data(args), CLONE_ARGS_SIZE, 0);
-    const jump = program.operation('jump', 0);
-    program.patch(spawn, 2, program.addressOfRecord(program.length));
-    program.operation('waitWhileEqual', forever, 0);
-    program.patch(jump, 0, program.addressOfRecord(program.length));
-    parent.remote.run(program);
-    const hostPid = this.find(pid);
-    const remote = RemoteProcess.stop(hostPid);
-    remote.useRegion(parent.remote.regionAddress, parent.remote.regionSize);
-    this.made.set(pid, { pid, remote, own: [], returning: false });
-  }
-
-  private find(pid: number): number {
-    const namespace = new PidNamespace(this.job.container.initPid);
-    try {
-      const deadline = performance.now() + APPEARANCE_MILLISECONDS;
-      for (;;) {
-        const hostPid = namespace.toHere(pid);
-        if (hostPid !== undefined) return hostPid;
-        if (performance.now() > deadline) throw new KorriganError('KRG_INTERNAL', `process ${pid} was made but does not appear`);
-        syscall('sched_yield');
-      }
-    } finally {
-      namespace[Symbol.dispose]();
-    }
-  }
-
-  private remote(pid: number): RemoteProcess {
-    return this.takeHusk(pid).remote;
-  }
-
-  private hostPid(pid: number): number {
-    const found = this.job.hostPids.find(([candidate]) => candidate === pid);
-    if (found === undefined) throw new KorriganError('KRG_INTERNAL', `nothing was made for process ${pid}`);
-    return found[1];
   }
 }

@@ -69,7 +69,7 @@ export class TargetMigration {
     if (hello.vdso !== vdsoDigest()) {
       throw new KorriganError('KRG_NOT_MOVABLE', "the nodes' kernels have different vDSOs; the program may hold pointers into its own");
     }
-    this.parts.prepareFamily(hello.family);
+    this.parts.holdHusks();
     for (const pid of hello.pids) {
       const husk = this.parts.takeHusk(pid);
       const inflation = new Inflation(husk.remote, { returning: husk.returning });

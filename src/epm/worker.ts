@@ -3,7 +3,6 @@ import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { BlockingListener, BlockingSocket, KorriganError } from '../linux/index.ts';
 import { Lane } from '../container/index.ts';
 import { MigrationChannel } from '../mm/index.ts';
-import { deliverSignals, endHusk } from '../proc/index.ts';
 import type { Job, SourceJob, TargetJob, WorkerMessage } from './jobs.ts';
 import { askAboutRelay } from './relay-questions.ts';
 import { SourceMigration } from './source.ts';
@@ -68,12 +67,6 @@ function perform(job: Job): WorkerMessage {
       return runSource(job);
     case 'target':
       return runTarget(job);
-    case 'end-husk':
-      endHusk(job.hostPid, job.status);
-      return { kind: 'done' };
-    case 'deliver':
-      deliverSignals(job.hostPid, job.pid, job.signals);
-      return { kind: 'done' };
   }
 }
 

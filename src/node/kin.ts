@@ -3,16 +3,17 @@ import type { Logger } from 'pino';
 import type { Container, TrappedCallInFlight } from '../container/index.ts';
 import { GhostWorkers, MigrationService, processesOfContainer } from '../epm/index.ts';
 import { isKorriganError } from '../linux/errors.ts';
-import { ERRNO, type NotificationAnswer, readStatus, readStat, SYS } from '../linux/index.ts';
-import { isHusk, ProcService } from '../proc/index.ts';
+import { ERRNO, type NotificationAnswer, readProcessLink, readStatus, SYS } from '../linux/index.ts';
+import { isHusk, ProcService, type Resident } from '../proc/index.ts';
 import { type NodeId, type RpcNode } from '../rpc/index.ts';
 import { Socket } from 'node:net';
-import type { Endings } from './endings.ts';
 import { killProcess } from './services/kill.ts';
 import type { Watcher } from './watcher.ts';
 
 /** Lanes of the container that ghost workers use; lane 0 is the main thread's. */
 const WORKER_LANES = [1, 2, 3, 4];
+/** The husk monitor's. */
+const MONITOR_LANE = 5;
 /** In the container's journal: the pipe's descriptors in pid 1, each plus one; zero when there is none yet. */
 const PIPE_READ_AT = 0;
 const PIPE_WRITE_AT = 4;
@@ -21,7 +22,6 @@ export interface KinOptions {
   readonly container: Container;
   readonly rpc: RpcNode;
   readonly watcher: Watcher;
-  readonly endings: Endings;
   readonly homeOf: (pid: number) => NodeId;
   /** Address of this node on which migrations arrive. */
   readonly host: string;
@@ -33,34 +33,22 @@ export interface Kin extends AsyncDisposable {
   readonly epm: MigrationService;
 }
 
-export function joinKin({ container, rpc, watcher, endings, homeOf, host, log }: KinOptions): Kin {
+export function joinKin({ container, rpc, watcher, homeOf, host, log }: KinOptions): Kin {
   const pipe = recordPipe(container);
   const workers = new GhostWorkers(WORKER_LANES);
-  const work = {
-    endHusk: async (hostPid: number, status: number): Promise<void> => {
-      await workers.run({ kind: 'end-husk', hostPid, status });
-    },
-    deliver: async (hostPid: number, pid: number, signals: readonly Uint8Array[]): Promise<void> => {
-      await workers.run({ kind: 'deliver', hostPid, pid, signals: [...signals] });
-    },
-  };
-  const proc = new ProcService({ rpc, work, homeOf, hostPidOf: (pid) => container.hostPidOf(pid), log });
+  const proc = new ProcService({ rpc, container, lane: MONITOR_LANE, recordPipe: pipe.writeEnd, homeOf, log });
   const epm = new MigrationService({ rpc, container, workers, proc, host, recordPipe: pipe.writeEnd, homeOf, log });
-  const stopListening = endings.listen(({ pid, status }) => {
-    proc.reaped(pid, status).catch((error: unknown) => log.warn({ pid, err: error }, 'the end of a process was not told'));
-  });
   const records = new Socket({ fd: container.takeDescriptor(pipe.readEnd), readable: true, writable: false });
   records.on('data', (chunk) => proc.recordsRead(chunk));
   records.on('error', (error) => log.error({ err: error }, 'the pipe of the husks cannot be read'));
   watcher.onTrappedCall((call) => answerTrappedCall(call, { container, rpc, proc }));
-  proc.recover(residents(container));
+  proc.recover(residents(container), container.reaped.read());
   return {
     proc,
     epm,
     [Symbol.asyncDispose]: async () => {
-      stopListening();
       records.destroy();
-      proc[Symbol.dispose]();
+      await proc[Symbol.asyncDispose]();
       await workers[Symbol.asyncDispose]();
     },
   };
@@ -78,11 +66,15 @@ function recordPipe(container: Container): { readEnd: number; writeEnd: number }
 }
 
 /** What a daemon finds in a container that it adopts. */
-function residents(container: Container): { pid: number; hostPid: number; husk: boolean; childOfInit: boolean }[] {
-  return processesOfContainer(container.cgroup).flatMap((hostPid) => {
+function residents(container: Container): Resident[] {
+  const initFile = readProcessLink(container.initPid, 'exe');
+  return processesOfContainer(container.cgroup).flatMap((hostPid): Resident[] => {
     const pid = container.containerPidOf(hostPid);
     if (pid === undefined || hostPid === container.initPid) return [];
-    return [{ pid, hostPid, husk: isHusk(hostPid), childOfInit: readStat(hostPid)?.parent === container.initPid }];
+    if (!isHusk(hostPid)) return [{ pid, kind: 'process' }];
+    // Processes of this node have become husks in place: only the template was never anything else.
+    const isTemplate = container.range.low <= pid && pid < container.range.high && readProcessLink(hostPid, 'exe') === initFile;
+    return [{ pid, kind: isTemplate ? 'template' : 'husk' }];
   });
 }
 

@@ -6,6 +6,7 @@ import { type Member, relativesOf } from './relatives.ts';
 const bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array, 'bytes');
 const pid = z.number().int().positive();
 const number = z.number().int();
+const SIGCHLD = 17;
 
 /** Checks what came from another node. */
 export const familySchema = z.object({
@@ -22,6 +23,7 @@ export const familySchema = z.object({
       command: z.string(),
       commandLine: bytes,
       users: z.tuple([number, number]),
+      exitSignal: number,
     }),
   ),
 });
@@ -30,18 +32,18 @@ export type FamilyDescription = z.infer<typeof familySchema>;
 
 /** @throws KorriganError KRG_NO_SUCH_PROCESS when one of those that are to move has ended */
 export function describeFamily(moving: readonly number[], table: ContainerTable): FamilyDescription {
-  const unknown: Appearance = { command: '', commandLine: new Uint8Array(), users: [0, 0] };
+  const unknown: Appearance = { command: '', commandLine: new Uint8Array(), users: [0, 0], exitSignal: SIGCHLD };
   const members = relativesOf(moving, table).map((member) => {
-    const { command, commandLine, users } = table.appearanceOf(member.pid) ?? unknown;
-    return { ...member, command, commandLine: new Uint8Array(commandLine), users: [users[0], users[1]] as [number, number] };
+    const { commandLine, users, ...appearance } = table.appearanceOf(member.pid) ?? unknown;
+    return { ...member, ...appearance, commandLine: new Uint8Array(commandLine), users: [users[0], users[1]] as [number, number] };
   });
   return { moving: [...moving], members };
 }
 
-/** Has nothing that the kernel knows about the family changed between two descriptions? */
-export function isSameFamily(one: FamilyDescription, other: FamilyDescription): boolean {
-  const relations = (family: FamilyDescription): string[] =>
-    family.members.map((member: Member) => [member.pid, member.parent, member.group, member.session, member.ended].join(' ')).toSorted();
+/** Has nothing that the kernel knows about the family changed between two looks at it? */
+export function isSameFamily(one: readonly Member[], other: readonly Member[]): boolean {
+  const relations = (members: readonly Member[]): string[] =>
+    members.map(({ pid, parent, group, session, ended }) => [pid, parent, group, session, ended].join(' ')).toSorted();
   const [first, second] = [relations(one), relations(other)];
   return first.length === second.length && first.every((line, n) => line === second[n]);
 }

@@ -14,7 +14,7 @@ import {
   type StoppedThread,
 } from '../linux/index.ts';
 import type { HuskStep } from './husk-plan.ts';
-import { holdHusk, HUSK_MEMORY, resumeHusk } from './held-husk.ts';
+import { holdHusk, resumeHusk } from './held-husk.ts';
 import { becomeHusk, HUSK_ADDRESS, HUSK_REGION_SIZE } from './husk-body.ts';
 import { endHeldHusk } from './husk-end.ts';
 import type { Appearance } from './process-table.ts';
@@ -34,21 +34,12 @@ export interface HuskFamilyOptions {
   readonly hostPidOf: (pid: number) => number | undefined;
   /** How the husk of a relative looks; those of temporary processes look like their creator's. */
   readonly appearanceOf: (pid: number) => Appearance | undefined;
-}
-
-/** A husk that is held for inflation. */
-export interface HuskToInflate {
-  readonly remote: RemoteProcess;
-  /** Memory of the husk itself. */
-  readonly own: readonly { start: number; end: number }[];
-  /** It was this process before. */
-  readonly returning: boolean;
+  /** Holds the husk with this host pid. */
+  readonly hold?: (hostPid: number) => RemoteProcess;
 }
 
 interface Held {
   readonly remote: RemoteProcess;
-  /** Creator of a husk that this plan has made. */
-  readonly madeBy: number | undefined;
 }
 
 export class HuskFamily {
@@ -56,7 +47,6 @@ export class HuskFamily {
   private readonly held = new Map<number, Held>();
   /** Pids of temporary processes by the number that the plan gives them. */
   private readonly temporaries = new Map<number, number>();
-  private readonly taken = new Set<number>();
   /** Made by this plan and living, in the order of their birth. */
   private readonly made: { pid: number; parent: number }[] = [];
 
@@ -69,43 +59,25 @@ export class HuskFamily {
     for (const step of steps) this.perform(step);
   }
 
-  /** The husk that is to become a process; from now on the caller's to let go of. */
-  take(pid: number): HuskToInflate {
-    const { remote, madeBy } = this.hold(pid);
-    this.taken.add(pid);
-    return { remote, own: [HUSK_MEMORY], returning: madeBy === undefined };
-  }
-
-  /** The husks that were not taken go into their loops. */
-  finish(): void {
-    for (const [pid, { remote }] of this.held) if (!this.taken.has(pid)) resumeHusk(remote);
+  /** All husks go into their loops. @returns the host pids of those that were made, by pid */
+  finish(): Map<number, number> {
+    const made = new Map(this.made.map(({ pid }) => [pid, this.held.get(pid)?.remote.pid ?? 0]));
+    for (const { remote } of this.held.values()) resumeHusk(remote);
     this.held.clear();
+    return made;
   }
 
-  /**
-   * Removes what was made, and nothing else. Husks that were here before go on.
-   * @param restore makes a husk that was taken a husk again, and lets go of it
-   */
-  discard(restore: (pid: number, remote: RemoteProcess) => void): void {
+  /** Removes what was made, and nothing else. Husks that were here before go on. */
+  discard(): void {
     for (const { pid, parent } of this.made.toReversed()) {
       const remote = this.held.get(pid)?.remote;
       if (remote === undefined) continue;
       remote.kill();
       this.held.delete(pid);
-      if (parent !== INIT_PID && !this.taken.has(parent)) this.collect(pid, parent);
+      if (parent !== INIT_PID) this.collect(pid, parent);
     }
-    const parentsTaken = this.made.filter(({ parent }) => this.taken.has(parent) && this.held.has(parent));
-    for (const [pid, { remote }] of this.held) {
-      if (this.taken.has(pid)) restore(pid, remote);
-      else resumeHusk(remote);
-    }
+    for (const { remote } of this.held.values()) resumeHusk(remote);
     this.held.clear();
-    this.taken.clear();
-    for (const { pid, parent } of parentsTaken) this.collect(pid, parent);
-    for (const [pid, { remote }] of this.held) {
-      resumeHusk(remote);
-      this.held.delete(pid);
-    }
   }
 
   private perform(step: HuskStep): void {
@@ -133,7 +105,7 @@ export class HuskFamily {
     if (known !== undefined) return known;
     const hostPid = this.options.hostPidOf(pid);
     if (hostPid === undefined) throw new KorriganError('KRG_PROCESS_BUSY', `the husk of process ${pid} has just ended; try again`);
-    const held = { remote: holdHusk(hostPid), madeBy: undefined };
+    const held = { remote: (this.options.hold ?? holdHusk)(hostPid) };
     this.held.set(pid, held);
     return held;
   }
@@ -146,7 +118,7 @@ export class HuskFamily {
     const { remote } = this.hold(creator);
     const program = remote.newProgram({ records: 4, data: CLONE_ARGUMENTS_SIZE + 16 });
     const setTid = named > 0 ? { setTid: { address: program.data(new Uint8Array(Int32Array.of(named, 0).buffer)), count: 1 } } : {};
-    const exitSignal = sibling || temporary ? 0 : SIGCHLD;
+    const exitSignal = sibling || temporary ? 0 : (this.options.appearanceOf(named)?.exitSignal ?? SIGCHLD);
     const args = cloneArguments({ flags: sibling ? CLONE.parent : 0, exitSignal, ...setTid });
     const spawn = program.operation('spawn', program.data(args), CLONE_ARGUMENTS_SIZE, 0);
     const { tracee } = remote.main;
@@ -161,7 +133,7 @@ export class HuskFamily {
     const pid = program.result(spawn);
     if (named < 0) this.temporaries.set(named, pid);
     const child = this.holdNewborn(pid, remote.main);
-    this.held.set(pid, { remote: child, madeBy: this.pidOf(creator) });
+    this.held.set(pid, { remote: child });
     this.made.push({ pid, parent: sibling ? INIT_PID : this.pidOf(creator) });
     this.present(pid, child);
   }

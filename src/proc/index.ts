@@ -6,14 +6,13 @@
  * status that its process ended with elsewhere. Who holds a husk by ptrace puts it back into its loop before letting go.
  */
 export * from './deflate.ts';
-export * from './family.ts';
 export * from './family-description.ts';
 export * from './held-husk.ts';
 export { HUSK_ADDRESS, HUSK_SIZE, type SignalRecord } from './husk-body.ts';
 export * from './husk-end.ts';
 export * from './husk-family.ts';
+export * from './husk-monitor.ts';
 export * from './husk-plan.ts';
-export * from './husk-removal.ts';
 export { ContainerTable } from './process-table.ts';
 export * from './records.ts';
 export * from './relatives.ts';

@@ -11,6 +11,8 @@ export interface Appearance {
   readonly commandLine: Uint8Array;
   /** Real and saved user id: those that decide who may send it a signal. */
   readonly users: readonly [real: number, saved: number];
+  /** What its parent gets at its end; SIGCHLD as a rule. */
+  readonly exitSignal: number;
 }
 
 export class ContainerTable implements ProcessTable {
@@ -40,7 +42,8 @@ export class ContainerTable implements ProcessTable {
     if (text === undefined) return undefined;
     const [real = 0, , saved = 0] = (parseKeyValues(text).get('Uid') ?? '').split(/\s+/).map(Number);
     const command = Buffer.from((this.read(pid, 'comm') ?? '').replace(/\n$/, ''), 'latin1').toString('utf8');
-    return { command, commandLine: Buffer.from(this.read(pid, 'cmdline') ?? '', 'latin1'), users: [real, saved] };
+    const exitSignal = parseStat(this.read(pid, 'stat') ?? '').exitSignal;
+    return { command, commandLine: Buffer.from(this.read(pid, 'cmdline') ?? '', 'latin1'), users: [real, saved], exitSignal };
   }
 
   private read(pid: number, file: string): string | undefined {

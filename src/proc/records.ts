@@ -2,6 +2,8 @@
 import { parseSignalRecords, SIGNAL_RECORD_SIZE, type SignalRecord } from './husk-body.ts';
 
 const SIGCHLD = 17;
+const CLD_STOPPED = 5;
+const CLD_CONTINUED = 6;
 const SI_TIMER = -2;
 const SI_KERNEL = 128;
 /** SIGALRM, SIGVTALRM and SIGPROF, as setitimer(2) sends them. */
@@ -25,13 +27,36 @@ export function signalNumber(information: Uint8Array): number {
   return new DataView(information.buffer, information.byteOffset).getInt32(0, true);
 }
 
+/** In the value of what a node sends to its own husks (siginfo_t at 24): "HUSKMIRR". */
+const MIRRORED = 0x5252494d4b535548n;
+const SI_QUEUE = -1;
+const SIGINFO_SIZE = 128;
+
+/** The siginfo_t of a signal by which a husk follows its process; its record goes nowhere. */
+export function mirroredSignal(signal: number): Uint8Array {
+  const information = new Uint8Array(SIGINFO_SIZE);
+  const view = new DataView(information.buffer);
+  view.setInt32(0, signal, true);
+  view.setInt32(8, SI_QUEUE, true);
+  view.setBigUint64(24, MIRRORED, true);
+  return information;
+}
+
+/** Does a record tell that a child of the husk was stopped, or goes on? */
+export function isChildChange({ information }: SignalRecord): boolean {
+  const code = new DataView(information.buffer, information.byteOffset).getInt32(8, true);
+  return signalNumber(information) === SIGCHLD && (code === CLD_STOPPED || code === CLD_CONTINUED);
+}
+
 /**
  * Does a record go on to the process? What the kernel makes on both nodes as the consequence of one event is not sent twice: the
  * real process has got its own. That holds for the end of children, and for the process's own timers, which moved with it.
  */
-export function isForwarded({ information }: SignalRecord): boolean {
-  const code = new DataView(information.buffer, information.byteOffset).getInt32(8, true);
+export function isForwarded({ information }: Pick<SignalRecord, 'information'>): boolean {
+  const view = new DataView(information.buffer, information.byteOffset);
+  const code = view.getInt32(8, true);
   const signal = signalNumber(information);
+  if (code === SI_QUEUE && view.getBigUint64(24, true) === MIRRORED) return false;
   if (signal === SIGCHLD) return code <= 0;
   return code !== SI_TIMER && !(code === SI_KERNEL && TIMER_SIGNALS.has(signal));
 }

@@ -1,210 +1,459 @@
 /**
- * Where processes are, and what is told between the nodes about those that moved. The home of a process is the node whose range its pid
- * is from: it keeps the husk as long as the process lives and always knows where the process runs.
+ * Where processes are, and what is told between the nodes about those that have husks. The home of a process is the node whose range its pid
+ * is from: it always knows where the process runs and who has a husk of it, and passes everything on. The node where the process runs is the
+ * only authority for it; husks follow.
  */
-import { z } from 'zod';
-import { KorriganError, trySyscall } from '../linux/index.ts';
-import { defineCall, defineNotice, type NodeId, type RpcNode } from '../rpc/index.ts';
-import { isForwarded, RecordReader, signalNumber } from './records.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Container, ReapedProcess } from '../container/index.ts';
+import { isKorriganError, KorriganError, trySyscall } from '../linux/index.ts';
+import type { NodeId, RpcNode } from '../rpc/index.ts';
+import { Directory } from './directory.ts';
+import type { FamilyDescription } from './family-description.ts';
+import { HuskKeeper } from './husk-keeper.ts';
+import type { MonitorEvent } from './husk-monitor.ts';
+import { holdCall, locateCall, movedCall, type Notice, reconcileCall, tellCall } from './messages.ts';
+import { Outbox } from './outbox.ts';
+import { isChildChange, isForwarded, RecordReader, signalNumber } from './records.ts';
 
-const pid = z.number().int().positive();
-const bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array);
 const SIGKILL = 9;
-/** How often processes that arrived below another one are asked whether they still live. */
-const WATCH_MILLISECONDS = 50;
-
-/** To the home: the process runs on `node` from now on. */
-const moved = defineCall('proc.moved', z.object({ pid, node: z.number() }), z.object({}));
-/** To the home: the process ended. */
-const ended = defineCall('proc.ended', z.object({ pid, status: z.number() }), z.object({}));
-/** To the node where the process runs: a signal that reached its husk. */
-const signalled = defineNotice('proc.signalled', z.object({ pid, information: bytes }));
-const locateCall = defineCall('proc.locate', z.object({ pid }), z.object({ node: z.number() }));
-
-const runsHere = defineCall('proc.runs-here', z.object({ pid }), z.object({ runs: z.boolean() }));
-
-/** What the service has done in a ghost worker, where ptrace is at home. */
-export interface HuskWork {
-  endHusk(hostPid: number, status: number): Promise<void>;
-  deliver(hostPid: number, pid: number, signals: readonly Uint8Array[]): Promise<void>;
-}
+const SIGSTOP = 19;
+const SIGINFO_SIZE = 128;
+/** A process that is just being moved is asked again. */
+const AGAIN_MILLISECONDS = 2;
+/** How long whoever tells something waits for it to be done. */
+const TOLD_MILLISECONDS = 1000;
+const RECONCILE_MILLISECONDS = 500;
+/** How often nobody may claim a process before it counts as lost with its node. */
+const RECONCILE_ROUNDS = 4;
 
 export interface ProcServiceOptions {
   readonly rpc: RpcNode;
-  readonly work: HuskWork;
+  readonly container: Container;
+  /** Lane of the container for the monitor's thread. */
+  readonly lane: number;
+  /** Descriptor, in pid 1, of the write end of the husks' record pipe. */
+  readonly recordPipe: number;
   /** Home node of a pid. */
   readonly homeOf: (pid: number) => NodeId;
-  readonly hostPidOf: (pid: number) => number | undefined;
   readonly log: { warn(details: object, message: string): void };
 }
 
-interface Arrived {
-  hostPid: number;
-  childOfInit: boolean;
+/** A process or husk that a daemon finds in a container that it adopts. */
+export interface Resident {
+  readonly pid: number;
+  readonly kind: 'process' | 'husk' | 'template';
 }
 
-export class ProcService implements Disposable {
+export class ProcService implements AsyncDisposable {
   private readonly options: ProcServiceOptions;
-  /** Processes of this home that run elsewhere. */
-  private readonly away = new Map<number, NodeId>();
+  private readonly keeper: HuskKeeper;
+  private readonly outbox: Outbox;
+  private readonly directory: Directory;
+  /** Pids that have a husk here. */
+  private readonly present = new Set<number>();
   /** Processes of other homes that run here. */
-  private readonly arrived = new Map<number, Arrived>();
-  /** Husks that were ended here because they had lost their place; their processes live on. */
-  private readonly dropped = new Set<number>();
+  private readonly visitors = new Set<number>();
+  /** Husks that are about to become processes. */
+  private readonly arriving = new Set<number>();
+  /** Husks that were told to end: their end is no news. */
+  private readonly ending = new Set<number>();
+  /** Zombies that husks were told to collect: nor is that. */
+  private readonly collecting = new Set<number>();
   private readonly records = new RecordReader();
+  /** What is being done about each process, one thing after the other. */
   private readonly queues = new Map<number, Promise<void>>();
-  private readonly timer: NodeJS.Timeout;
+  private tidying: Promise<void> | undefined;
+  private isClosed = false;
 
   constructor(options: ProcServiceOptions) {
     this.options = options;
-    const { rpc } = options;
-    rpc.handle(moved, ({ pid: moving, node }) => {
-      if (node === rpc.id) this.away.delete(moving);
-      else this.away.set(moving, node);
+    const { rpc, container, lane, recordPipe } = options;
+    this.directory = new Directory(rpc.id);
+    this.outbox = new Outbox(rpc);
+    this.keeper = new HuskKeeper({ container, lane, recordPipe, onEvent: (event) => this.seen(event) });
+    rpc.handle(tellCall, async ({ notices }, { caller: from }) => {
+      const done = Promise.all(notices.map((notice) => this.take(notice, from)));
+      await Promise.race([done, delay(TOLD_MILLISECONDS, undefined, { ref: false })]);
       return {};
     });
-    rpc.handle(ended, async ({ pid: dead, status }) => {
-      await this.endHusk(dead, status);
+    rpc.handle(movedCall, ({ pid, node }, { caller: from }) => {
+      this.directory.moved(pid, from, node);
       return {};
     });
-    rpc.handle(runsHere, ({ pid: wanted }) => ({ runs: this.arrived.has(wanted) }));
-    rpc.handle(locateCall, async ({ pid: wanted }) => ({ node: await this.locate(wanted) }));
-    rpc.handleNotice(signalled, ({ pid: target, information }) => this.deliver(target, information));
-    this.timer = setInterval(() => this.watchArrived(), WATCH_MILLISECONDS);
-    this.timer.unref();
-  }
-
-  /**
-   * After a restart of the daemon: who is here is seen in the container, where the others are is asked of the other nodes.
-   * A husk whose process nobody has keeps its place; what a dead node took is for membership to say.
-   */
-  recover(residents: readonly { pid: number; hostPid: number; husk: boolean; childOfInit: boolean }[]): void {
-    const { rpc, homeOf, log } = this.options;
-    for (const { pid: found, hostPid, husk, childOfInit } of residents) {
-      if (!husk && homeOf(found) !== rpc.id) this.arrived.set(found, { hostPid, childOfInit });
-      if (!husk || homeOf(found) !== rpc.id) continue;
-      for (const id of rpc.peers) {
-        rpc
-          .call(id, runsHere, { pid: found })
-          .then((answer) => answer.runs && this.away.set(found, id))
-          .catch((error: unknown) => log.warn({ pid: found, node: id, error }, 'a node could not be asked for a process'));
-      }
-    }
+    rpc.handle(holdCall, async ({ pids }, { caller: from }) => ({ ended: await this.heldElsewhere(pids, from) }));
+    rpc.handle(locateCall, async ({ pid }) => ({ node: await this.locate(pid) }));
+    rpc.handle(reconcileCall, ({ running, husks, ended }, { caller: from }) => this.reconciled(from, running, husks, ended));
   }
 
   /** The node on which a process runs, or would if there were one. */
-  async locate(wanted: number): Promise<NodeId> {
+  async locate(pid: number): Promise<NodeId> {
     const { rpc, homeOf } = this.options;
-    if (this.arrived.has(wanted)) return rpc.id;
-    const home = homeOf(wanted);
-    if (home === rpc.id) return this.away.get(wanted) ?? home;
-    return (await rpc.call(home, locateCall, { pid: wanted })).node;
+    if (this.visitors.has(pid)) return rpc.id;
+    const home = homeOf(pid);
+    if (home === rpc.id) return this.directory.nodeOf(pid);
+    return (await rpc.call(home, locateCall, { pid })).node;
   }
 
   /** Is the process with this pid here only a husk? */
-  isHusk(candidate: number): boolean {
-    return this.away.has(candidate);
+  isHusk(pid: number): boolean {
+    return this.present.has(pid);
   }
 
   /** Pids that have a husk here. */
   get husks(): ReadonlySet<number> {
-    return new Set(this.away.keys());
+    return this.present;
   }
 
-  /** Says that a husk is about to be ended although its process lives: its end means nothing. */
-  dropping(husk: number): void {
-    this.dropped.add(husk);
-  }
-
-  /** The process has left this node; to be called before what stayed behind ends or becomes a husk. */
-  async left(process: number, node: NodeId): Promise<void> {
-    const { rpc, homeOf } = this.options;
-    this.arrived.delete(process);
-    const home = homeOf(process);
-    if (home === rpc.id) this.away.set(process, node);
-    else await rpc.call(home, moved, { pid: process, node });
-  }
-
-  /** The process runs here from now on. */
-  arrivedHere(process: number, hostPid: number, childOfInit: boolean): void {
-    if (this.options.homeOf(process) === this.options.rpc.id) this.away.delete(process);
-    else this.arrived.set(process, { hostPid, childOfInit });
-  }
-
-  /** Pid 1 has reaped a child. @returns true when it was the end of a process, false when only what a moved one had left behind */
-  async reaped(dead: number, status: number): Promise<boolean> {
-    const { rpc, homeOf, log } = this.options;
-    if (this.dropped.delete(dead)) return false;
-    const node = this.away.get(dead);
-    if (node !== undefined) {
-      // The husk was killed: so is the process. What its parent sees is true as soon as it is.
-      this.away.delete(dead);
-      const information = new Uint8Array(128);
-      new DataView(information.buffer).setInt32(0, SIGKILL, true);
-      rpc.notify(node, signalled, { pid: dead, information });
-      return true;
+  /** Makes the husks that a family needs here. Its moving ones may then be inflated; until {@link ProcService.arrived} they stay. */
+  async prepare(family: FamilyDescription): Promise<void> {
+    for (const pid of family.moving) this.arriving.add(pid);
+    try {
+      const template = await this.keeper.template();
+      await this.tidying;
+      const made = await this.keeper.do('prepare', family, [...this.present], template);
+      const ended = new Set(family.members.filter((member) => member.ended !== undefined).map(({ pid }) => pid));
+      for (const pid of made) (ended.has(pid) ? this.ending : this.present).add(pid);
+      await this.register(made);
+    } catch (error) {
+      this.arrived(family.moving, []);
+      throw error;
     }
-    if (!this.arrived.delete(dead)) return homeOf(dead) === rpc.id;
-    await this.tellHome(dead, status).catch((error: unknown) =>
-      log.warn({ pid: dead, error }, 'the end of a process could not be told to its home'),
+  }
+
+  /** A move to this node is over. @param running those that run here now; the other ones stay husks as long as somebody needs them */
+  arrived(moving: readonly number[], running: readonly number[]): void {
+    const { rpc, homeOf } = this.options;
+    for (const pid of moving) this.arriving.delete(pid);
+    for (const pid of running) {
+      this.present.delete(pid);
+      if (homeOf(pid) === rpc.id) this.directory.moved(pid, rpc.id, rpc.id);
+      else this.visitors.add(pid);
+    }
+    this.command('watch', running);
+    this.command(
+      'adopt',
+      moving.filter((pid) => this.present.has(pid)),
     );
-    return false;
+    this.tidy();
+  }
+
+  /** The processes have left this node; to be called before what stayed behind becomes husks. */
+  async left(pids: readonly number[], node: NodeId): Promise<void> {
+    const { rpc, homeOf } = this.options;
+    for (const pid of pids) {
+      this.visitors.delete(pid);
+      this.present.add(pid);
+      this.arriving.add(pid);
+    }
+    await Promise.all(
+      pids.map(async (pid) => {
+        if (homeOf(pid) === rpc.id) this.directory.moved(pid, rpc.id, node);
+        else await rpc.call(homeOf(pid), movedCall, { pid, node });
+      }),
+    );
+  }
+
+  /** What processes that have left had behind them here are husks now. */
+  deflated(pids: readonly number[]): void {
+    for (const pid of pids) this.arriving.delete(pid);
+    this.command('adopt', pids);
+    this.tidy();
   }
 
   /** Bytes from the pipe of the husks. */
   recordsRead(chunk: Uint8Array): void {
     for (const record of this.records.push(chunk)) {
-      const node = this.away.get(record.pid);
-      if (node !== undefined && isForwarded(record))
-        this.options.rpc.notify(node, signalled, { pid: record.pid, information: record.information });
+      if (isChildChange(record)) this.inOrder(record.pid, () => this.tellOfChildren(record.pid));
+      else if (isForwarded(record)) this.forward(record.pid, record.information);
     }
   }
 
-  [Symbol.dispose](): void {
-    clearInterval(this.timer);
+  /**
+   * After a restart of the daemon: who is here is seen in the container, where the others are is asked of the other nodes.
+   * @param ended children of pid 1 that it has collected lately
+   */
+  recover(residents: readonly Resident[], ended: readonly Pick<ReapedProcess, 'pid' | 'status'>[]): void {
+    const { rpc, homeOf } = this.options;
+    for (const { pid, kind } of residents) {
+      if (kind === 'template') this.keeper.adoptTemplate(pid);
+      else if (kind === 'husk') this.present.add(pid);
+      else if (homeOf(pid) !== rpc.id) this.visitors.add(pid);
+    }
+    this.command('watch', [...this.visitors]);
+    this.command('adopt', [...this.present]);
+    const claimed = Promise.all(rpc.peers.map((peer) => this.reconcileWith(peer, ended)));
+    claimed.then(() => this.endUnclaimed(RECONCILE_ROUNDS)).catch((error: unknown) => this.complain(error, 'the processes that are away are not known'));
   }
 
-  private async tellHome(dead: number, status: number): Promise<void> {
-    await this.options.rpc.call(this.options.homeOf(dead), ended, { pid: dead, status });
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.isClosed = true;
+    this.outbox.close();
+    await this.keeper[Symbol.asyncDispose]();
   }
 
-  private async endHusk(dead: number, status: number): Promise<void> {
-    const hostPid = this.options.hostPidOf(dead);
-    if (!this.away.delete(dead) || hostPid === undefined) return;
-    await this.options.work.endHusk(hostPid, status);
+  // What the monitor has seen
+
+  private seen(event: MonitorEvent): void {
+    const { pid } = event;
+    switch (event.kind) {
+      case 'killed':
+        if (this.present.has(pid)) this.forward(pid, killed());
+        return;
+      case 'signal':
+        if (isForwarded(event)) this.forward(pid, event.information);
+        return;
+      case 'ended':
+        if (this.ending.delete(pid)) return;
+        // A husk that nobody held when it was killed: its process follows it.
+        if (this.present.delete(pid)) this.forward(pid, killed());
+        else this.announce({ kind: 'ended', pid, status: event.status });
+        return;
+      case 'collected':
+        if (!this.collecting.delete(pid)) this.announce({ kind: 'collected', pid });
+        this.visitors.delete(pid);
+        this.tidy();
+    }
   }
 
-  /** Signals of one process are delivered one after the other, in the order in which they came. */
-  private deliver(target: number, information: Uint8Array): void {
-    const { hostPidOf, work, log } = this.options;
-    const before = this.queues.get(target) ?? Promise.resolve();
-    const next = before.then(async () => {
-      const hostPid = hostPidOf(target);
-      if (hostPid === undefined) return;
-      if (signalNumber(information) === SIGKILL) {
-        trySyscall('kill', hostPid, SIGKILL);
+  /** A signal that reached a husk goes to its process. */
+  private forward(pid: number, information: Uint8Array): void {
+    this.take({ kind: 'signal', pid, information }, this.options.rpc.id).catch((error: unknown) => this.complain(error, 'a signal was lost'));
+  }
+
+  private async tellOfChildren(parent: number): Promise<void> {
+    for (const { pid, stopped } of await this.keeper.do('children', parent)) {
+      if (!this.present.has(pid)) this.announce({ kind: 'stopped', pid, signal: stopped });
+    }
+  }
+
+  /** Tells all other nodes that have a husk of it what has become of a process of this node. */
+  private announce(notice: Notice): void {
+    this.take(notice, this.options.rpc.id).catch((error: unknown) => this.complain(error, 'what became of a process was not told'));
+  }
+
+  // Notices, from here and from other nodes
+
+  private take(notice: Notice, from: NodeId): Promise<void> {
+    return this.inOrder(notice.pid, () => this.carryOut(notice, from));
+  }
+
+  private async carryOut(notice: Notice, from: NodeId): Promise<void> {
+    const { rpc, homeOf } = this.options;
+    const { pid } = notice;
+    if (notice.kind === 'signal') {
+      await this.route(notice);
+      return;
+    }
+    if (homeOf(pid) === rpc.id) this.passOn(notice, from);
+    else if (from === rpc.id) this.outbox.put(homeOf(pid), notice);
+    if (from !== rpc.id) await this.follow(notice);
+  }
+
+  /** The home tells everybody else, and keeps its own account. */
+  private passOn(notice: Exclude<Notice, { kind: 'signal' }>, from: NodeId): void {
+    const { rpc } = this.options;
+    const { pid } = notice;
+    if (notice.kind === 'dropped') {
+      this.directory.dropped(pid, from);
+      return;
+    }
+    for (const node of this.directory.others(pid, from)) if (node !== rpc.id) this.outbox.put(node, notice);
+    if (notice.kind === 'collected') this.directory.forget(pid);
+  }
+
+  /** A husk here does as its process did. */
+  private async follow(notice: Exclude<Notice, { kind: 'signal' }>): Promise<void> {
+    const { pid } = notice;
+    switch (notice.kind) {
+      case 'ended':
+        if (!this.present.delete(pid)) return;
+        this.ending.add(pid);
+        await this.keeper.do('end', pid, notice.status);
+        this.tidy();
+        return;
+      case 'stopped':
+        if (!this.present.has(pid)) return;
+        if (notice.signal === 0) await this.keeper.do('continue', pid);
+        else await this.keeper.do('stop', pid, notice.signal);
+        return;
+      case 'collected':
+        this.collecting.add(pid);
+        if (!(await this.keeper.do('collect', pid))) this.collecting.delete(pid);
+    }
+  }
+
+  /** Brings a signal to the process, wherever it is just moving. */
+  private async route(notice: Extract<Notice, { kind: 'signal' }>): Promise<void> {
+    const { rpc, homeOf, container } = this.options;
+    const { pid, information } = notice;
+    for (; !this.isClosed; await delay(AGAIN_MILLISECONDS, undefined, { ref: false })) {
+      const home = homeOf(pid);
+      const isHere = home === rpc.id ? !this.present.has(pid) && this.directory.nodeOf(pid) === rpc.id : this.visitors.has(pid);
+      if (isHere) {
+        if (container.hostPidOf(pid) === undefined || (await this.deliver(pid, information))) return;
+      } else if (this.arriving.has(pid)) {
+        continue;
+      } else if (home !== rpc.id) {
+        this.outbox.put(home, notice);
+        return;
+      } else if (this.directory.nodeOf(pid) !== rpc.id) {
+        this.outbox.put(this.directory.nodeOf(pid), notice);
         return;
       }
-      await work.deliver(hostPid, target, [information]);
-    });
-    const settled = next.catch((error: unknown) => {
-      if (!(error instanceof KorriganError && error.code === 'KRG_NO_SUCH_PROCESS'))
-        log.warn({ pid: target, error }, 'a signal could not be delivered');
-    });
-    this.queues.set(target, settled);
-    void settled.then(() => {
-      if (this.queues.get(target) === settled) this.queues.delete(target);
-    });
-  }
-
-  /** Those with a parent other than init are reaped by it, so that pid 1 does not see their end. */
-  private watchArrived(): void {
-    for (const [process, { hostPid, childOfInit }] of this.arrived) {
-      if (childOfInit || trySyscall('kill', hostPid, 0) === 0) continue;
-      this.arrived.delete(process);
-      this.tellHome(process, 0).catch((error: unknown) =>
-        this.options.log.warn({ pid: process, error }, 'the end of a process could not be told to its home'),
-      );
     }
   }
+
+  /** @returns false when the process is just being moved */
+  private async deliver(pid: number, information: Uint8Array): Promise<boolean> {
+    const signal = signalNumber(information);
+    if (signal === SIGKILL || signal === SIGSTOP) {
+      trySyscall('kill', this.options.container.hostPidOf(pid) ?? 0, signal);
+      return true;
+    }
+    try {
+      await this.keeper.do('deliver', pid, [information]);
+      return true;
+    } catch (error) {
+      if (isKorriganError(error, 'KRG_NO_SUCH_PROCESS')) return true; // it has ended: a signal to a zombie has no effect
+      if (isKorriganError(error, 'KRG_TRACED')) return false;
+      throw error;
+    }
+  }
+
+  private inOrder(pid: number, action: () => Promise<void>): Promise<void> {
+    const done = (this.queues.get(pid) ?? Promise.resolve()).then(action);
+    const settled = done.catch((error: unknown) => this.complain(error, 'what happened to a process could not be followed'));
+    this.queues.set(pid, settled);
+    void settled.then(() => {
+      if (this.queues.get(pid) === settled) this.queues.delete(pid);
+    });
+    return settled;
+  }
+
+  // Who has husks
+
+  /** Tells the homes of new husks, and ends those whose process has just ended. */
+  private async register(pids: readonly number[]): Promise<void> {
+    const { rpc, homeOf } = this.options;
+    const homes = Map.groupBy(pids, homeOf);
+    const ended = await Promise.all(
+      [...homes].map(async ([home, members]) => {
+        if (home === rpc.id) return [];
+        await this.outbox.flushed(home);
+        return (await rpc.call(home, holdCall, { pids: members })).ended;
+      }),
+    );
+    const [first] = ended.flat().filter((pid) => this.present.has(pid));
+    if (first !== undefined) throw new KorriganError('KRG_PROCESS_BUSY', `process ${first}, a relative, has just ended; try again`);
+  }
+
+  /** @returns those that have ended */
+  private async heldElsewhere(pids: readonly number[], by: NodeId): Promise<number[]> {
+    const { container, rpc } = this.options;
+    const living = pids.filter((pid) => container.hostPidOf(pid) !== undefined);
+    for (const pid of living) this.directory.held(pid, by);
+    await this.keeper.do(
+      'watch',
+      living.filter((pid) => this.directory.nodeOf(pid) === rpc.id),
+    );
+    return pids.filter((pid) => !living.includes(pid));
+  }
+
+  /** Removes husks that are no longer needed, after whatever is under way now. */
+  private tidy(): void {
+    if (this.tidying !== undefined || this.isClosed) return;
+    this.tidying = this.removeSuperfluous()
+      .catch((error: unknown) => this.complain(error, 'husks could not be removed'))
+      .finally(() => (this.tidying = undefined));
+  }
+
+  private async removeSuperfluous(): Promise<void> {
+    const { rpc, homeOf } = this.options;
+    await new Promise((resolve) => setImmediate(resolve));
+    if ([...this.present].every((pid) => homeOf(pid) === rpc.id || this.arriving.has(pid))) return;
+    const husks = [...this.present].filter((pid) => !this.arriving.has(pid));
+    const removed = await this.keeper.do('tidy', { husks, kept: husks.filter((pid) => homeOf(pid) === rpc.id) });
+    for (const pid of removed) {
+      this.present.delete(pid);
+      this.outbox.put(homeOf(pid), { kind: 'dropped', pid });
+    }
+  }
+
+  // After a restart
+
+  private async reconcileWith(peer: NodeId, ended: readonly Pick<ReapedProcess, 'pid' | 'status'>[]): Promise<void> {
+    const { rpc, homeOf } = this.options;
+    const ofPeer = (pid: number): boolean => homeOf(pid) === peer;
+    for (;;) {
+      if (this.isClosed) return;
+      const request = {
+        running: [...this.visitors].filter(ofPeer),
+        husks: [...this.present].filter(ofPeer),
+        ended: ended.filter(({ pid }) => ofPeer(pid)).map(({ pid, status }) => ({ pid, status })),
+      };
+      try {
+        const { running, husks } = await rpc.call(peer, reconcileCall, request, { deadlineMs: TOLD_MILLISECONDS });
+        for (const pid of running) this.directory.moved(pid, rpc.id, peer);
+        for (const pid of husks) this.directory.held(pid, peer);
+        this.command('watch', husks.filter((pid) => !this.present.has(pid)));
+        return;
+      } catch {
+        await delay(RECONCILE_MILLISECONDS, undefined, { ref: false }); // it is not up yet
+      }
+    }
+  }
+
+  /** A daemon was started again and says what it has. */
+  private reconciled(
+    from: NodeId,
+    running: readonly number[],
+    husks: readonly number[],
+    ended: readonly { pid: number; status: number }[],
+  ): { running: number[]; husks: number[] } {
+    const { homeOf, rpc } = this.options;
+    // What runs here and there at once is being moved, and undecided.
+    const isHere = (pid: number): boolean => !this.present.has(pid) && this.options.container.hostPidOf(pid) !== undefined;
+    for (const pid of running) if (!isHere(pid)) this.directory.moved(pid, rpc.id, from);
+    for (const pid of husks) this.directory.held(pid, from);
+    const statuses = new Map(ended.map(({ pid, status }) => [pid, status]));
+    for (const { pid, node } of this.directory.away) {
+      if (node !== from || running.includes(pid)) continue;
+      const status = statuses.get(pid);
+      if (status !== undefined) void this.take({ kind: 'ended', pid, status }, from);
+    }
+    const isTheirs = (pid: number): boolean => homeOf(pid) === from;
+    return { running: [...this.visitors].filter(isTheirs), husks: [...this.present].filter(isTheirs) };
+  }
+
+  /** A process that no node has was lost with one: it counts as killed. */
+  private async endUnclaimed(rounds: number): Promise<void> {
+    const { rpc, homeOf } = this.options;
+    const unclaimed = (): number[] =>
+      [...this.present].filter((pid) => homeOf(pid) === rpc.id && this.directory.nodeOf(pid) === rpc.id && !this.arriving.has(pid));
+    for (let round = 0; round < rounds && unclaimed().length > 0 && !this.isClosed; round++) {
+      await delay(RECONCILE_MILLISECONDS, undefined, { ref: false });
+      await Promise.all(rpc.peers.map((peer) => this.reconcileWith(peer, [])));
+    }
+    for (const pid of this.isClosed ? [] : unclaimed()) {
+      this.present.delete(pid);
+      this.ending.add(pid);
+      this.options.log.warn({ pid }, 'a process was lost with its node; its relatives see it killed');
+      await this.keeper.do('end', pid, SIGKILL);
+    }
+  }
+
+  private command(name: 'watch' | 'adopt', pids: readonly number[]): void {
+    if (pids.length === 0) return;
+    this.keeper.do(name, pids).catch((error: unknown) => this.complain(error, 'husks are not watched'));
+  }
+
+  private complain(error: unknown, message: string): void {
+    if (!this.isClosed) this.options.log.warn({ err: error }, message);
+  }
+}
+
+function killed(): Uint8Array {
+  const information = new Uint8Array(SIGINFO_SIZE);
+  new DataView(information.buffer).setInt32(0, SIGKILL, true);
+  return information;
 }

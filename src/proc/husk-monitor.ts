@@ -1,0 +1,379 @@
+/**
+ * The monitor: the one thread of a node that holds husks. It traces each of them, so that a SIGSTOP or SIGKILL that reaches a husk is seen before
+ * it has an effect, and does everything else that is done to husks. It also watches, by their pidfds, processes whose end must be told
+ * to other nodes. Belongs to the thread that makes it; {@link HuskMonitor.look} has to be called again and again.
+ *
+ * Rules: a husk that is killed stays in its last stop (PTRACE_EVENT_EXIT) until {@link HuskMonitor.end}, so its parent hears of the end
+ * when it is true. SIGSTOP is swallowed and reported: the process stops, and then the husk by {@link HuskMonitor.stop}.
+ */
+import {
+  Epoll,
+  EPOLL,
+  EXIT_EVENT,
+  isErrno,
+  KorriganError,
+  pidfdOpen,
+  pidfdStatus,
+  readProcessFile,
+  type RemoteProcess,
+  syscall,
+  SyscallError,
+  TRACE_OPTION,
+  Tracee,
+  trySyscall,
+  type WaitStatus,
+} from '../linux/index.ts';
+import type { FamilyDescription } from './family-description.ts';
+import { holdHusk, isHusk, resumeHusk } from './held-husk.ts';
+import { endHeldHusk, stopHeldHusk } from './husk-end.ts';
+import { HuskFamily } from './husk-family.ts';
+import { planHusks } from './husk-plan.ts';
+import { type ChildChange, collectFrom, takeChildChanges } from './husk-children.ts';
+import type { ContainerTable } from './process-table.ts';
+import { mirroredSignal } from './records.ts';
+import { INIT_PID, superfluousHusks } from './relatives.ts';
+
+const SIGSTOP = 19;
+const SIGCONT = 18;
+
+/** What the monitor has seen. */
+export type MonitorEvent =
+  /** Somebody has killed a husk; it is held until it is ended. */
+  | { readonly kind: 'killed'; readonly pid: number }
+  /** A signal that the loop of a husk cannot record. */
+  | { readonly kind: 'signal'; readonly pid: number; readonly information: Uint8Array }
+  /** A watched process, or husk, has ended. Its parent may not have collected it yet. */
+  | { readonly kind: 'ended'; readonly pid: number; readonly status: number }
+  /** Its parent has collected it. */
+  | { readonly kind: 'collected'; readonly pid: number };
+
+export interface MonitorOptions {
+  readonly table: ContainerTable;
+  readonly hostPidOf: (pid: number) => number | undefined;
+  readonly report: (event: MonitorEvent) => void;
+}
+
+/** Which of the node's husks may go. */
+export interface TidyRequest {
+  /** All husks of the node but the template, and those that are about to become processes. */
+  readonly husks: readonly number[];
+  /** Husks that stay as long as their processes live: those of this home. */
+  readonly kept: readonly number[];
+}
+
+interface Traced {
+  readonly pid: number;
+  readonly tracee: Tracee;
+  /** Killed, and held in its last stop. */
+  dying: boolean;
+}
+
+interface Watched {
+  readonly pid: number;
+  readonly hostPid: number;
+  hasEnded: boolean;
+}
+
+export class HuskMonitor {
+  private readonly options: MonitorOptions;
+  /** By host pid. */
+  private readonly traced = new Map<number, Traced>();
+  /** By descriptor. */
+  private readonly watched = new Map<number, Watched>();
+  private readonly epoll = new Epoll();
+
+  constructor(options: MonitorOptions) {
+    this.options = options;
+  }
+
+  /** Sees to it that the end of a process or husk is reported. */
+  watch(pid: number): void {
+    const hostPid = this.options.hostPidOf(pid);
+    if (hostPid === undefined || [...this.watched.values()].some((known) => known.hostPid === hostPid)) return;
+    const pidfd = pidfdOpen(hostPid);
+    this.watched.set(pidfd, { pid, hostPid, hasEnded: false });
+    this.epoll.add(pidfd, EPOLL.in);
+  }
+
+  /** Traces a husk, and watches it. */
+  adopt(pid: number): void {
+    const hostPid = this.options.hostPidOf(pid);
+    if (hostPid === undefined || this.traced.has(hostPid)) return;
+    this.watch(pid);
+    this.trace(pid, hostPid);
+  }
+
+  /** Lets go of husks, so that other threads can hold them. They stay watched. */
+  release(pids: readonly number[]): void {
+    for (const pid of pids) {
+      const hostPid = this.options.hostPidOf(pid);
+      if (hostPid !== undefined) this.letGo(hostPid);
+    }
+  }
+
+  /** Everything that has happened since the last look is reported. */
+  look(): void {
+    for (let stop = Tracee.pollAny(); stop !== undefined; stop = Tracee.pollAny()) {
+      const traced = this.traced.get(stop.tid);
+      if (traced !== undefined) this.take(stop.tid, traced, stop.status);
+    }
+    for (const { fd } of this.watched.size > 0 ? this.epoll.wait(0) : []) this.lookAt(fd);
+  }
+
+  /** Is there anything to look at? */
+  get isBusy(): boolean {
+    return this.watched.size > 0 || this.traced.size > 0;
+  }
+
+  /**
+   * Makes what is missing of a family; see planHusks. Those that are to move in are let go of.
+   * @returns the pids that were made
+   */
+  prepare(family: FamilyDescription, husks: readonly number[], template: number): number[] {
+    const { table, hostPidOf } = this.options;
+    const known = new Set([...husks, template]);
+    const steps = planHusks({ wanted: family.members, here: table.all(), isHusk: (pid) => known.has(pid), template });
+    const appearance = new Map(family.members.map((member) => [member.pid, member]));
+    const held: [pid: number, hostPid: number][] = [];
+    const work = new HuskFamily({
+      hostPidOf,
+      appearanceOf: (pid) => appearance.get(pid),
+      hold: (hostPid) => {
+        const pid = this.traced.get(hostPid)?.pid;
+        if (pid !== undefined) held.push([pid, hostPid]);
+        return this.hold(hostPid);
+      },
+    });
+    let made: Map<number, number>;
+    try {
+      work.execute(steps);
+      made = work.finish();
+    } catch (error) {
+      work.discard();
+      throw error;
+    } finally {
+      for (const [pid, hostPid] of held) this.trace(pid, hostPid);
+    }
+    const moving = new Set(family.moving);
+    for (const [pid, hostPid] of made) {
+      this.watch(pid);
+      if (!moving.has(pid)) this.trace(pid, hostPid);
+    }
+    this.release(family.moving);
+    return [...made.keys()];
+  }
+
+  /** Ends a husk as its process ended. Nothing happens when there is none. */
+  end(pid: number, status: number): void {
+    const hostPid = this.options.hostPidOf(pid);
+    const traced = hostPid === undefined ? undefined : this.traced.get(hostPid);
+    if (hostPid === undefined) return;
+    if (traced?.dying === true) {
+      traced.tracee.resume();
+      this.awaitEnd(hostPid, traced.tracee);
+    } else if (isHusk(hostPid)) {
+      endHeldHusk(this.hold(hostPid), status);
+    }
+    this.look();
+  }
+
+  /** Stops a husk as its process was stopped. */
+  stop(pid: number, signal: number): void {
+    this.whileHeld(pid, (remote) => stopHeldHusk(remote, signal));
+  }
+
+  continue(pid: number): void {
+    const hostPid = this.options.hostPidOf(pid);
+    if (hostPid !== undefined) trySyscall('rt_sigqueueinfo', hostPid, SIGCONT, mirroredSignal(SIGCONT));
+  }
+
+  /** Stops and continuations of a husk's children that were not taken yet. */
+  children(pid: number): ChildChange[] {
+    let changes: ChildChange[] = [];
+    this.whileHeld(pid, (remote) => {
+      changes = takeChildChanges(remote);
+      return remote;
+    });
+    return changes;
+  }
+
+  /** Lets the husk of the parent collect a child that has ended. @returns false when its parent is no husk */
+  collect(pid: number): boolean {
+    const member = this.options.table.find(pid);
+    if (member?.ended === undefined || member.parent === INIT_PID) return false;
+    let hasCollected = false;
+    this.whileHeld(member.parent, (remote) => {
+      hasCollected = collectFrom(remote, pid);
+      return remote;
+    });
+    return hasCollected;
+  }
+
+  /** A husk moves to a session of its own, or to another group. @returns 0, or the errno with which the kernel refuses it */
+  relate(pid: number, group: number | 'new session'): number {
+    let errno = 0;
+    this.whileHeld(pid, (remote) => {
+      try {
+        if (group === 'new session') remote.stepSystemCall('setsid');
+        else remote.stepSystemCall('setpgid', 0, group);
+      } catch (error) {
+        if (!(error instanceof SyscallError)) throw error;
+        errno = error.errno;
+      }
+      return remote;
+    });
+    return errno;
+  }
+
+  /** Removes the husks that nobody needs. What was queued to them is reported. @returns who is gone */
+  tidy({ husks, kept }: TidyRequest): number[] {
+    const known = new Set(husks);
+    const stays = new Set(kept);
+    const here = this.options.table.all();
+    const superfluous = superfluousHusks(
+      here,
+      (pid) => known.has(pid),
+      (pid) => stays.has(pid),
+    );
+    for (const pid of superfluous) this.remove(pid, here.find((member) => member.pid === pid)?.parent ?? INIT_PID);
+    return superfluous;
+  }
+
+  [Symbol.dispose](): void {
+    for (const hostPid of [...this.traced.keys()]) this.letGo(hostPid);
+    for (const pidfd of this.watched.keys()) syscall('close', pidfd);
+    this.epoll[Symbol.dispose]();
+  }
+
+  private remove(pid: number, parent: number): void {
+    const hostPid = this.options.hostPidOf(pid);
+    if (hostPid === undefined) return;
+    const remote = this.hold(hostPid);
+    for (const queue of ['thread', 'shared'] as const) {
+      for (const information of remote.main.tracee.pendingSignals(queue)) this.options.report({ kind: 'signal', pid, information });
+    }
+    this.forget(hostPid);
+    endHeldHusk(remote, 0);
+    if (parent !== INIT_PID) this.collect(pid);
+  }
+
+  private whileHeld(pid: number, action: (remote: RemoteProcess) => RemoteProcess): void {
+    const hostPid = this.options.hostPidOf(pid);
+    if (hostPid === undefined || !isHusk(hostPid)) return;
+    let remote = this.hold(hostPid);
+    try {
+      remote = action(remote);
+    } finally {
+      resumeHusk(remote);
+      this.trace(pid, hostPid);
+    }
+  }
+
+  /** @throws KorriganError KRG_PROCESS_BUSY for one that is about to end */
+  private hold(hostPid: number): RemoteProcess {
+    const traced = this.traced.get(hostPid);
+    if (traced?.dying === true || !this.letGo(hostPid)) {
+      throw new KorriganError('KRG_PROCESS_BUSY', `the husk of process ${traced?.pid ?? hostPid} is just ending; try again`);
+    }
+    return holdHusk(hostPid);
+  }
+
+  private trace(pid: number, hostPid: number): void {
+    try {
+      this.traced.set(hostPid, { pid, tracee: Tracee.seize(hostPid, TRACE_OPTION.traceExit), dying: false });
+    } catch (error) {
+      // It has ended, which is reported, or is just being held.
+      if (!isErrno(error, 'ESRCH', 'EPERM')) throw error;
+    }
+  }
+
+  /** @returns false when the husk is about to end */
+  private letGo(hostPid: number): boolean {
+    const traced = this.traced.get(hostPid);
+    if (traced === undefined) return true;
+    if (traced.dying) return false;
+    const { tracee } = traced;
+    try {
+      tracee.interrupt();
+      for (;;) {
+        const status = tracee.wait();
+        if (status.kind === 'interrupted') {
+          this.traced.delete(hostPid);
+          tracee.detach(status.groupStop);
+          return true;
+        }
+        this.take(hostPid, traced, status);
+        if (traced.dying || !this.traced.has(hostPid)) return false;
+      }
+    } catch (error) {
+      if (isErrno(error, 'ESRCH')) return false;
+      throw error;
+    }
+  }
+
+  private take(hostPid: number, traced: Traced, status: WaitStatus): void {
+    const { pid, tracee } = traced;
+    switch (status.kind) {
+      case 'exited':
+      case 'killed':
+        this.traced.delete(hostPid);
+        return;
+      case 'event':
+        if (status.event !== EXIT_EVENT) {
+          tracee.resume();
+          return;
+        }
+        traced.dying = true;
+        this.options.report({ kind: 'killed', pid });
+        return;
+      case 'interrupted':
+        if (status.groupStop === 0) tracee.resume();
+        else tracee.listen();
+        return;
+      case 'signal':
+        if (status.signal === SIGSTOP) this.options.report({ kind: 'signal', pid, information: tracee.signalInformation() });
+        tracee.resume();
+    }
+  }
+
+  private awaitEnd(hostPid: number, tracee: Tracee): void {
+    this.traced.delete(hostPid);
+    for (let status = tracee.wait(); status.kind !== 'exited' && status.kind !== 'killed'; status = tracee.wait()) tracee.resume();
+  }
+
+  private lookAt(pidfd: number): void {
+    const watched = this.watched.get(pidfd);
+    if (watched === undefined) return;
+    const { pid, hostPid } = watched;
+    const collected = pidfdStatus(pidfd);
+    if (!watched.hasEnded) {
+      const status = collected ?? zombieStatus(hostPid) ?? pidfdStatus(pidfd);
+      if (status === undefined) return; // its tracer has not seen its end yet
+      watched.hasEnded = true;
+      this.options.report({ kind: 'ended', pid, status });
+      // From now on only when it is collected, which is always reported.
+      this.epoll.modify(pidfd, 0);
+    }
+    if (collected === undefined) return;
+    this.unwatch(pidfd);
+    this.options.report({ kind: 'collected', pid });
+  }
+
+  private forget(hostPid: number): void {
+    for (const [pidfd, watched] of this.watched) if (watched.hostPid === hostPid) this.unwatch(pidfd);
+  }
+
+  private unwatch(pidfd: number): void {
+    this.epoll.remove(pidfd);
+    this.watched.delete(pidfd);
+    syscall('close', pidfd);
+  }
+}
+
+/** Field 52 of /proc/PID/stat; undefined when it is no zombie, or its threads have not all ended. */
+function zombieStatus(hostPid: number): number | undefined {
+  const text = readProcessFile(hostPid, 'stat');
+  if (text === undefined) return undefined;
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  return fields[0] === 'Z' ? Number(fields[49]) : undefined;
+}

@@ -1,0 +1,44 @@
+/** What nodes tell each other about processes that have husks. Everything goes by the home of the process, which knows who has one. */
+import { z } from 'zod';
+import { defineCall } from '../rpc/index.ts';
+
+const pid = z.number().int().positive();
+const node = z.number().int().positive();
+const bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array, 'bytes');
+const nothing = z.object({});
+
+export const noticeSchema = z.discriminatedUnion('kind', [
+  /** A signal for the process, sent to its husk: raw siginfo_t. */
+  z.object({ kind: z.literal('signal'), pid, information: bytes }),
+  /** The process has ended with this wait status: its husks do the same. */
+  z.object({ kind: z.literal('ended'), pid, status: z.number().int() }),
+  /** The process was stopped by a signal; 0: it goes on. */
+  z.object({ kind: z.literal('stopped'), pid, signal: z.number().int() }),
+  /** Its parent has collected the process that has ended: the parent's husks do the same. */
+  z.object({ kind: z.literal('collected'), pid }),
+  /** The node has no husk of the process any more. */
+  z.object({ kind: z.literal('dropped'), pid }),
+]);
+
+export type Notice = z.infer<typeof noticeSchema>;
+
+/** Notices in their order. Answered when they have been seen to, or wait for something that takes long. */
+export const tellCall = defineCall('proc.tell', z.object({ notices: z.array(noticeSchema) }), nothing);
+
+/** To the home: the process runs on `node` from now on. A husk stays behind on the node that says so. */
+export const movedCall = defineCall('proc.moved', z.object({ pid, node }), nothing);
+
+/** To the home: the node has husks of these processes. Answered with those that have ended. */
+export const holdCall = defineCall('proc.hold', z.object({ pids: z.array(pid) }), z.object({ ended: z.array(pid) }));
+
+export const locateCall = defineCall('proc.locate', z.object({ pid }), z.object({ node: z.number() }));
+
+/**
+ * From a daemon that was started again: which processes of the called node's range run on the calling one, or have husks there, and how those
+ * ended that it has collected lately. Answered with the same about processes of the caller's range.
+ */
+export const reconcileCall = defineCall(
+  'proc.reconcile',
+  z.object({ running: z.array(pid), husks: z.array(pid), ended: z.array(z.object({ pid, status: z.number().int() })) }),
+  z.object({ running: z.array(pid), husks: z.array(pid) }),
+);
