@@ -26,6 +26,7 @@ import { restoreIntervalTimers, restorePosixTimers, withoutRepeating } from './t
 
 /** Where the region of a process that is being restored lies; preflight refuses a process that has memory there. */
 export const REGION_ADDRESS = 0x3f0000000000;
+const PAGE = 4096;
 const CLONE_ARGS_SIZE = 88;
 /** VM, FS, FILES, SIGHAND, THREAD, SYSVSEM, CHILD_CLEARTID (include/uapi/linux/sched.h). */
 const THREAD_FLAGS = 0x100 | 0x200 | 0x400 | 0x800 | 0x10000 | 0x40000 | 0x200000;
@@ -57,6 +58,7 @@ export class Inflation {
   private filled: ReadonlySet<number> = new Set();
   private ahead: Range[] = [];
   private cleared = false;
+  private others: StoppedThread[] = [];
   /** All threads with the registers that they go on with; known from {@link Inflation.complete} on. */
   private running: { tracee: Tracee; registers: Registers }[] = [];
 
@@ -65,7 +67,6 @@ export class Inflation {
     this.remote = remote;
     this.options = options;
     this.image = EMPTY_IMAGE;
-    remote.park();
   }
 
   /**
@@ -111,6 +112,7 @@ export class Inflation {
       mapAreas(program, image.areas, this.filled, this.ahead, objects);
       discardPages(program, stillThere);
     });
+    if (image.areas.some((area) => area.kind === 'vdso')) this.remote.forgetGadget();
     for (const { kind, object, start, end } of image.areas) {
       if (kind === 'shared-anonymous' && object !== undefined)
         objects.set(object, `/proc/${image.pid}/map_files/${start.toString(16)}-${end.toString(16)}`);
@@ -142,7 +144,7 @@ export class Inflation {
     program.call('personality', image.personality);
     program.call('prctl', PR_SET_DUMPABLE, image.dumpable === 2 ? 0 : image.dumpable, 0, 0, 0);
     remote.run(program);
-    remote.threads = [remote.main, ...this.holdThreads(others)];
+    this.others = this.holdThreads(others);
     this.setFromOutside();
     const held = [remote.main, ...this.others].map(({ tracee, ...rest }, n) => ({
       ...rest,
@@ -158,30 +160,27 @@ export class Inflation {
   }
 
   /**
-   * Our memory goes; the threads wait, without anything of the program having run.
+   * The program takes over: our memory goes, registers and masks become its own.
    * @param extra further ranges of ours to unmap, e.g. the husk's pages
    */
-  leaveMemory(extra: readonly { start: number; length: number }[] = []): void {
-    for (const { start, length } of extra) this.remote.stepSystemCall('munmap', start, length);
-    this.remote.closeRegion();
-  }
-
-  /**
-   * Registers and masks become the program's own, and it is let go: it runs at once unless something else holds it, such as a frozen cgroup.
-   * {@link Inflation.leaveMemory} comes before.
-   */
-  resume(): void {
+  resume(extra: readonly { start: number; length: number }[] = []): void {
     const { remote, image } = this;
+    for (const { start, length } of extra) remote.stepSystemCall('munmap', start, length);
+    const replaced = adjustWaits(
+      remote,
+      this.running.map(({ tracee, registers }) => ({ tid: tracee.tid, registers })),
+      image.threads.map(({ wait }) => wait),
+    );
+    remote.closeRegion();
     image.threads.forEach((thread, n) => {
-      const tracee = remote.threads[n]?.tracee;
-      if (tracee === undefined) throw new Error(`thread ${thread.tid} is not held`);
-      tracee.setExtendedState(thread.extendedState);
-      tracee.setSignalMask(thread.signalMask);
-      tracee.setRegisters(Registers.fromRecord(thread.registers));
+      const running = this.running[n];
+      if (running === undefined) throw new Error(`thread ${thread.tid} is not held`);
+      running.tracee.setRegisters(running.registers);
+      running.tracee.setExtendedState(thread.extendedState);
+      running.tracee.setSignalMask(thread.signalMask);
     });
-    remote.leaveVdso();
-    if (image.stopped !== 0) syscall('kill', remote.pid, image.stopped);
-    for (const { tracee } of remote.threads) tolerateDeath(tracee, () => tracee.detach());
+    for (const { tracee } of this.running) tracee.detach(image.stopped);
+    putTimesBack(remote, replaced);
   }
 
   /** Runs one program in a region that is large enough for it. */
@@ -194,6 +193,8 @@ export class Inflation {
 
   private openRegion(capacity: { records: number; data: number }): void {
     const size = Math.max(MINIMUM_REGION, (capacity.records + 1) * 64 + capacity.data);
+    if (this.remote.hasRegion && this.remote.regionAddress === REGION_ADDRESS && this.remote.regionSize >= size + PAGE) return;
+    if (this.remote.hasRegion && this.remote.regionAddress === REGION_ADDRESS) this.remote.closeRegion();
     this.remote.openRegion(size, REGION_ADDRESS);
   }
 
@@ -283,7 +284,7 @@ export class Inflation {
     const { remote, image } = this;
     restoreNumber(remote.pid, 'oom_score_adj', image.oomScoreAdjustment);
     restoreNumber(remote.pid, 'coredump_filter', image.coreDumpFilter, 16);
-    remote.threads.forEach(({ tracee }, n) => {
+    [remote.main, ...this.others].forEach(({ tracee }, n) => {
       const thread = image.threads[n];
       if (thread !== undefined) restoreScheduling(tracee.tid, thread.scheduling);
     });
