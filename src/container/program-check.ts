@@ -27,6 +27,8 @@ const MEMORY: Partial<Record<PseudoOperation, readonly (readonly [address: numbe
   add: [[0, 8]],
 };
 
+/** What makes sense only in other processes. */
+const FOR_OTHERS: ReadonlySet<PseudoOperation> = new Set(['trap', 'return', 'stop', 'resume']);
 const NAMES = new Map<number, PseudoOperation>(Object.entries(PSEUDO).map(([name, number]) => [number, name as PseudoOperation]));
 
 /**
@@ -43,7 +45,7 @@ export function checkProgram(program: Program, mapped: readonly AddressRange[], 
     if (operation >= 0) continue;
     const argument = (n: number): number => getWord(view, record + argumentOffset(n));
     const name = NAMES.get(operation);
-    if (name === undefined || name === 'trap' || name === 'return') throw refused(program, index, 'pid 1 must not run it');
+    if (name === undefined || FOR_OTHERS.has(name)) throw refused(program, index, 'pid 1 must not run it');
     if (name === 'onFailure') throw refused(program, index, 'the failure program of a lane is fixed');
     for (const [address, bytes] of MEMORY[name] ?? []) {
       const start = argument(address);

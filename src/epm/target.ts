@@ -97,11 +97,15 @@ export class TargetMigration {
         inflation.mapMemory(message.image, husk.own, message.discarded, this.objects);
         return;
       }
-      case 'files': {
-        const remotes = new Map<number, RemoteProcess>([...this.arriving].map(([pid, { husk }]) => [pid, husk.remote]));
-        this.parts.installFiles(message.files, remotes);
+      case 'files-ahead':
+        this.parts.installFilesAhead(message.files, this.remotes());
         return;
-      }
+      case 'positions':
+        this.parts.setPositions(message.positions);
+        return;
+      case 'files':
+        this.parts.installFiles(message.files, this.remotes());
+        return;
       case 'complete': {
         for (const { inflation } of this.arriving.values()) inflation.complete();
         this.step({ kind: 'imported' });
@@ -125,7 +129,9 @@ export class TargetMigration {
         return;
       case 'run': {
         for (const { inflation, husk } of this.arriving.values()) {
-          inflation.resume(husk.own.map(({ start, end }) => ({ start, length: end - start })));
+          inflation.leaveMemory(husk.own.map(({ start, end }) => ({ start, length: end - start })));
+          inflation.resume();
+          inflation.settle();
         }
         this.channel.send({ kind: 'running', at: realTime() });
         this.parts.finish();
@@ -151,6 +157,10 @@ export class TargetMigration {
 
   private receive(): ToTarget {
     return parseToTarget(this.channel.receive(this.write));
+  }
+
+  private remotes(): Map<number, RemoteProcess> {
+    return new Map([...this.arriving].map(([pid, { husk }]) => [pid, husk.remote]));
   }
 
   private process(pid: number): Arriving {

@@ -3,7 +3,18 @@
  * comes last: {@link Inflation.mapMemory}, {@link Inflation.complete}, {@link Inflation.resume}. Until `resume` nothing of the program has run.
  */
 import { readdirSync } from 'node:fs';
-import { readMaps, readStatus, Registers, type Program, type RemoteProcess, type StoppedThread, Tracee } from '../linux/index.ts';
+import {
+  readMaps,
+  readStatus,
+  Registers,
+  resumption,
+  type Program,
+  type RemoteProcess,
+  type StoppedThread,
+  syscall,
+  tolerateDeath,
+  Tracee,
+} from '../linux/index.ts';
 import {
   type Area,
   carriesPages,
@@ -26,7 +37,6 @@ import { restoreIntervalTimers, restorePosixTimers, withoutRepeating } from './t
 
 /** Where the region of a process that is being restored lies; preflight refuses a process that has memory there. */
 export const REGION_ADDRESS = 0x3f0000000000;
-const PAGE = 4096;
 const CLONE_ARGS_SIZE = 88;
 /** VM, FS, FILES, SIGHAND, THREAD, SYSVSEM, CHILD_CLEARTID (include/uapi/linux/sched.h). */
 const THREAD_FLAGS = 0x100 | 0x200 | 0x400 | 0x800 | 0x10000 | 0x40000 | 0x200000;
@@ -58,15 +68,18 @@ export class Inflation {
   private filled: ReadonlySet<number> = new Set();
   private ahead: Range[] = [];
   private cleared = false;
-  private others: StoppedThread[] = [];
-  /** All threads with the registers that they go on with; known from {@link Inflation.complete} on. */
-  private running: { tracee: Tracee; registers: Registers }[] = [];
+  /** Registers of threads whose calls were begun again here, by their places. */
+  private armed: ReadonlyMap<number, Registers> = new Map();
+  /** What the threads go on with, by their places; known from {@link Inflation.leaveMemory} on. */
+  private running: readonly Registers[] = [];
+  private replaced: ReturnType<typeof adjustWaits> = [];
 
   /** @param remote the held husk; its main thread becomes the leader of the process */
   constructor(remote: RemoteProcess, options: InflationOptions) {
     this.remote = remote;
     this.options = options;
     this.image = EMPTY_IMAGE;
+    remote.park();
   }
 
   /**
@@ -112,7 +125,6 @@ export class Inflation {
       mapAreas(program, image.areas, this.filled, this.ahead, objects);
       discardPages(program, stillThere);
     });
-    if (image.areas.some((area) => area.kind === 'vdso')) this.remote.forgetGadget();
     for (const { kind, object, start, end } of image.areas) {
       if (kind === 'shared-anonymous' && object !== undefined)
         objects.set(object, `/proc/${image.pid}/map_files/${start.toString(16)}-${end.toString(16)}`);
@@ -144,43 +156,54 @@ export class Inflation {
     program.call('personality', image.personality);
     program.call('prctl', PR_SET_DUMPABLE, image.dumpable === 2 ? 0 : image.dumpable, 0, 0, 0);
     remote.run(program);
-    this.others = this.holdThreads(others);
+    remote.threads = [remote.main, ...this.holdThreads(others)].map((thread, n) => {
+      const { registers, signalMask } = image.threads[n] ?? leader;
+      return { ...thread, registers: Registers.fromRecord(registers), signalMask };
+    });
     this.setFromOutside();
-    const held = [remote.main, ...this.others].map(({ tracee, ...rest }, n) => ({
-      ...rest,
-      tracee,
-      registers: Registers.fromRecord((image.threads[n] ?? leader).registers),
-    }));
-    const armed = armWaits(
+    this.armed = armWaits(
       remote,
-      held,
       image.threads.map(({ wait }) => wait),
     );
-    this.running = held.map(({ tracee, registers }, n) => ({ tracee, registers: armed.get(n) ?? registers }));
   }
 
   /**
-   * The program takes over: our memory goes, registers and masks become its own.
+   * Our memory goes; the threads wait, without anything of the program having run.
    * @param extra further ranges of ours to unmap, e.g. the husk's pages
    */
-  resume(extra: readonly { start: number; length: number }[] = []): void {
+  leaveMemory(extra: readonly { start: number; length: number }[] = []): void {
     const { remote, image } = this;
-    for (const { start, length } of extra) remote.stepSystemCall('munmap', start, length);
-    const replaced = adjustWaits(
+    this.running = remote.threads.map(({ registers }, n) => this.armed.get(n) ?? registers);
+    this.replaced = adjustWaits(
       remote,
-      this.running.map(({ tracee, registers }) => ({ tid: tracee.tid, registers })),
+      remote.threads.map(({ tracee, registers }, n) => ({ tid: tracee.tid, registers: this.running[n] ?? registers })),
       image.threads.map(({ wait }) => wait),
     );
+    for (const { start, length } of extra) remote.stepSystemCall('munmap', start, length);
     remote.closeRegion();
+  }
+
+  /**
+   * Registers and masks become the program's own, and it is let go: it runs at once unless something else holds it, such as a frozen cgroup.
+   * {@link Inflation.leaveMemory} comes before.
+   */
+  resume(): void {
+    const { remote, image } = this;
     image.threads.forEach((thread, n) => {
-      const running = this.running[n];
-      if (running === undefined) throw new Error(`thread ${thread.tid} is not held`);
-      running.tracee.setRegisters(running.registers);
-      running.tracee.setExtendedState(thread.extendedState);
-      running.tracee.setSignalMask(thread.signalMask);
+      const tracee = remote.threads[n]?.tracee;
+      if (tracee === undefined) throw new Error(`thread ${thread.tid} is not held`);
+      tracee.setExtendedState(thread.extendedState);
+      tracee.setSignalMask(thread.signalMask);
+      tracee.setRegisters(resumption(this.running[n] ?? new Registers()));
     });
-    for (const { tracee } of this.running) tracee.detach(image.stopped);
-    putTimesBack(remote, replaced);
+    remote.leaveVdso();
+    if (image.stopped !== 0) syscall('kill', remote.pid, image.stopped);
+    for (const { tracee } of remote.threads) tolerateDeath(tracee, () => tracee.detach());
+  }
+
+  /** To be called once the threads run: what they were lent in their own memory is given back. */
+  settle(): void {
+    putTimesBack(this.remote, this.replaced);
   }
 
   /** Runs one program in a region that is large enough for it. */
@@ -193,8 +216,6 @@ export class Inflation {
 
   private openRegion(capacity: { records: number; data: number }): void {
     const size = Math.max(MINIMUM_REGION, (capacity.records + 1) * 64 + capacity.data);
-    if (this.remote.hasRegion && this.remote.regionAddress === REGION_ADDRESS && this.remote.regionSize >= size + PAGE) return;
-    if (this.remote.hasRegion && this.remote.regionAddress === REGION_ADDRESS) this.remote.closeRegion();
     this.remote.openRegion(size, REGION_ADDRESS);
   }
 
@@ -284,7 +305,7 @@ export class Inflation {
     const { remote, image } = this;
     restoreNumber(remote.pid, 'oom_score_adj', image.oomScoreAdjustment);
     restoreNumber(remote.pid, 'coredump_filter', image.coreDumpFilter, 16);
-    [remote.main, ...this.others].forEach(({ tracee }, n) => {
+    remote.threads.forEach(({ tracee }, n) => {
       const thread = image.threads[n];
       if (thread !== undefined) restoreScheduling(tracee.tid, thread.scheduling);
     });

@@ -8,7 +8,6 @@
  * others begin again with their arguments, where the time that remains takes the place of the one that was asked for.
  */
 import {
-  INTERPRETER_ENTRY,
   type KernelTask,
   KorriganError,
   type Program,
@@ -230,14 +229,11 @@ function timeInside(remote: RemoteProcess, clock: number): bigint {
 }
 
 /**
- * Begins the calls that the kernel can restart, in threads that are held and otherwise complete, and interrupts them.
+ * Begins the calls that the kernel can restart, in threads that are held, with their own registers, and otherwise complete, and interrupts them.
  * @returns the registers with which these threads go on, by their places
  */
-export function armWaits(
-  remote: RemoteProcess,
-  threads: readonly StoppedThread[],
-  waits: readonly (Wait | undefined)[],
-): Map<number, Registers> {
+export function armWaits(remote: RemoteProcess, waits: readonly (Wait | undefined)[]): Map<number, Registers> {
+  const { threads } = remote;
   const begun: { index: number; thread: StoppedThread; program: Program }[] = [];
   const now = new Map<number, bigint>();
   const timeOn = (clock: number): bigint => {
@@ -253,12 +249,7 @@ export function armWaits(
     if (wait === undefined) return;
     const program = remote.newProgram(PROGRAM, index * PROGRAM_SIZE);
     appendCall(program, thread.registers, wait.form, wait.remaining);
-    program.operation('trap');
-    for (const { offset, length } of program.usedParts)
-      remote.write(program.base + offset, program.image.subarray(offset, offset + length));
-    const entry = remote.regionAddress + INTERPRETER_ENTRY;
-    thread.tracee.setRegisters(thread.registers.copy().set('originalRax', -1).set('rip', entry).set('rbx', program.base).set('r12', 0));
-    thread.tracee.resume();
+    remote.begin(program, thread);
     begun.push({ index, thread, program });
   });
   return new Map(
@@ -319,7 +310,7 @@ function interruptCall(remote: RemoteProcess, { tracee }: StoppedThread, program
   for (let turn = 0; turn < ENTRY_TURNS; turn++) {
     tracee.interrupt();
     const status = tracee.wait();
-    if (status.kind === 'signal') return new DataView(remote.read(program.addressOfResult(0), 8).buffer).getBigInt64(0, true);
+    if (remote.isProgramEnd(status)) return new DataView(remote.read(program.addressOfResult(0), 8).buffer).getBigInt64(0, true);
     if (status.kind !== 'interrupted') throw new KorriganError('KRG_NO_SUCH_PROCESS', `thread ${tracee.tid} ended while it was restored`);
     const registers = tracee.registers();
     if (registers.getNumber('originalRax') >= 0 && registers.getNumber('rax') === ERESTART_RESTARTBLOCK) return undefined;

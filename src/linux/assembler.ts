@@ -184,6 +184,13 @@ export class Assembler {
     return this.raw(0xc3);
   }
 
+  /** `register ← address of label`, relative to the code. */
+  addressOf(register: Register, label: string): this {
+    const r = registers[register];
+    this.raw(0x48 | ((r >> 3) << 2), 0x8d, 0x05 | ((r & 7) << 3));
+    return this.reference(label);
+  }
+
   jump(label: string): this {
     this.raw(0xe9);
     return this.reference(label);

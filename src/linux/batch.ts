@@ -8,7 +8,8 @@ import { SyscallError } from './errno.ts';
 import { interpretLocally, RECORD_SIZE } from './interpreter.ts';
 import { NativeMemory } from './native.ts';
 import { Program, setWord, type Word } from './program.ts';
-import type { RemoteProcess, StoppedThread } from './remote-process.ts';
+import type { RemoteProcess } from './remote-process.ts';
+import type { StoppedThread } from './stopped-threads.ts';
 import type { SystemCallName } from './system-call-numbers.ts';
 
 /** Bytes for the kernel that hold addresses of other bytes, such as a msghdr. */
@@ -266,10 +267,10 @@ export function onThisThread(): ProgramRunner {
 
 /** Runs programs on a thread of a stopped process that has a region for them. */
 export function inProcess(remote: RemoteProcess, thread: StoppedThread = remote.main): ProgramRunner {
-  const { base } = remote.newProgram({ records: 0, data: 0 });
+  const [address, end] = remote.programSpace;
   return {
-    address: base,
-    size: remote.regionAddress + remote.regionSize - base,
+    address,
+    size: end - address,
     run: (program) => remote.run(program, thread),
   };
 }

@@ -17,6 +17,7 @@ export * from './processors.ts';
 export * from './ptrace.ts';
 export * from './registers.ts';
 export * from './remote-process.ts';
+export * from './stopped-threads.ts';
 export * from './batch.ts';
 export * from './blocking-socket.ts';
 export * from './pagemap.ts';

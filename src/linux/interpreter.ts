@@ -9,7 +9,8 @@
  * `onFailure`), with the failing record's address stored in the u64 right before that program, or, without one, to a breakpoint
  * at which rbx points at the failing record.
  *
- * Registers: rbx = address of the current record, r12 = failure program or 0, r14 = scratch of `spawn`; all others are clobbered.
+ * Registers: rbx = address of the current record, r12 = failure program or 0, r14 = scratch of `spawn`; rsp, rbp, r13 and r15 are never
+ * touched, all others are clobbered.
  */
 import { Assembler } from './assembler.ts';
 import { callMachineCode, NativeMemory } from './native.ts';
@@ -43,6 +44,10 @@ export const PSEUDO = {
   onFailure: -12,
   /** Atomically adds a1 to the u64 at a0; result ← the previous value. */
   add: -13,
+  /** Stops for a tracer ({@link STOP_CALL}); without one execution goes on with the next record. */
+  stop: -14,
+  /** Loads all general registers from the struct user_regs_struct at a0: the thread goes on there. Extended state stays as it is. */
+  resume: -15,
 } as const;
 export type PseudoOperation = keyof typeof PSEUDO;
 
@@ -57,8 +62,31 @@ export function argumentOffset(n: number): number {
   return 8 + 8 * n;
 }
 
+/**
+ * The call that stops a thread under the container's filter (SECCOMP_RET_TRACE): prctl(2) with an option that does not exist. A tracer with
+ * PTRACE_O_TRACESECCOMP sees an event; without a tracer it is an error that is ignored. A breakpoint would kill the process then.
+ */
+export const STOP_CALL = { name: 'prctl', option: 0x4b52474e } as const;
+
 const FUTEX_WAIT = 0;
 const FUTEX_WAKE = 1;
+/** Order in which {@link appendResume} takes the registers from a struct user_regs_struct. */
+const RESUMED = ['r15', 'r14', 'r13', 'r12', 'rbp', 'rbx', 'r11', 'r10', 'r9', 'r8', 'rax', 'rcx', 'rdx', 'rsi', 'rdi'] as const;
+
+/**
+ * Appends code that continues with the registers of the struct user_regs_struct at rsp. What follows originalRax there (rip, cs, flags, rsp,
+ * ss) is what iretq takes; the instruction works between two places of user mode and loads all of it at once.
+ */
+export function appendResume(a: Assembler): void {
+  for (const register of RESUMED) a.pop(register);
+  a.raw(0x48, 0x8d, 0x64, 0x24, 0x08); // lea rsp, [rsp + 8]: over originalRax
+  a.raw(0x48, 0xcf); // iretq
+}
+
+/** Appends the call that stops for a tracer. Clobbers rax, rdi, rcx and r11. */
+export function appendStop(a: Assembler): void {
+  a.moveImmediate('rdi', STOP_CALL.option).moveImmediate('rax', SYS[STOP_CALL.name]).systemCall();
+}
 
 function emit(): { code: Uint8Array; entry: number } {
   const a = new Assembler();
@@ -146,6 +174,11 @@ function emit(): { code: Uint8Array; entry: number } {
     .lockExchangeAdd('rdi', 'rax')
     .store('rbx', RESULT_OFFSET, 'rax')
     .jump('next');
+  a.label('op-stop');
+  appendStop(a);
+  a.jump('next');
+  a.label('op-resume').load('rsp', 'rbx', 8);
+  appendResume(a);
 
   return { code: a.assemble(), entry: a.offsetOf('loop') };
 }

@@ -11,6 +11,7 @@ const REQUEST = {
   CONT: 7,
   SINGLESTEP: 9,
   DETACH: 17,
+  SYSCALL: 24,
   GETREGSET: 0x4204,
   SETREGSET: 0x4205,
   SETOPTIONS: 0x4200,
@@ -30,6 +31,7 @@ const WALL = 0x40000000;
 /** Only what this thread traces, never children of other threads of the process. */
 const NO_THREAD = 0x20000000;
 const EVENT_STOP = 0x80;
+const SYSTEM_CALL_STOP = 0x85; // SIGTRAP | 0x80, with PTRACE_O_TRACESYSGOOD
 const SIGTRAP = 5;
 /** Bytes of the extended state that fit; the kernel's is 2432 with AVX-512, about 11 KiB with AMX. */
 const EXTENDED_STATE_LIMIT = 16384;
@@ -38,7 +40,19 @@ export const SIGINFO_SIZE = 128;
 const PEEK_BATCH = 64;
 
 /** Options of PTRACE_SEIZE (include/uapi/linux/ptrace.h). */
-export const TRACE_OPTION = { traceFork: 1 << 1, traceClone: 1 << 3, traceExit: 1 << 6, suspendSeccomp: 1 << 21 } as const;
+export const TRACE_OPTION = {
+  /** Stops at the begin and end of system calls are told from breakpoints, and are nothing when the tracer dies. */
+  markSystemCalls: 1 << 0,
+  traceFork: 1 << 1,
+  traceClone: 1 << 3,
+  traceExit: 1 << 6,
+  traceSeccomp: 1 << 7,
+  suspendSeccomp: 1 << 21,
+} as const;
+/** What every tracee has: the stops that do no harm when the tracer dies. */
+const ALWAYS = TRACE_OPTION.markSystemCalls | TRACE_OPTION.traceSeccomp;
+/** {@link WaitStatus} of a filter's SECCOMP_RET_TRACE. */
+export const EVENT_SECCOMP = 7;
 
 // Scratch outside the JavaScript heap: iovec or peek arguments at 0, small results at 64, register sets from 4096.
 const scratch = NativeMemory.allocate(4096 + EXTENDED_STATE_LIMIT);
@@ -57,7 +71,9 @@ export type WaitStatus =
   | { kind: 'signal'; signal: number }
   /** PTRACE_EVENT_STOP: `groupStop` is the stopping signal of a group stop, else 0. */
   | { kind: 'interrupted'; groupStop: number }
-  | { kind: 'event'; event: number };
+  | { kind: 'event'; event: number }
+  /** Begin or end of a system call; only with {@link TRACE_OPTION}.markSystemCalls. */
+  | { kind: 'system-call' };
 
 /** Decodes a wait4 status word (man 2 wait, man 2 ptrace "ptrace-stops"). */
 export function decodeWaitStatus(word: number): WaitStatus {
@@ -65,7 +81,7 @@ export function decodeWaitStatus(word: number): WaitStatus {
   if ((word & 0xff) !== 0x7f) return { kind: 'killed', signal: word & 0x7f, coreDumped: (word & 0x80) !== 0 };
   const signal = (word >> 8) & 0xff;
   const event = word >> 16;
-  if (event === 0) return { kind: 'signal', signal };
+  if (event === 0) return signal === SYSTEM_CALL_STOP ? { kind: 'system-call' } : { kind: 'signal', signal };
   if (event === EVENT_STOP) return { kind: 'interrupted', groupStop: signal === SIGTRAP ? 0 : signal };
   return { kind: 'event', event };
 }
@@ -92,13 +108,13 @@ export class Tracee {
    * @throws SyscallError EPERM when somebody else traces the thread or it is a zombie, ESRCH when it is gone.
    */
   static seize(tid: number, options = 0): Tracee {
-    syscall('ptrace', REQUEST.SEIZE, tid, 0, options);
+    syscall('ptrace', REQUEST.SEIZE, tid, 0, ALWAYS | options);
     return new Tracee(tid);
   }
 
   /** Replaces the options given to {@link Tracee.seize}, see {@link TRACE_OPTION}. The thread must be stopped. */
   setOptions(options: number): void {
-    syscall('ptrace', REQUEST.SETOPTIONS, this.tid, 0, options);
+    syscall('ptrace', REQUEST.SETOPTIONS, this.tid, 0, ALWAYS | options);
   }
 
   interrupt(): void {
@@ -147,6 +163,11 @@ export class Tracee {
   /** Resumes, delivering `signal` (0: none). */
   resume(signal = 0): void {
     syscall('ptrace', REQUEST.CONT, this.tid, 0, signal);
+  }
+
+  /** Resumes until the next begin or end of a system call. */
+  resumeToSystemCall(): void {
+    syscall('ptrace', REQUEST.SYSCALL, this.tid, 0, 0);
   }
 
   step(): void {

@@ -1,47 +1,48 @@
 /**
  * A process under our hand: all its threads seized and stopped, with a private region of memory in which the interpreter
  * runs programs on any of its threads. The process gives nothing away: registers, masks and memory are put back by
- * {@link RemoteProcess.release}, and an interrupted system call is restarted by the kernel as if nothing had been.
+ * {@link RemoteProcess.release}, and an interrupted system call is restarted as if nothing had been.
+ *
+ * When this thread dies, at whatever instant, the kernel lets go of the process, and each thread does by itself what
+ * it is told to: it goes on as if nothing had been, or, after {@link RemoteProcess.park}, waits for ever. Only the region stays. That needs the container's filter (`STOP_CALL`). A process without it is
+ * driven by breakpoints (`guarded: false`), which kill it when nobody traces it any more.
  */
-import { readdirSync } from 'node:fs';
-import { isErrno, SyscallError } from './errno.ts';
+import { SyscallError } from './errno.ts';
 import { KorriganError } from './errors.ts';
-import { INTERPRETER_CODE, INTERPRETER_ENTRY } from './interpreter.ts';
+import { Foothold } from './foothold.ts';
+import { INTERPRETER_CODE, INTERPRETER_ENTRY, RECORD_SIZE } from './interpreter.ts';
 import { syscall } from './native.ts';
 import { readMemory, writeMemory } from './process-memory.ts';
-import { readMaps, readProcessFile } from './process-files.ts';
+import { readMaps } from './process-files.ts';
 import { Program, type Word } from './program.ts';
-import { Tracee, type WaitStatus } from './ptrace.ts';
+import { type Abandonment, buildTail, TAIL_SIZE, tailAddress } from './program-tail.ts';
+import { EVENT_SECCOMP, type Tracee, type WaitStatus } from './ptrace.ts';
 import type { Registers } from './registers.ts';
+import { awaitEnd, resumption, type StoppedThread, type StopOptions, stopThreads, tolerateDeath } from './stopped-threads.ts';
 import { SYS, type SystemCallName } from './system-call-numbers.ts';
 
 const SIGTRAP = 5;
 const SIGKILL = 9;
+const ALL_SIGNALS = 0xffffffffffffffffn;
 /**
- * All but SIGTRAP: a breakpoint whose signal is blocked makes the kernel reset the program's own action for it (kernel/signal.c,
- * force_sig_info_to_task).
+ * A breakpoint whose signal is blocked makes the kernel reset the program's own action for it (kernel/signal.c, force_sig_info_to_task).
  */
-const BLOCKED_WHILE_HELD = 0xffffffffffffffffn & ~(1n << BigInt(SIGTRAP - 1));
+const ALL_BUT_BREAKPOINTS = ALL_SIGNALS & ~(1n << BigInt(SIGTRAP - 1));
 const PAGE = 4096;
 const PROT_READ_WRITE_EXEC = 7;
 const MAP_PRIVATE_ANONYMOUS = 0x22;
 const MAP_FIXED_NOREPLACE = 0x100000;
+/** Below the tails: where a handler of the program finds a stack that interrupts an abandoned thread in its very last steps. */
+const HANDLER_ROOM = 32768;
+/** In a region that was there already the tail of the only thread lies behind the interpreter. */
+const TAIL_IN_CODE_PAGE = 3072;
 
-/** Where in the target the interpreter and its programs lie. */
+/** Where in the target the interpreter and its programs lie: a page of code, programs, tails of the threads. */
 interface Region {
   readonly address: number;
   readonly size: number;
-}
-
-/** One thread of a stopped process, with what it was doing when it stopped. */
-export interface StoppedThread {
-  readonly tracee: Tracee;
-  /** Registers at the stop, as the thread must get them back. */
-  readonly registers: Registers;
-  /** The blocked signals at the stop; while we hold the thread all are blocked. */
-  readonly signalMask: bigint;
-  /** Stopping signal when the thread was group-stopped already, else 0. */
-  readonly groupStop: number;
+  readonly programsEnd: number;
+  readonly tails: number;
 }
 
 export class RemoteProcess {
@@ -49,57 +50,36 @@ export class RemoteProcess {
   readonly pid: number;
   /** All threads; the leader first unless it has already exited. */
   threads: readonly StoppedThread[];
+  private readonly guarded: boolean;
   private region: Region | undefined;
-  private gadget: number | undefined;
+  private whenAbandoned: Abandonment = 'resume';
+  /** In place while threads wait there. */
+  private foothold: Foothold | undefined;
+  /** Threads that have run something of ours: their registers and masks must be put back. */
+  private readonly used = new Set<StoppedThread>();
+  /** Threads whose tails are in place. */
+  private readonly tailed = new Map<StoppedThread, number>();
 
-  private constructor(pid: number, threads: readonly StoppedThread[]) {
+  private constructor(pid: number, threads: readonly StoppedThread[], guarded: boolean) {
     this.pid = pid;
     this.threads = threads;
+    this.guarded = guarded;
   }
 
   /**
-   * Seizes and stops every thread, and blocks all signals in each, so that no handler runs on our programs. Signals that arrive stay queued.
-   * @param options.traceOptions options of PTRACE_SEIZE
+   * Seizes and stops every thread. Signals that arrive stay queued.
+   * @param options.guarded false for a process without the container's filter
    * @throws KorriganError KRG_NO_SUCH_PROCESS, KRG_TRACED (somebody else traces it), KRG_CANNOT_STOP; nothing is held then.
    */
-  static stop(pid: number, options: { traceOptions?: number; deadlineMs?: number } = {}): RemoteProcess {
-    const held = new Map<number, StoppedThread>();
-    const stopping: Tracee[] = [];
-    try {
-      for (let found = true; found; ) {
-        found = false;
-        // All are told to stop before any is waited for: they stop side by side.
-        for (const tid of listThreads(pid)) {
-          if (held.has(tid)) continue;
-          const tracee = seizeThread(tid, options.traceOptions);
-          if (tracee !== undefined) stopping.push(tracee);
-        }
-        for (let tracee = stopping.shift(); tracee !== undefined; tracee = stopping.shift()) {
-          const thread = awaitStop(tracee, options.deadlineMs);
-          if (thread === undefined) continue;
-          held.set(tracee.tid, thread);
-          found = true;
-        }
-      }
-    } catch (error) {
-      for (const tracee of stopping) {
-        try {
-          const thread = awaitStop(tracee, options.deadlineMs);
-          if (thread !== undefined) held.set(tracee.tid, thread);
-        } catch (further) {
-          if (!(further instanceof KorriganError)) throw further; // it cannot be stopped either; the first failure is the one to tell
-        }
-      }
-      for (const { tracee, signalMask } of held.values()) letGo(tracee, signalMask);
-      throw translate(pid, error);
-    }
-    if (held.size === 0) throw new KorriganError('KRG_NO_SUCH_PROCESS', `process ${pid} has ended`);
-    return new RemoteProcess(pid, [...held.values()]);
+  static stop(pid: number, options: StopOptions & { guarded?: boolean } = {}): RemoteProcess {
+    const threads = stopThreads(pid, options);
+    if (threads.length === 0) throw new KorriganError('KRG_NO_SUCH_PROCESS', 'the process has ended');
+    return new RemoteProcess(pid, threads, options.guarded ?? true);
   }
 
   /** A process whose threads the caller has already stopped by other means. */
   static holding(pid: number, threads: readonly StoppedThread[]): RemoteProcess {
-    return new RemoteProcess(pid, threads);
+    return new RemoteProcess(pid, threads, true);
   }
 
   /** The thread that runs programs unless told otherwise. */
@@ -109,49 +89,67 @@ export class RemoteProcess {
     return thread;
   }
 
+  /**
+   * From now on a thread that is abandoned does not go on but waits for ever, with all signals blocked: what it was must not run here any more,
+   * or not yet. Whoever finds it stops it and decides.
+   */
+  park(): void {
+    if (this.whenAbandoned === 'park') return;
+    this.whenAbandoned = 'park';
+    this.tailed.clear();
+    if (!this.guarded) return;
+    if (this.region !== undefined) for (const thread of this.threads) this.take(thread, this.tail(thread), this.tail(thread));
+    else this.parkOutside(this.threads);
+  }
+
   /** True once {@link RemoteProcess.openRegion} or {@link RemoteProcess.useRegion} has given programs a place. */
   get hasRegion(): boolean {
     return this.region !== undefined;
   }
 
   /**
-   * Maps the private region, by a single-stepped mmap at a `syscall` instruction of the vDSO (or of a region that is there).
+   * Maps the private region, or makes the one that lies at `at` larger. By a program of the region that there is, else from a foothold in the vDSO.
    * @param size bytes for programs and their data
    * @param at fixed address; else the kernel chooses one that is free
    */
   openRegion(size: number, at?: number): void {
-    const total = PAGE + Math.ceil(size / PAGE) * PAGE;
+    const before = this.region;
+    const tails = this.guarded ? HANDLER_ROOM + this.threads.length * TAIL_SIZE : 0;
+    const total = Math.ceil((PAGE + size + tails) / PAGE) * PAGE;
+    const grows = before !== undefined && before.address === at;
+    if (grows && before.size >= total) return;
+    const start = grows ? before.address + before.size : (at ?? 0);
     const flags = MAP_PRIVATE_ANONYMOUS | (at === undefined ? 0 : MAP_FIXED_NOREPLACE);
-    const address = this.stepSystemCall('mmap', at ?? 0, total, PROT_READ_WRITE_EXEC, flags, -1, 0);
-    writeMemory(this.pid, address, INTERPRETER_CODE);
-    this.region = { address, size: total };
+    const length = grows ? total - before.size : total;
+    const mapped = this.stepSystemCall('mmap', start, length, PROT_READ_WRITE_EXEC, flags, -1, 0);
+    const address = grows ? before.address : mapped;
+    if (!grows) writeMemory(this.pid, address, INTERPRETER_CODE);
+    this.region = { address, size: total, programsEnd: address + total - tails, tails: address + total - this.threads.length * TAIL_SIZE };
+    this.tailed.clear();
   }
 
-  /** Uses an interpreter that lies at `address` already, with `size` bytes in all, its programs from the second page on. */
+  /** Uses an interpreter that lies at `address` already, with `size` bytes in all, its programs from the second page on. Of one thread. */
   useRegion(address: number, size: number): void {
-    this.region = { address, size };
-    this.gadget = address + interpreterSyscallOffset();
+    this.region = { address, size, programsEnd: address + size, tails: address + TAIL_IN_CODE_PAGE };
+    this.tailed.clear();
   }
 
-  /** Forgets the region without unmapping it, e.g. because the address space was replaced. */
-  forgetRegion(): void {
-    this.region = undefined;
-    this.gadget = undefined;
-  }
-
-  /** Forgets where single-stepped calls run, after the memory that held the place was replaced. */
-  forgetGadget(): void {
-    this.gadget = undefined;
-  }
-
-  /** Unmaps the region. */
+  /** Unmaps the region. In a process that is parked all threads wait in the vDSO then, until {@link RemoteProcess.leaveVdso}. */
   closeRegion(): void {
     const region = this.region;
     if (region === undefined) return;
-    // The gadget must not lie in the region itself unless nothing else is left: the step's return address would be gone, but
-    // the thread is stopped before it executes there.
-    this.stepSystemCall('munmap', region.address, region.size);
+    if (this.whenAbandoned === 'park') this.parkOutside(this.threads);
+    else for (const thread of this.threads.slice(1)) if (this.used.has(thread)) this.returnTo(thread);
     this.region = undefined;
+    this.tailed.clear();
+    this.stepSystemCall('munmap', region.address, region.size);
+  }
+
+  /** The threads have registers of their own again: nothing of ours is left in the process. */
+  leaveVdso(): void {
+    this.foothold?.[Symbol.dispose]();
+    this.foothold = undefined;
+    this.used.clear();
   }
 
   get regionAddress(): number {
@@ -162,21 +160,27 @@ export class RemoteProcess {
     return this.requireRegion().size;
   }
 
+  /** Where programs may lie: from the first address up to the second. */
+  get programSpace(): readonly [start: number, end: number] {
+    const { address, programsEnd } = this.requireRegion();
+    return [address + PAGE, programsEnd];
+  }
+
   /**
    * A program for the region.
    * @param offset distance of the program from the start of the program area, for several at the same time
    */
   newProgram(capacity: { records: number; data: number }, offset = 0): Program {
-    const region = this.requireRegion();
-    const program = new Program(region.address + PAGE + offset, capacity);
-    if (PAGE + offset + program.size > region.size) {
-      throw new RangeError(`a program of ${program.size} bytes does not fit the region of ${region.size}`);
+    const [start, end] = this.programSpace;
+    const program = new Program(start + offset, capacity);
+    if (program.base + program.size > end) {
+      throw new RangeError(`a program of ${program.size} bytes does not fit the ${end - start} bytes for programs`);
     }
     return program;
   }
 
   /**
-   * Runs a program to its end on one thread and reads the results back. A closing trap is added.
+   * Runs a program to its end on one thread and reads the results back. What ends it is added.
    * @throws SyscallError of the record that failed, named.
    */
   run(program: Program, thread: StoppedThread = this.main): void {
@@ -185,20 +189,29 @@ export class RemoteProcess {
 
   /** Runs several programs at the same time, each on a thread of its own. */
   runTogether(jobs: readonly { program: Program; thread: StoppedThread }[]): void {
-    for (const { program, thread } of jobs) {
-      program.operation('trap');
-      this.place(program);
-      this.start(program, thread);
-    }
+    for (const { program, thread } of jobs) this.begin(program, thread);
     let failure: Error | undefined;
     for (const { program, thread } of jobs) {
-      const stop = waitForTrap(thread.tracee);
+      this.awaitProgramEnd(thread.tracee);
       for (const { offset, length } of program.usedParts) program.load(readMemory(this.pid, program.base + offset, length), offset);
-      const last = (Number(stop.get('rbx')) - program.base) / 64;
-      if (last !== program.length - 1)
-        failure ??= new SyscallError(`in process ${this.pid}: ${program.describe(last)}`, -program.result(last));
+      const failed = this.failedRecord(program, thread);
+      if (failed !== undefined)
+        failure ??= new SyscallError(`in process ${this.pid}: ${program.describe(failed)}`, -program.result(failed));
     }
     if (failure !== undefined) throw failure;
+  }
+
+  /** Starts a program whose end the caller waits for. */
+  begin(program: Program, thread: StoppedThread): void {
+    if (this.guarded) program.operation('jump', tailAddress(this.tail(thread)));
+    else program.operation('trap');
+    this.place(program);
+    this.start(program, thread);
+  }
+
+  /** Whether this is how a thread stops at the end of a program. */
+  isProgramEnd(status: WaitStatus): boolean {
+    return this.guarded ? status.kind === 'event' && status.event === EVENT_SECCOMP : status.kind === 'signal' && status.signal === SIGTRAP;
   }
 
   /** Runs a program that ends its thread. The thread is no longer ours, and no longer there, afterwards. */
@@ -208,22 +221,26 @@ export class RemoteProcess {
     for (;;) {
       const status = thread.tracee.wait();
       if (status.kind === 'exited' || status.kind === 'killed') break;
-      if (status.kind === 'signal')
-        throw new KorriganError('KRG_INTERNAL', `thread ${thread.tracee.tid} got signal ${status.signal} instead of ending`);
+      if (status.kind === 'signal' || status.kind === 'event')
+        throw new KorriganError('KRG_INTERNAL', `thread ${thread.tracee.tid} stopped (${JSON.stringify(status)}) instead of ending`);
       thread.tracee.resume();
     }
     this.threads = this.threads.filter((other) => other !== thread);
   }
 
-  /** Runs one system call by a single step. @throws SyscallError */
+  /** Runs one system call. @throws SyscallError */
   stepSystemCall(name: SystemCallName, ...args: Word[]): number {
-    const { tracee, registers } = this.main;
+    if (this.region !== undefined) {
+      const program = this.newProgram({ records: 2, data: 0 });
+      const record = program.call(name, ...args);
+      this.run(program);
+      return program.result(record);
+    }
+    const thread = this.main;
     const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] = args;
-    const frame = registers.copy().set('originalRax', -1).set('rax', SYS[name]).set('rip', this.findGadget());
+    const frame = thread.registers.copy().set('originalRax', -1).set('rax', SYS[name]);
     frame.set('rdi', a).set('rsi', b).set('rdx', c).set('r10', d).set('r8', e).set('r9', f);
-    tracee.setRegisters(frame);
-    tracee.step();
-    const result = waitForTrap(tracee, () => tracee.step()).getNumber('rax');
+    const result = this.guarded ? this.callFromFoothold(thread, frame) : this.singleStep(thread, frame);
     if (result < 0 && result >= -4095) throw new SyscallError(`in process ${this.pid}: ${name}`, -result);
     return result;
   }
@@ -236,161 +253,154 @@ export class RemoteProcess {
     writeMemory(this.pid, address, bytes);
   }
 
-  /** Puts everything back as it was at the stop and lets the process go on. */
+  /** Puts everything back as it was at the stop and lets the process go on. Nothing happens to one that was killed meanwhile. */
   release(): void {
-    this.closeRegion();
-    for (const { tracee, registers, signalMask, groupStop } of this.threads) {
-      tracee.setRegisters(registers);
-      letGo(tracee, signalMask, groupStop);
+    try {
+      this.closeRegion();
+    } catch (error) {
+      if (!(error instanceof KorriganError && error.code === 'KRG_NO_SUCH_PROCESS')) throw error;
+    }
+    this.leave();
+  }
+
+  /** As {@link RemoteProcess.release}, but the region stays. */
+  leave(): void {
+    for (const thread of this.threads) {
+      tolerateDeath(thread.tracee, () => {
+        if (this.used.has(thread)) this.returnTo(thread);
+        // A thread that was group-stopped is so again (kernel/ptrace.c, __ptrace_unlink).
+        thread.tracee.detach(this.guarded ? 0 : thread.groupStop);
+      });
     }
   }
 
   /** Ends the process. While we hold it, its end is shown to its parent only after we have seen that of every thread; the leader's comes last. */
   kill(): void {
     syscall('kill', this.pid, SIGKILL);
-    for (const { tracee } of this.threads.toReversed()) {
-      for (let status = tracee.wait(); status.kind !== 'exited' && status.kind !== 'killed'; status = tracee.wait()) tracee.resume();
-    }
+    for (const { tracee } of this.threads.toReversed()) awaitEnd(tracee);
   }
 
   private place({ base, image, usedParts }: Program): void {
     for (const { offset, length } of usedParts) writeMemory(this.pid, base + offset, image.subarray(offset, offset + length));
   }
 
-  private start(program: Program, { tracee, registers }: StoppedThread): void {
+  private start(program: Program, thread: StoppedThread): void {
+    this.take(thread, program.base, this.guarded ? this.tail(thread) : 0);
+    thread.tracee.resume();
+  }
+
+  /** Points a thread at a program. @param tail its place, 0 without one */
+  private take(thread: StoppedThread, record: number, tail: number): void {
     const entry = this.requireRegion().address + INTERPRETER_ENTRY;
-    tracee.setRegisters(registers.copy().set('originalRax', -1).set('rip', entry).set('rbx', program.base).set('r12', 0));
-    tracee.resume();
+    const failure = tail === 0 ? 0 : tailAddress(tail);
+    const first = record === tail ? failure : record;
+    // The mask comes second: a thread that is abandoned in between restores it.
+    thread.tracee.setRegisters(thread.registers.copy().set('originalRax', -1).set('rip', entry).set('rbx', first).set('r12', failure));
+    this.block(thread);
+  }
+
+  /** Threads that wait in the vDSO, where no region is needed. */
+  private parkOutside(threads: readonly StoppedThread[]): void {
+    if (!this.guarded) return;
+    this.foothold ??= new Foothold(this.pid);
+    this.foothold.place('park', stateOf(this.main));
+    for (const thread of threads) {
+      thread.tracee.setRegisters(thread.registers.copy().set('originalRax', -1).set('rip', this.foothold.parking));
+      this.block(thread);
+    }
+  }
+
+  private callFromFoothold(thread: StoppedThread, frame: Registers): number {
+    const foothold = this.foothold ?? new Foothold(this.pid);
+    foothold.place(this.whenAbandoned, stateOf(thread));
+    thread.tracee.setRegisters(frame.set('rip', foothold.address));
+    this.block(thread);
+    thread.tracee.resume();
+    this.awaitProgramEnd(thread.tracee);
+    const result = thread.tracee.registers().getNumber('rbx');
+    if (this.whenAbandoned === 'park') {
+      this.foothold = foothold;
+    } else {
+      // The instructions go away now, so nobody may come back to them.
+      this.returnTo(thread);
+      foothold[Symbol.dispose]();
+    }
+    return result;
+  }
+
+  private singleStep(thread: StoppedThread, frame: Registers): number {
+    thread.tracee.setRegisters(frame.set('rip', findSystemCallInstruction(this.pid)));
+    this.block(thread);
+    thread.tracee.step();
+    this.awaitProgramEnd(thread.tracee, () => thread.tracee.step());
+    return thread.tracee.registers().getNumber('rax');
+  }
+
+  private block(thread: StoppedThread): void {
+    if (!this.used.has(thread)) thread.tracee.setSignalMask(this.guarded ? ALL_SIGNALS : ALL_BUT_BREAKPOINTS);
+    this.used.add(thread);
+  }
+
+  /** The mask comes first here, for the same reason. */
+  private returnTo(thread: StoppedThread): void {
+    thread.tracee.setSignalMask(thread.signalMask);
+    thread.tracee.setRegisters(resumption(thread.registers));
+    this.used.delete(thread);
+  }
+
+  /** The place of a thread's tail, which is written when it is first needed. */
+  private tail(thread: StoppedThread): number {
+    const known = this.tailed.get(thread);
+    if (known !== undefined) return known;
+    const place = this.requireRegion().tails + this.threads.indexOf(thread) * TAIL_SIZE;
+    writeMemory(this.pid, place, buildTail(place, this.whenAbandoned, stateOf(thread)));
+    this.tailed.set(thread, place);
+    return place;
+  }
+
+  /** The record at which a program that has stopped did so before its end. */
+  private failedRecord(program: Program, thread: StoppedThread): number | undefined {
+    if (!this.guarded) {
+      const last = (thread.tracee.registers().getNumber('rbx') - program.base) / RECORD_SIZE;
+      return last === program.length - 1 ? undefined : last;
+    }
+    const word = readMemory(this.pid, this.tail(thread), 8);
+    const address = Number(new DataView(word.buffer).getBigUint64(0, true));
+    if (address === 0) return undefined;
+    writeMemory(this.pid, this.tail(thread), new Uint8Array(8));
+    return (address - program.base) / RECORD_SIZE;
+  }
+
+  /** What else stops the thread meanwhile is let through. */
+  private awaitProgramEnd(tracee: Tracee, goOn: () => void = () => tracee.resume()): void {
+    for (;;) {
+      const status = tracee.wait();
+      if (this.isProgramEnd(status)) return;
+      if (status.kind === 'signal') {
+        const place = tracee.registers().get('rip').toString(16);
+        throw new KorriganError('KRG_INTERNAL', `thread ${tracee.tid} got signal ${status.signal} at ${place} while it ran a program`);
+      }
+      if (status.kind === 'exited' || status.kind === 'killed')
+        throw new KorriganError('KRG_NO_SUCH_PROCESS', 'the process was killed while it was held');
+      goOn();
+    }
   }
 
   private requireRegion(): Region {
     if (this.region === undefined) throw new Error(`process ${this.pid} has no region for programs`);
     return this.region;
   }
-
-  private findGadget(): number {
-    this.gadget ??= findSystemCallInstruction(this.pid);
-    return this.gadget;
-  }
 }
 
-function listThreads(pid: number): number[] {
-  try {
-    return readdirSync(`/proc/${pid}/task`)
-      .map(Number)
-      .toSorted((a, b) => Number(b === pid) - Number(a === pid) || a - b);
-  } catch {
-    return [];
-  }
+function stateOf({ registers, signalMask }: StoppedThread): { registers: Registers; signalMask: bigint } {
+  return { registers: resumption(registers), signalMask };
 }
 
-/** Attaches to a thread and asks it to stop. @returns undefined for one that ended meanwhile. */
-function seizeThread(tid: number, traceOptions?: number): Tracee | undefined {
-  let tracee: Tracee;
-  try {
-    tracee = Tracee.seize(tid, traceOptions);
-  } catch (error) {
-    if (isErrno(error, 'ESRCH')) return undefined;
-    // A zombie leader cannot be seized while its other threads live; any other EPERM is a tracer.
-    if (isErrno(error, 'EPERM') && threadIsZombie(tid)) return undefined;
-    throw error;
-  }
-  try {
-    tracee.interrupt();
-  } catch (error) {
-    if (!isErrno(error, 'ESRCH')) throw error;
-  }
-  return tracee;
-}
+const SYSTEM_CALL = Buffer.of(0x0f, 0x05);
 
-/** @returns undefined for a thread that ended meanwhile. */
-function awaitStop(tracee: Tracee, deadlineMs?: number): StoppedThread | undefined {
-  // A signal on its way is reported before our interrupt. It must not be lost: it is delivered while the thread goes on, until
-  // the thread reports the interrupt.
-  for (;;) {
-    const status: WaitStatus = tracee.wait(deadlineMs);
-    if (status.kind === 'exited' || status.kind === 'killed') return undefined;
-    if (status.kind === 'interrupted') {
-      const signalMask = tracee.signalMask();
-      const registers = hideInterruption(tracee.registers());
-      tracee.setSignalMask(BLOCKED_WHILE_HELD);
-      return { tracee, registers, signalMask, groupStop: status.groupStop };
-    }
-    tracee.resume(status.kind === 'signal' ? status.signal : 0);
-  }
-}
-
-const EINTR = -4;
-const SYSCALL_INSTRUCTION_SIZE = 2n;
-/** Calls that fail with EINTR even when a mere stop interrupts them (man 7 signal); others are restarted by the kernel. */
-const NEVER_RESTARTED = new Set<number>(
-  (['epoll_wait', 'epoll_pwait', 'epoll_pwait2', 'rt_sigtimedwait', 'semop', 'semtimedop', 'io_getevents', 'io_pgetevents'] as const).map(
-    (name) => SYS[name],
-  ),
-);
-
-/** Our stop must not be seen: such a call begins anew. A signal that really came is still pending and interrupts it again. */
-function hideInterruption(registers: Registers): Registers {
-  const number = registers.getNumber('originalRax');
-  if (registers.getNumber('rax') !== EINTR || !NEVER_RESTARTED.has(number)) return registers;
-  return registers
-    .set('rax', number)
-    .set('rip', registers.get('rip') - SYSCALL_INSTRUCTION_SIZE)
-    .set('originalRax', -1);
-}
-
-function threadIsZombie(tid: number): boolean {
-  return /\) [ZX] /.test(readProcessFile(tid, 'stat') ?? ') X ');
-}
-
-function letGo(tracee: Tracee, signalMask: bigint, groupStop = 0): void {
-  try {
-    tracee.setSignalMask(signalMask);
-    tracee.detach(groupStop);
-  } catch (error) {
-    if (!isErrno(error, 'ESRCH')) throw error; // killed while we held it
-  }
-}
-
-function translate(pid: number, error: unknown): unknown {
-  if (!isErrno(error, 'EPERM')) return error;
-  const tracer = /TracerPid:\t(\d+)/.exec(readProcessFile(pid, 'status') ?? '')?.[1];
-  return tracer !== undefined && tracer !== '0'
-    ? new KorriganError('KRG_TRACED', `process ${pid} is being traced by process ${tracer}; end the debugger or tracer first`, {
-        cause: error,
-      })
-    : error;
-}
-
-/** Waits for the breakpoint or step trap; what else stops the thread meanwhile is let through. */
-function waitForTrap(tracee: Tracee, goOn: () => void = () => tracee.resume()): Registers {
-  for (;;) {
-    const status = tracee.wait();
-    if (status.kind === 'signal' && status.signal === SIGTRAP) return tracee.registers();
-    if (status.kind === 'interrupted' || status.kind === 'event') goOn();
-    else if (status.kind === 'signal') {
-      throw new KorriganError(
-        'KRG_INTERNAL',
-        `thread ${tracee.tid} got signal ${status.signal} at ${tracee.registers().get('rip').toString(16)} while it ran a program`,
-      );
-    } else throw new KorriganError('KRG_NO_SUCH_PROCESS', `thread ${tracee.tid} ended while it ran a program`);
-  }
-}
-
-function interpreterSyscallOffset(): number {
-  return indexOfSystemCall(INTERPRETER_CODE);
-}
-
-function indexOfSystemCall(code: Uint8Array): number {
-  return Buffer.from(code.buffer, code.byteOffset, code.length).indexOf(Buffer.of(0x0f, 0x05));
-}
-
-let vdsoOffset: number | undefined;
-
-/** The address of a `syscall` instruction in the process's vDSO; its offset is the same in all processes of one kernel. */
+/** The address of a `syscall` instruction in the process's vDSO. */
 function findSystemCallInstruction(pid: number): number {
   const vdso = readMaps(pid).find((area) => area.name === '[vdso]');
-  if (vdso === undefined) throw new KorriganError('KRG_NOT_MOVABLE', `process ${pid} has no vDSO to run a system call in`);
-  vdsoOffset ??= indexOfSystemCall(readMemory(pid, vdso.start, vdso.end - vdso.start));
-  return vdso.start + vdsoOffset;
+  if (vdso === undefined) throw new KorriganError('KRG_NOT_MOVABLE', 'the process has no vDSO to run a system call in');
+  return vdso.start + Buffer.from(readMemory(pid, vdso.start, vdso.end - vdso.start)).indexOf(SYSTEM_CALL);
 }

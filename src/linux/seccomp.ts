@@ -1,6 +1,7 @@
 /**
  * seccomp user notification (seccomp(2), seccomp_unotify(2)): filters in classic BPF, and the structures of a listener.
  */
+import { STOP_CALL } from './interpreter.ts';
 import { SYS, type SystemCallName } from './system-call-numbers.ts';
 
 /** Operation and flag of seccomp(2) that install a filter and return its listener. */
@@ -17,6 +18,7 @@ export const NOTIFICATION_RESPONSE_SIZE = 24;
 
 const RET_ALLOW = 0x7fff0000;
 const RET_USER_NOTIFICATION = 0x7fc00000;
+const RET_TRACE = 0x7ff00000;
 const RET_ERRNO = 0x50000;
 const ENOSYS = 38;
 const AUDIT_ARCH_X86_64 = 0xc000003e;
@@ -54,7 +56,7 @@ export interface NativePids {
 /**
  * A filter that notifies of the trapped calls with a pid that is ≥ `lowest` and outside [low, high), and lets everything else
  * pass: 0 and negative pids (groups) included, and other architectures, whose numbers it does not know. Calls of the x32 ABI get
- * ENOSYS, as on a kernel without it.
+ * ENOSYS, as on a kernel without it. {@link STOP_CALL} stops for a tracer.
  */
 export function pidFilter(calls: readonly TrappedCall[], pids: NativePids): Uint8Array {
   const program: Instruction[] = [
@@ -65,6 +67,13 @@ export function pidFilter(calls: readonly TrappedCall[], pids: NativePids): Uint
     instruction(BPF.jumpIfAboveOrEqual, X32_BIT, 0, 1),
     instruction(BPF.return, RET_ERRNO | ENOSYS),
   ];
+  program.push(
+    instruction(BPF.jumpIfEqual, SYS[STOP_CALL.name], 0, 4),
+    instruction(BPF.loadAbsolute, DATA.argument(0)),
+    instruction(BPF.jumpIfEqual, STOP_CALL.option, 0, 1),
+    instruction(BPF.return, RET_TRACE),
+    instruction(BPF.return, RET_ALLOW),
+  );
   for (const { name, pidArgument } of calls) {
     program.push(
       instruction(BPF.jumpIfEqual, SYS[name], 0, 7),

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type ExitStatus, NodeClient, type RunRequest, startCluster, stopCluster } from '../../src/node/index.ts';
+import { type ClusterDescription, type ExitStatus, NodeClient, type RunRequest, startCluster, stopCluster } from '../../src/node/index.ts';
 
 /** A program with its streams attached to this process. */
 export interface AttachedProgram {
@@ -17,6 +17,7 @@ export interface AttachedProgram {
 }
 
 export interface TestCluster extends AsyncDisposable {
+  readonly description: ClusterDescription;
   readonly client: NodeClient;
   /** Shared by all nodes, writable by every user, removed at the end. */
   readonly directory: string;
@@ -43,6 +44,7 @@ export async function startTestCluster(name: string): Promise<TestCluster> {
     node: 'node1',
   });
   return {
+    description,
     client,
     directory,
     start: async (command, output, environment = {}) => {

@@ -61,7 +61,7 @@ export async function moveByEngine(pid: number, output: string): Promise<number>
   await until(() => readStatus(dummy)?.get('Name') === 'sleep');
   const flags = new AreaFlags(readDetailedMaps(pid));
   const observed = observeThreads(pid);
-  const source = RemoteProcess.stop(pid);
+  const source = RemoteProcess.stop(pid, { guarded: false });
   source.openRegion(captureRegionSize(source.threads.length));
   const image = captureProcess(source, flags, observed);
   const husk = holdAsHusk(dummy);
@@ -70,7 +70,9 @@ export async function moveByEngine(pid: number, output: string): Promise<number>
   copyPages(pid, dummy, image.areas);
   inflation.complete();
   process.kill(pid, 'SIGKILL');
+  inflation.leaveMemory();
   inflation.resume();
+  inflation.settle();
   endNamespace(pid);
   return dummy;
 }
@@ -94,7 +96,7 @@ function copyPages(from: number, to: number, areas: Parameters<typeof contentRun
 
 /** Stops the dummy and ends what the kernel would still write to its memory, as the conversion to a husk does. */
 function holdAsHusk(pid: number): RemoteProcess {
-  const husk = RemoteProcess.stop(pid);
+  const husk = RemoteProcess.stop(pid, { guarded: false });
   const { pointer, length, signature } = husk.main.tracee.restartableSequence();
   if (pointer !== 0n) husk.stepSystemCall('rseq', pointer, length, RSEQ_FLAG_UNREGISTER, signature);
   husk.stepSystemCall('set_tid_address', 0);

@@ -61,7 +61,7 @@ export class Workshop {
   }
 
   hold(pid: number): RemoteProcess {
-    const remote = RemoteProcess.stop(pid);
+    const remote = RemoteProcess.stop(pid, { guarded: false });
     remote.openRegion(REGION_SIZE);
     return remote;
   }

@@ -1,16 +1,20 @@
-/* storm COUNT [NUMBERS=4] [LATE=0]: receives real-time signals SIGRTMIN .. SIGRTMIN+NUMBERS-1, for each the values 0 .. COUNT-1 in order
-   (sigqueue, si_int). A value lost, doubled or out of order fails at once. With LATE=1 the signals stay blocked and queue up until the
-   file named by KRG_GO exists. Prints "ready" when it may be sent to, "received N" every 1,000. */
+/* storm COUNT [NUMBERS=4] [LATE=0] [LIMIT=0]: receives real-time signals SIGRTMIN .. SIGRTMIN+NUMBERS-1, for each the values 0 .. COUNT-1 in order
+   (sigqueue, si_int), all from one process. A value lost, doubled or out of order fails at once. With LATE=1 the signals stay blocked and queue up
+   until the file named by KRG_GO exists. LIMIT is the most that may wait (RLIMIT_SIGPENDING), 0 for as many as the user may have.
+   Prints "ready" when it may be sent to, "received N" every 1,000. */
 #include "../workload.h"
 
 int main(int argc, char **argv) {
   long count = number_argument(argc, argv, 1, 10000), numbers = number_argument(argc, argv, 2, 4), received = 0;
+  long limit = number_argument(argc, argv, 4, 0);
+  pid_t sender = 0;
   long next[32] = {0};
   sigset_t mask;
   within("numbers", numbers, 1, SIGRTMAX - SIGRTMIN + 1);
   sigemptyset(&mask);
   for (long i = 0; i < numbers; i++) sigaddset(&mask, SIGRTMIN + i);
   must(sigprocmask(SIG_BLOCK, &mask, NULL));
+  if (limit > 0) must(setrlimit(RLIMIT_SIGPENDING, &(struct rlimit){limit, limit}));
   prepare_stop();
   dprintf(1, "ready\n");
   if (number_argument(argc, argv, 3, 0) != 0) wait_go();
@@ -21,10 +25,14 @@ int main(int argc, char **argv) {
     check(number > 0, "a signal, seen %s", strerror(errno));
     long index = number - SIGRTMIN;
     if (info.si_value.sival_int != next[index]) fail("value %ld of signal %ld, seen %d", next[index], index, info.si_value.sival_int);
+    if (sender == 0) sender = info.si_pid;
+    equal("si_code", info.si_code, SI_QUEUE);
+    equal("si_pid", info.si_pid, sender);
+    equal("si_uid", info.si_uid, getuid());
     next[index]++;
     if (++received % 1000 == 0) dprintf(1, "received %ld\n", received);
   }
   siginfo_t extra;
   refused(sigtimedwait(&mask, &extra, &(struct timespec){.tv_nsec = 200 * MILLISECOND}), EAGAIN);
-  pass_with("%ld signals", received);
+  pass_with("%ld signals from %d", received, sender);
 }
