@@ -247,7 +247,16 @@ export class MigrationService implements Disposable {
   private familyOf(root: number, withTree: boolean): MovingPid[] {
     const { container, proc } = this.options;
     const pids = withTree ? treeBelow(root, new ContainerTable(container.procfsPath)) : [root];
-    return pids.filter((candidate) => !proc.isHusk(candidate)).map((candidate) => this.find(candidate));
+    return pids
+      .filter((candidate) => !proc.isHusk(candidate))
+      .map((candidate) => {
+        try {
+          return this.find(candidate);
+        } catch (error) {
+          if (candidate === root) throw error;
+          throw new KorriganError('KRG_PROCESS_BUSY', `a process below ${root} has just ended; try again`, { cause: error });
+        }
+      });
   }
 
   private find(wanted: number): MovingPid {

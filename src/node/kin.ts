@@ -86,6 +86,7 @@ async function answerTrappedCall(
   const [target, signal] = call.args;
   const pid = Number(BigInt.asIntN(32, target));
   if (container.hostPidOf(pid) !== undefined) return { kind: 'continue' };
+  if (proc.knows(pid)) return { kind: 'error', errno: ERRNO.ESRCH };
   if (call.number !== SYS.kill) return { kind: 'error', errno: ERRNO.ESRCH };
   const uid = Number(readStatus(call.thread)?.get('Uid')?.split(/\s+/)[1] ?? 65534);
   try {

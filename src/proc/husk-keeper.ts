@@ -26,6 +26,7 @@ export class HuskKeeper implements AsyncDisposable {
   private readonly waiting = new Map<number, Waiting>();
   private sent = 0;
   private templatePid: Promise<number> | undefined;
+  private currentTemplate: number | undefined;
 
   constructor({ container, lane, recordPipe, onEvent }: HuskKeeperOptions) {
     this.container = container;
@@ -64,6 +65,11 @@ export class HuskKeeper implements AsyncDisposable {
   /** The template that an earlier daemon has made. */
   adoptTemplate(pid: number): void {
     this.templatePid = Promise.resolve(pid);
+    this.currentTemplate = pid;
+  }
+
+  isTemplate(pid: number): boolean {
+    return pid === this.currentTemplate;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -72,6 +78,7 @@ export class HuskKeeper implements AsyncDisposable {
 
   private async makeTemplate(): Promise<number> {
     const { pid, hostPid } = await spawnTemplate(this.container);
+    this.currentTemplate = pid;
     await this.do('becomeTemplate', pid, hostPid);
     return pid;
   }

@@ -55,6 +55,8 @@ export class ProcService implements AsyncDisposable {
   private readonly visitors = new Set<number>();
   /** Husks that are about to become processes. */
   private readonly arriving = new Set<number>();
+  /** What has ended here, until its home knows that it was collected. */
+  private readonly zombies = new Set<number>();
   /** Husks that were told to end: their end is no news. */
   private readonly ending = new Set<number>();
   /** Zombies that husks were told to collect: nor is that. */
@@ -94,9 +96,14 @@ export class ProcService implements AsyncDisposable {
     return (await rpc.call(home, locateCall, { pid })).node;
   }
 
-  /** Is the process with this pid here only a husk? */
+  /** Is what has this pid here only a husk? */
   isHusk(pid: number): boolean {
-    return this.present.has(pid);
+    return this.present.has(pid) || this.keeper.isTemplate(pid);
+  }
+
+  /** Was it here a moment ago? When it is no more, then it is nowhere. */
+  knows(pid: number): boolean {
+    return this.present.has(pid) || this.visitors.has(pid) || this.zombies.has(pid);
   }
 
   /** Pids that have a husk here. */
@@ -112,7 +119,10 @@ export class ProcService implements AsyncDisposable {
       await this.tidying;
       const made = await this.keeper.do('prepare', family, [...this.present], template);
       const ended = new Set(family.members.filter((member) => member.ended !== undefined).map(({ pid }) => pid));
-      for (const pid of made) (ended.has(pid) ? this.ending : this.present).add(pid);
+      for (const pid of made) {
+        this.zombies.delete(pid);
+        (ended.has(pid) ? this.ending : this.present).add(pid);
+      }
       await this.register(made);
     } catch (error) {
       this.arrived(family.moving, []);
@@ -203,16 +213,26 @@ export class ProcService implements AsyncDisposable {
         if (isForwarded(event)) this.forward(pid, event.information);
         return;
       case 'ended':
+        this.zombies.add(pid);
         if (this.ending.delete(pid)) return;
         // A husk that nobody held when it was killed: its process follows it.
         if (this.present.delete(pid)) this.forward(pid, killed());
         else this.announce({ kind: 'ended', pid, status: event.status });
         return;
       case 'collected':
-        if (!this.collecting.delete(pid)) this.announce({ kind: 'collected', pid });
-        this.visitors.delete(pid);
-        this.tidy();
+        this.collected(pid).catch((error: unknown) => this.complain(error, 'that a process was collected was not told'));
     }
+  }
+
+  private async collected(pid: number): Promise<void> {
+    const { rpc, homeOf } = this.options;
+    this.visitors.delete(pid);
+    if (!this.collecting.delete(pid)) {
+      await this.take({ kind: 'collected', pid }, rpc.id);
+      await this.outbox.flushed(homeOf(pid));
+    }
+    this.zombies.delete(pid);
+    this.tidy();
   }
 
   /** A signal that reached a husk goes to its process. */
