@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { readFileSync, readlinkSync } from 'node:fs';
 import { test } from 'node:test';
 import { join } from 'node:path';
-import { fileKinds, refusedKind, type Verdict } from '../src/fs/index.ts';
-import type { RemoteProcess } from '../src/linux/index.ts';
+import { fileKinds, FilesAhead, type Position, refusedKind, type Verdict } from '../src/fs/index.ts';
+import { isKorriganError, pidfdOpen, type RemoteProcess, syscall } from '../src/linux/index.ts';
 import { streamKinds } from '../src/streams/index.ts';
-import { copyFiles, examine as examineWith, Workshop } from './support/workshop.ts';
+import { copyFiles, examine as examineWith, optionsFor, Workshop } from './support/workshop.ts';
 
 const kinds = [...fileKinds, ...streamKinds, refusedKind];
 
@@ -277,4 +277,73 @@ test('locks are given up at the source and taken at the target', () => {
     /lock:\t(.*)/.exec(readFileSync(`/proc/${target.pid}/fdinfo/${fd}`, 'utf8'))?.[1]?.replace(/ \S+:\d+ /, ' ') ?? '';
   assert.match(locks(20), /FLOCK {2}ADVISORY {2}WRITE/);
   assert.match(locks(21), new RegExp(`POSIX {2}ADVISORY {2}WRITE ${target.pid} 5 14`));
+});
+
+/** Captures the files of a running program, lets it go on, and compares once it is stopped. */
+function captureAhead(change: string): { changes: Position[] | undefined; verified: boolean } | undefined {
+  using workshop = new Workshop();
+  const program = workshop.start(
+    `f = os.open("data", os.O_RDWR | os.O_CREAT); os.write(f, b"hello"); g = os.open("data", os.O_RDONLY); os.mkdir("folder")
+ready()
+${change}
+done()
+time.sleep(1000)`,
+  );
+  const pidfd = pidfdOpen(program.pid);
+  const ahead = FilesAhead.capture(optionsFor(kinds, [{ pid: program.pid, hostPid: program.pid, pidfd }]));
+  syscall('close', pidfd);
+  if (ahead === undefined) return undefined;
+  program.go();
+  const held = workshop.hold(program.pid);
+  try {
+    const changes = ahead.changes();
+    try {
+      ahead.verify();
+      return { changes, verified: true };
+    } catch (error) {
+      if (!isKorriganError(error, 'KRG_PROCESS_BUSY')) throw error;
+      return { changes, verified: false };
+    }
+  } finally {
+    ahead.close();
+    held.release();
+  }
+}
+
+test('files that were captured while the program ran: nothing has changed but positions, or it is noticed', () => {
+  assert.deepEqual(captureAhead('pass'), { changes: [], verified: true });
+  const moved = captureAhead('os.lseek(g, 4, 0)');
+  assert.deepEqual(
+    moved?.changes?.map(([, position]) => position),
+    [4],
+  );
+  for (const change of [
+    'os.open("data", os.O_RDONLY)',
+    'os.close(g)',
+    'os.dup2(f, g)',
+    'os.close(g); os.open("data", os.O_RDONLY)',
+    'fcntl.fcntl(f, fcntl.F_SETFL, os.O_APPEND)',
+    'os.chdir("folder")',
+    'os.umask(0o70)',
+  ]) {
+    assert.deepEqual(captureAhead(change)?.changes, undefined, change);
+  }
+  for (const change of [
+    'os.set_inheritable(f, True)',
+    'fcntl.flock(f, fcntl.LOCK_EX)',
+    'fcntl.lockf(f, fcntl.LOCK_EX)',
+    'fcntl.fcntl(f, fcntl.F_SETOWN, os.getpid())',
+  ]) {
+    assert.deepEqual(captureAhead(change), { changes: [], verified: false }, change);
+  }
+});
+
+test('files are not captured ahead when a running program may change more than their positions', () => {
+  using workshop = new Workshop();
+  for (const open of ['os.pipe()', 'libc.eventfd(0, 0)', 'f = os.open("locked", os.O_CREAT | os.O_RDWR); fcntl.flock(f, fcntl.LOCK_EX)']) {
+    const { pid } = workshop.start(`${open}\nready()\n`);
+    const pidfd = pidfdOpen(pid);
+    assert.equal(FilesAhead.capture(optionsFor(kinds, [{ pid, hostPid: pid, pidfd }])), undefined, open);
+    syscall('close', pidfd);
+  }
 });

@@ -33,6 +33,11 @@ const toTarget = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('freezing'), kernel: z.string(), processor: z.number() }),
   /** Everything about one frozen process; its remaining pages follow. */
   z.object({ kind: z.literal('image'), pid, image, discarded: z.array(range) }),
+  /** Open files while the processes still run; `positions` completes them. */
+  z.object({ kind: z.literal('files-ahead'), files: z.unknown() }),
+  /** Nothing but these positions, by description, has changed since `files-ahead`. */
+  z.object({ kind: z.literal('positions'), positions: z.array(z.tuple([z.number(), z.number()])) }),
+  /** Open files of the frozen processes, whatever came ahead. */
   z.object({ kind: z.literal('files'), files: z.unknown() }),
   z.object({ kind: z.literal('complete') }),
   z.object({ kind: z.literal('commit') }),

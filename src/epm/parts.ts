@@ -11,10 +11,21 @@ export interface MovingPid {
   hostPid: number;
 }
 
+/** One process that moves, held. */
+export interface FrozenPid extends MovingPid {
+  remote: RemoteProcess;
+}
+
+export type CapturedFiles = { kind: 'files'; files: unknown } | { kind: 'positions'; positions: [description: number, position: number][] };
+
 /** The source's side of proc and fs. */
 export interface SourceParts {
-  /** Descriptors of the frozen processes. */
-  captureFiles(processes: readonly (MovingPid & { remote: RemoteProcess })[]): unknown;
+  /** Descriptors of the running processes, where they can be told before the freeze; undefined where not. */
+  captureFilesAhead(processes: readonly MovingPid[]): unknown;
+  /** Descriptors of the frozen processes, or what has changed of those that were captured ahead. */
+  captureFiles(processes: readonly FrozenPid[]): CapturedFiles;
+  /** What can be looked at while the target is at work already. @throws KorriganError when the processes cannot move after all */
+  verify(): void;
   /** Makes the captured process a husk in place and lets go of it. */
   deflate(process: MovingPid, remote: RemoteProcess): void;
   /** The move was given up: locks that capture gave up are taken again, before the processes go on. */
@@ -38,6 +49,10 @@ export interface TargetParts {
   holdHusks(): void;
   /** The husk that becomes the process. */
   takeHusk(pid: number): HeldHusk;
+  /** As {@link TargetParts.installFiles}, before the freeze; all is kept until the positions or other files come. */
+  installFilesAhead(files: unknown, processes: ReadonlyMap<number, RemoteProcess>): void;
+  /** Completes what was installed ahead. */
+  setPositions(positions: readonly (readonly [description: number, position: number])[]): void;
   /** Opens all descriptions and gives every process its descriptors. */
   installFiles(files: unknown, processes: ReadonlyMap<number, RemoteProcess>): void;
   /** The processes run. */

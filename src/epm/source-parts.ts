@@ -15,10 +15,13 @@ import {
 import {
   type Capture,
   captureFiles,
+  type CaptureOptions,
   type ContainerClocks,
   fileKinds,
+  FilesAhead,
   giveUpRecordLocks,
   type Kind,
+  type MovingProcess,
   refusedKind,
   takeRecordLocks,
 } from '../fs/index.ts';
@@ -27,7 +30,7 @@ import { relayedKinds, type RelayHome, type RelaySource, streamKinds } from '../
 import { ContainerTable, deflate, isSameFamily, relativesOf } from '../proc/index.ts';
 import type { SourceJob } from './jobs.ts';
 import type { RelayAnswer, RelayQuestion } from './relay-questions.ts';
-import type { MovingPid, SourceParts } from './parts.ts';
+import type { CapturedFiles, FrozenPid, MovingPid, SourceParts } from './parts.ts';
 
 /** All kinds of files, in the order in which they are tried. @param relays where files are captured @param home where they are restored */
 export function allKinds(relays: RelaySource | undefined, home?: RelayHome): readonly Kind[] {
@@ -86,6 +89,7 @@ export class LocalSourceParts implements SourceParts {
   private readonly job: SourceJob;
   private readonly lane: ProgramRunner;
   private readonly reports: SourceReports;
+  private ahead: FilesAhead | undefined;
   private capture: Capture | undefined;
   private isCommitted = false;
   private pidfds: number[] = [];
@@ -97,21 +101,44 @@ export class LocalSourceParts implements SourceParts {
     this.reports = reports;
   }
 
-  captureFiles(processes: readonly (MovingPid & { remote: RemoteProcess })[]): unknown {
+  captureFilesAhead(processes: readonly MovingPid[]): unknown {
+    this.ahead = FilesAhead.capture(this.captureOptions(processes.map((process) => this.withPidfd(process))));
+    return this.ahead?.image;
+  }
+
+  captureFiles(processes: readonly FrozenPid[]): CapturedFiles {
+    const positions = this.ahead?.changes();
+    if (positions !== undefined) return { kind: 'positions', positions };
+    this.ahead?.close();
+    this.ahead = undefined;
+    return { kind: 'files', files: this.captureFrozen(processes) };
+  }
+
+  verify(): void {
     this.checkFamily();
-    const moving = processes.map(({ pid, hostPid, remote }) => {
-      const pidfd = pidfdOpen(hostPid);
-      this.pidfds.push(pidfd);
-      return { pid, hostPid, pidfd, inside: inProcess(remote) };
-    });
-    this.capture = captureFiles({
-      processes: moving,
+    this.ahead?.verify();
+  }
+
+  private withPidfd<Process extends MovingPid>(process: Process): Process & { pidfd: number } {
+    const pidfd = pidfdOpen(process.hostPid);
+    this.pidfds.push(pidfd);
+    return { ...process, pidfd };
+  }
+
+  private captureOptions(processes: readonly MovingProcess[]): CaptureOptions {
+    return {
+      processes,
       kinds: allKinds(this.relays),
       initHostPid: this.job.container.initPid,
       others: this.job.others,
       clocks: containerClocks(this.lane),
       relatives: new Set(),
-    });
+    };
+  }
+
+  private captureFrozen(processes: readonly FrozenPid[]): unknown {
+    const moving = processes.map(({ remote, ...process }) => ({ ...this.withPidfd(process), inside: inProcess(remote) }));
+    this.capture = captureFiles(this.captureOptions(moving));
     if (this.capture.bulk.length > 0)
       throw new KorriganError('KRG_NOT_MOVABLE', 'a large file that exists only while it is open cannot move yet');
     // Locks are free from here until the target takes them; the processes are frozen on both sides meanwhile.
@@ -139,6 +166,7 @@ export class LocalSourceParts implements SourceParts {
   }
 
   releaseFiles(): void {
+    this.ahead?.close();
     this.capture?.close();
     for (const pidfd of this.pidfds) syscall('close', pidfd);
     this.pidfds = [];

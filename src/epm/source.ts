@@ -27,7 +27,7 @@ import {
 import { kernelIdentity } from '../fs/index.ts';
 import { type Effect, type SourceEvent, type SourceState, stepSource } from './hand-over.ts';
 import { parseToSource, type ToSource } from './messages.ts';
-import type { MovingPid, SourceParts } from './parts.ts';
+import type { FrozenPid, MovingPid, SourceParts } from './parts.ts';
 import { IMAGE_VERSION } from '../ghost/index.ts';
 
 /** What a migration took. Times in microseconds. */
@@ -42,8 +42,7 @@ export interface MigrationReport {
   phases: Record<string, number>;
 }
 
-interface Frozen extends MovingPid {
-  remote: RemoteProcess;
+interface Frozen extends FrozenPid {
   observed: ObservedThreads;
   image: ProcessImage;
 }
@@ -82,6 +81,7 @@ export class SourceMigration {
     try {
       this.prepare(identity);
       this.preCopy();
+      this.sendFilesAhead();
       this.channel.isAttentive = true;
       this.channel.send({ kind: 'freezing', kernel: kernelIdentity(), processor: currentProcessor() });
       this.expect('awake');
@@ -143,6 +143,11 @@ export class SourceMigration {
     }
   }
 
+  private sendFilesAhead(): void {
+    const files = this.parts.captureFilesAhead(this.processes);
+    if (files !== undefined) this.channel.send({ kind: 'files-ahead', files });
+  }
+
   private freeze(): void {
     this.timed('stop', () => {
       for (const process of this.processes) {
@@ -164,11 +169,12 @@ export class SourceMigration {
         this.channel.send({ kind: 'image', pid, image: frozen.image, discarded });
       }
     });
-    this.timed('files', () => this.channel.send({ kind: 'files', files: this.parts.captureFiles(this.frozen) }));
+    this.timed('files', () => this.channel.send(this.parts.captureFiles(this.frozen)));
     this.timed('memory', () => {
       for (const frozen of this.frozen) this.sendMemory(frozen);
       this.channel.send({ kind: 'complete' });
     });
+    this.timed('verify', () => this.parts.verify());
   }
 
   private sendMemory({ pid, hostPid, image }: Frozen): void {

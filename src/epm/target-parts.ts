@@ -1,6 +1,6 @@
 /** The target's side of proc and fs, for the engine in target.ts. */
 import { ControlGroup, converse, inProcess, KorriganError, one, type ProgramRunner, readProcessLink, type RemoteProcess } from '../linux/index.ts';
-import { DescriptorStore, filesImageSchema, installFiles, takeRecordLocks } from '../fs/index.ts';
+import { DescriptorStore, type FilesImage, filesImageSchema, installFiles, takeRecordLocks } from '../fs/index.ts';
 import { deflate, HUSK_MEMORY, holdHusk, resumeHusk } from '../proc/index.ts';
 import { type ArrivedRelay, findArrivedRelays, type RelayHome } from '../streams/index.ts';
 import { allKinds, containerClocks, recordPipeSender } from './source-parts.ts';
@@ -48,33 +48,54 @@ export class LocalTargetParts implements TargetParts {
     return husk;
   }
 
+  installFilesAhead(image: unknown, processes: ReadonlyMap<number, RemoteProcess>): void {
+    this.deliver(filesImageSchema.parse(image), processes);
+  }
+
+  setPositions(positions: readonly (readonly [description: number, position: number])[]): void {
+    if (this.store === undefined) throw new KorriganError('KRG_PEER_PROTOCOL', 'positions came without the files to which they belong');
+    this.store.setPositions(positions);
+  }
+
   installFiles(image: unknown, processes: ReadonlyMap<number, RemoteProcess>): void {
+    this.releaseStore();
     const files = filesImageSchema.parse(image);
+    const store = this.deliver(files, processes);
+    store.takeLocks();
+    this.arrivedRelays.push(...findArrivedRelays(files, store));
+    // Pid 1 must not keep a pipe's end open once the processes run: nobody would see its end of file.
+    this.releaseStore();
+  }
+
+  private deliver(files: FilesImage, processes: ReadonlyMap<number, RemoteProcess>): DescriptorStore {
     const inside = new Map([...processes].map(([pid, remote]) => [pid, inProcess(remote)]));
-    this.store = new DescriptorStore({
+    const store = new DescriptorStore({
       image: files,
       kinds: allKinds(undefined, this.home),
       lane: this.lane,
       clocks: containerClocks(this.lane),
       inside,
     });
-    this.store.begin();
-    this.store.finish();
+    this.store = store;
+    store.begin();
+    store.finish();
     for (const process of files.processes) {
       const remote = processes.get(process.pid);
       if (remote === undefined) throw new KorriganError('KRG_PEER_PROTOCOL', `the image names process ${process.pid}, which does not move`);
-      installFiles({ store: this.store, files: process, inside: inProcess(remote), lane: this.lane });
+      installFiles({ store, files: process, inside: inProcess(remote), lane: this.lane });
       takeRecordLocks(inProcess(remote), process);
     }
-    this.store.takeLocks();
-    this.arrivedRelays.push(...findArrivedRelays(files, this.store));
-    // Pid 1 must not keep a pipe's end open once the processes run: nobody would see its end of file.
-    this.store.release();
+    return store;
+  }
+
+  private releaseStore(): void {
+    this.store?.release();
     this.store = undefined;
   }
 
   finish(): void {
     for (const { pid, remote } of this.made.values()) this.arrivals.push({ pid, hostPid: remote.pid });
+    this.releaseStore();
   }
 
   discard(): void {

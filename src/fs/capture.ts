@@ -1,21 +1,10 @@
 /** Examines and captures the open files of processes, kind by kind. */
-import { readFileSync } from 'node:fs';
-import {
-  converse,
-  DescriptorInfo,
-  KorriganError,
-  onThisThread,
-  readStatus,
-  settled,
-  type Conversation,
-  type FileLock,
-  type Outcome as Settled,
-} from '../linux/index.ts';
-import type { Descriptor, FileIdentity, FilesImage, OpenDescription, ProcessFiles, SharedObject, SignalOwner } from './image.ts';
-import type { CaptureContext, ContainerClocks, Kind } from './kind.ts';
-import { giveUpLock, LockTable, takeLock } from './locks.ts';
-import { Outside } from './outside.ts';
-import { findSharedTables, Survey, type DescriptorTable, type MovingProcess, type OpenFile } from './survey.ts';
+import { converse, KorriganError, onThisThread, type Conversation } from '../linux/index.ts';
+import { captureDescriptions, captureTable, Context } from './descriptions.ts';
+import type { FileIdentity, FilesImage, OpenDescription } from './image.ts';
+import type { ContainerClocks, Kind } from './kind.ts';
+import { giveUpLock, takeLock } from './locks.ts';
+import { findSharedTables, Survey, type MovingProcess, type OpenFile } from './survey.ts';
 import { Refusal, type Verdict } from './verdict.ts';
 
 export interface CaptureOptions {
@@ -134,131 +123,6 @@ function* changeLocks(files: readonly OpenFile[], descriptions: readonly OpenDes
 
 function addMapped(survey: Survey, { mapped = [] }: CaptureOptions): number[] {
   return mapped.map((fd) => survey.add(fd).id);
-}
-
-class Context implements CaptureContext {
-  readonly processes: readonly MovingProcess[];
-  readonly files: readonly OpenFile[];
-  readonly contents: boolean;
-  readonly containerRoot: string;
-  readonly clocks: ContainerClocks;
-  readonly locks: LockTable;
-  readonly objects: { object: SharedObject; kind: Kind; files: OpenFile[] }[] = [];
-  private readonly others: Outside;
-  private readonly known: ReadonlySet<number>;
-  private readonly infos = new Map<number, DescriptorInfo>();
-  private readonly pids = new Map<number, number>();
-
-  constructor(options: CaptureOptions, survey: Survey, contents: boolean) {
-    this.processes = options.processes;
-    this.files = survey.files;
-    this.contents = contents;
-    this.containerRoot = `/proc/${options.initHostPid}/root`;
-    this.clocks = options.clocks;
-    this.locks = LockTable.read(survey.files);
-    this.others = new Outside(survey.files, options.others);
-    this.known = new Set([...options.relatives, ...options.processes.map(({ pid }) => pid)]);
-    for (const { hostPid, pid } of options.processes) this.pids.set(hostPid, pid);
-  }
-
-  info(file: OpenFile): DescriptorInfo {
-    let info = this.infos.get(file.id);
-    if (info === undefined) this.infos.set(file.id, (info = new DescriptorInfo(readFileSync(`/proc/self/fdinfo/${file.fd}`, 'latin1'))));
-    return info;
-  }
-
-  outside(file: OpenFile): ReturnType<Outside['of']> {
-    return this.others.of(file);
-  }
-
-  isKnownThere(pid: number): boolean {
-    return this.known.has(pid);
-  }
-
-  pidInside(hostPid: number): number {
-    let pid = this.pids.get(hostPid);
-    if (pid === undefined) {
-      pid = Number(readStatus(hostPid)?.get('NSpid')?.split(/\s+/).at(-1) ?? 0);
-      this.pids.set(hostPid, pid);
-    }
-    return pid;
-  }
-}
-
-interface Captured {
-  readonly kind: Kind;
-  readonly description: OpenDescription;
-}
-
-function captureDescriptions(kinds: readonly Kind[], context: Context, files: readonly OpenFile[]): Settled<Captured>[] {
-  const kindOf = files.map((file) => kinds.find((kind) => kind.matches(file, context)));
-  const groups = new Map<string, { kind: Kind; files: OpenFile[] }>();
-  const groupOf = files.map((file, n) => {
-    const kind = kindOf[n];
-    if (kind?.object === undefined) return undefined;
-    const key = `${kind.name} ${kind.object.key(file, context)}`;
-    let group = groups.get(key);
-    if (group === undefined) groups.set(key, (group = { kind, files: [] }));
-    group.files.push(file);
-    return key;
-  });
-  const keys = [...groups.keys()];
-  const objects = converse(
-    onThisThread(),
-    settled([...groups.values()].map(({ kind, files: own }) => (kind.object as NonNullable<Kind['object']>).capture(own, context))),
-  );
-  for (const [id, outcome] of objects.entries()) {
-    const group = groups.get(keys[id] ?? '');
-    if (group !== undefined && 'value' in outcome)
-      context.objects.push({ object: { id, kind: group.kind.name, state: outcome.value }, ...group });
-  }
-  return converse(
-    onThisThread(),
-    settled(
-      files.map(function* (file, n): Conversation<Captured> {
-        const kind = kindOf[n];
-        if (kind === undefined) throw new Refusal('anonymous.unknown', `${file.link} is of a kind that cannot move`);
-        if (file.hasLease) throw new Refusal('file.lease', `${file.link} is under a lease; give it up before the move`);
-        const object = groupOf[n] === undefined ? undefined : keys.indexOf(groupOf[n]);
-        const captured = object === undefined ? undefined : objects[object];
-        if (captured !== undefined && 'error' in captured) throw captured.error;
-        const owner = ownerOf(file, context);
-        const state = yield* kind.capture(file, context);
-        const description: OpenDescription = {
-          id: file.id,
-          kind: kind.name,
-          name: file.link,
-          flags: file.flags,
-          locks: context.locks.ofDescription(file, context),
-          state,
-          ...(owner === undefined ? {} : { owner }),
-          ...(object === undefined ? {} : { object }),
-        };
-        return { kind, description };
-      }),
-    ),
-  );
-}
-
-function ownerOf({ owner }: OpenFile, context: CaptureContext): SignalOwner | undefined {
-  if (owner === undefined) return undefined;
-  const pid = context.pidInside(owner.pid);
-  return pid === 0 ? undefined : { ...owner, pid };
-}
-
-function captureTable(table: DescriptorTable, context: Context): ProcessFiles {
-  const { process, entries, workingDirectory, rootDirectory } = table;
-  const descriptors: Descriptor[] = entries.map(({ fd, file, closeOnExec }) => ({ fd, description: file.id, closeOnExec }));
-  const recordLocks = entries.flatMap(({ fd, file }) => context.locks.ofProcess(process, fd, file).map((lock: FileLock) => ({ fd, lock })));
-  const umask = Number.parseInt(readStatus(process.hostPid)?.get('Umask') ?? '022', 8);
-  return {
-    pid: process.pid,
-    descriptors,
-    recordLocks: context.locks.withoutDoubles(recordLocks, entries),
-    workingDirectory: workingDirectory.id,
-    rootDirectory: rootDirectory.id,
-    umask,
-  };
 }
 
 function refusalOf(error: unknown): Omit<Verdict, 'resource'> {

@@ -6,6 +6,7 @@
  * where the node sees the same one. What no kind knows is refused by name. Capture changes nothing: a failed move leaves
  * the source as it was. Kinds of files stand in kinds/, one file each, with both halves; streams adds its own.
  */
+export * from './ahead.ts';
 export * from './capture.ts';
 export * from './identity.ts';
 export * from './image.ts';

@@ -92,6 +92,11 @@ export interface Kind<State = unknown, ObjectState = unknown> {
   needs?(state: State): readonly number[];
   /** Runs inside one process that holds it under `fd`, after all descriptors have their numbers. */
   install?(state: State, fd: number, table: InstalledTable): Conversation<void>;
+  /**
+   * For kinds whose state may be captured while the processes run: whether this one stays true, but for the position, as long as the same
+   * description has the same flags.
+   */
+  isSteady?(state: State, file: OpenFile): boolean;
   /** When it is not simply `moves`. */
   outcome?(state: State): { readonly outcome: Outcome; readonly code: VerdictCode; readonly reason: string };
   /** File that the target must see as the source does. */

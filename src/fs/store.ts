@@ -8,6 +8,7 @@ import {
   converse,
   FCNTL,
   resultOf,
+  SEEK,
   settled,
   together,
   valueOf,
@@ -107,6 +108,15 @@ export class DescriptorStore {
     const kind = this.kinds.get(name);
     if (kind === undefined) throw new Refusal('anonymous.unknown', `this node does not know files of kind ${name}`);
     return kind;
+  }
+
+  /** Moves descriptions to where they are by now. */
+  setPositions(positions: readonly (readonly [description: number, position: number])[]): void {
+    if (positions.length === 0) return;
+    const seek = function* (store: DescriptorStore): Conversation<void> {
+      yield positions.map(([description, position]) => call('lseek', store.descriptor(description), position, SEEK.set));
+    };
+    this.converse(seek(this));
   }
 
   /** Takes flock and open-file locks, after the source has given them up. @throws SyscallError EAGAIN when somebody snatched one */

@@ -10,7 +10,6 @@ import {
   call,
   compareDescriptions,
   converse,
-  DescriptorInfo,
   ERRNO,
   FCNTL,
   OPEN,
@@ -235,13 +234,13 @@ function* describe(fd: number): Conversation<Omit<OpenFile, 'id' | 'holders'>> {
 }
 
 /** Locks follow pos, flags, mnt_id and ino in fdinfo (fs/proc/fd.c), so that a first look needs no more. */
-const FIRST_LOOK = 256;
+export const FIRST_LOOK = 256;
 
 /**
  * What only fdinfo shows: FD_CLOEXEC, which belongs to the descriptor, and whether there are locks: all of a process's own, unlike
  * /proc/locks, whose reader waits for an RCU grace period (fs/locks.c).
  */
-function* look(path: string): Conversation<{ hasLock: boolean; closeOnExec: boolean }> {
+function* look(path: string): Conversation<Look> {
   const text = new Uint8Array(FIRST_LOOK);
   const [opened = -1, length = 0] = yield [
     attempt('openat', AT_FDCWD, path, OPEN.closeOnExec, 0),
@@ -249,8 +248,18 @@ function* look(path: string): Conversation<{ hasLock: boolean; closeOnExec: bool
     attempt('close', resultOf(0)),
   ];
   if (opened < 0 || length < 0) return { hasLock: false, closeOnExec: false }; // closed meanwhile
-  const info = new DescriptorInfo(Buffer.from(text.buffer, 0, length).toString('latin1'));
-  return { hasLock: info.locks.length > 0, closeOnExec: info.closeOnExec };
+  return parseLook(Buffer.from(text.buffer, 0, length).toString('latin1'));
+}
+
+interface Look {
+  hasLock: boolean;
+  closeOnExec: boolean;
+}
+
+/** @param text the first {@link FIRST_LOOK} bytes of fdinfo */
+export function parseLook(text: string): Look {
+  const flags = /^flags:\s*([0-7]+)$/m.exec(text)?.[1] ?? '0';
+  return { hasLock: text.includes('\nlock:'), closeOnExec: (Number.parseInt(flags, 8) & OPEN.closeOnExec) !== 0 };
 }
 
 function* readLongLink(fd: number): Conversation<Uint8Array> {

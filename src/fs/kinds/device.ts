@@ -41,5 +41,6 @@ export const deviceKind = defineKind<z.infer<typeof stateSchema>>({
     yield* checkIdentity(fd, identity);
     return fd;
   },
+  isSteady: () => true,
   identity: ({ identity }) => identity,
 });

@@ -65,6 +65,11 @@ export const pathKind = defineKind<z.infer<typeof stateSchema>>({
     if (!isPath && offset !== 0n) yield [call('lseek', fd, offset, SEEK.set)];
     return fd;
   },
+  isSteady({ identity }, file) {
+    // Without a time of birth the identity holds the size, which a running process changes; positions in directories may use all 63 bits.
+    const isLasting = identity.born !== undefined || NODE_LOCAL_FILE_SYSTEMS.has(identity.fileSystem);
+    return isLasting && (isPathOnly(file) || typeOf(file) === FILE_TYPE.regular);
+  },
   outcome({ identity }) {
     const system = NODE_LOCAL_FILE_SYSTEMS.get(identity.fileSystem);
     if (system === undefined) return { outcome: 'moves', code: 'ok', reason: '' };
