@@ -21,7 +21,7 @@ export function isHusk(hostPid: number): boolean {
  * @throws KorriganError KRG_NO_SUCH_PROCESS, KRG_TRACED, KRG_CANNOT_STOP
  */
 export function holdHusk(hostPid: number): RemoteProcess {
-  if (!isHusk(hostPid)) throw new KorriganError('KRG_INTERNAL', `process ${hostPid} is not a husk`);
+  if (!isHusk(hostPid)) throw new KorriganError('KRG_PROCESS_BUSY', `process ${hostPid} is no husk, or has just ended; try again`);
   const remote = RemoteProcess.stop(hostPid);
   finishTurn(remote);
   remote.useRegion(HUSK_ADDRESS, HUSK_REGION_SIZE);

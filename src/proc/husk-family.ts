@@ -49,6 +49,8 @@ export class HuskFamily {
   private readonly temporaries = new Map<number, number>();
   /** Made by this plan and living, in the order of their birth. */
   private readonly made: { pid: number; parent: number }[] = [];
+  /** Made by this plan and ended again, for good. */
+  private readonly zombies: { pid: number; parent: number; hostPid: number }[] = [];
 
   constructor(options: HuskFamilyOptions) {
     this.options = options;
@@ -61,7 +63,8 @@ export class HuskFamily {
 
   /** All husks go into their loops. @returns the host pids of those that were made, by pid */
   finish(): Map<number, number> {
-    const made = new Map(this.made.map(({ pid }) => [pid, this.held.get(pid)?.remote.pid ?? 0]));
+    const living = this.made.map(({ pid }) => ({ pid, hostPid: this.held.get(pid)?.remote.pid ?? 0 }));
+    const made = new Map([...living, ...this.zombies].map(({ pid, hostPid }) => [pid, hostPid]));
     for (const { remote } of this.held.values()) resumeHusk(remote);
     this.held.clear();
     return made;
@@ -76,6 +79,7 @@ export class HuskFamily {
       this.held.delete(pid);
       if (parent !== INIT_PID) this.collect(pid, parent);
     }
+    for (const { pid, parent } of this.zombies) if (this.held.has(parent)) this.collect(pid, parent);
     for (const { remote } of this.held.values()) resumeHusk(remote);
     this.held.clear();
   }
@@ -178,8 +182,10 @@ export class HuskFamily {
     const parent = this.made.find((husk) => husk.pid === pid)?.parent ?? INIT_PID;
     const held = this.held.get(parent)?.remote;
     const before = held?.main.tracee.pendingSignals('shared').some((information) => signalNumber(information) === SIGCHLD);
-    endHeldHusk(this.hold(pid).remote, status);
+    const { remote } = this.hold(pid);
+    endHeldHusk(remote, status);
     this.forget(pid);
+    this.zombies.push({ pid, parent, hostPid: remote.pid });
     if (held === undefined || before === true) return;
     const program = held.newProgram({ records: 2, data: 64 });
     const mask = new Uint8Array(8);

@@ -157,7 +157,7 @@ export class HuskMonitor {
     const moving = new Set(family.moving);
     for (const [pid, hostPid] of made) {
       this.watch(pid);
-      if (!moving.has(pid)) this.trace(pid, hostPid);
+      if (!moving.has(pid) && isHusk(hostPid)) this.trace(pid, hostPid);
     }
     this.release(family.moving);
     return [...made.keys()];
