@@ -101,10 +101,11 @@ export class LocalTargetParts implements TargetParts {
   discard(): void {
     this.store?.release();
     for (const { descriptor } of this.arrivedRelays.splice(0)) converse(this.lane, one('close', descriptor));
-    for (const { pid, remote } of this.made.values()) {
+    for (const { pid, remote, returning } of this.made.values()) {
       if (!remote.hasRegion) continue;
       if (remote.regionAddress === HUSK_MEMORY.start)
         resumeHusk(remote); // nothing of it was changed yet
+      else if (!returning) remote.kill();
       else deflate(remote, { pid, sendRecordPipe: recordPipeSender(this.lane, this.job.container.recordPipe) });
     }
     this.made.clear();

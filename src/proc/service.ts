@@ -215,13 +215,23 @@ export class ProcService implements AsyncDisposable {
       case 'ended':
         this.zombies.add(pid);
         if (this.ending.delete(pid)) return;
-        // A husk that nobody held when it was killed: its process follows it.
-        if (this.present.delete(pid)) this.forward(pid, killed());
+        if (this.present.delete(pid)) this.huskLost(pid);
         else this.announce({ kind: 'ended', pid, status: event.status });
         return;
       case 'collected':
         this.collected(pid).catch((error: unknown) => this.complain(error, 'that a process was collected was not told'));
     }
+  }
+
+  /** A husk ended that nobody held: it was killed at home, and its process follows it; elsewhere it was to become a process, which failed. */
+  private huskLost(pid: number): void {
+    if (this.options.homeOf(pid) === this.options.rpc.id) {
+      this.forward(pid, killed());
+      return;
+    }
+    this.collecting.add(pid);
+    this.outbox.put(this.options.homeOf(pid), { kind: 'dropped', pid });
+    this.keeper.do('collect', pid).catch((error: unknown) => this.complain(error, 'a husk was not collected'));
   }
 
   private async collected(pid: number): Promise<void> {
