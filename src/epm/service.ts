@@ -28,7 +28,7 @@ import { RelayService } from '../streams/index.ts';
 import type { MovingPid } from './parts.ts';
 import { answerAboutRelay } from './relay-questions.ts';
 import { allKinds, containerClocks } from './source-parts.ts';
-import { childrenOf, familyOf, processesOfContainer, type Relative } from './relations.ts';
+import { childrenOf, familyOf, processesOfContainer, traceeOf, type Relative } from './relations.ts';
 import type { MigrationReport } from './source.ts';
 import type { GhostWorkers } from './workers.ts';
 
@@ -149,6 +149,13 @@ export class MigrationService implements Disposable {
   }
 
   private preflight(family: readonly Relative[]): void {
+    const { container } = this.options;
+    const tracing = traceeOf(family, processesOfContainer(container.cgroup));
+    if (tracing !== undefined) {
+      const { tracer, tracee } = tracing;
+      const reason = `it traces process ${container.containerPidOf(tracee) ?? tracee}; end that first`;
+      throw new KorriganError('KRG_NOT_MOVABLE', `process ${tracer.pid} cannot move: tracing: ${reason}`);
+    }
     for (const { pid: examined, hostPid } of family) {
       const mate = [readStat(hostPid)?.parent ?? 0, ...childrenOf(hostPid)].find(
         (relative) => relative > 0 && sharesMemory(hostPid, relative),
