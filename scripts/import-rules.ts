@@ -31,7 +31,7 @@ interface Import {
 }
 
 /** Files that others may import beside a module's index.ts. */
-const PUBLIC_FILES = new Set(['src/linux/errors.ts']);
+const PUBLIC_FILES = new Set(['src/linux/errors.ts', 'src/streams/frames.ts', 'src/streams/retained-bytes.ts']);
 
 /** What the command line may import of the daemon: it talks to it over HTTP, and must start fast. */
 const CLI_MAY_IMPORT = /^src\/(linux\/errors|node\/api\/index)\.ts$/;
@@ -40,7 +40,7 @@ const CLI_MAY_IMPORT = /^src\/(linux\/errors|node\/api\/index)\.ts$/;
 const CLI_MAY_LOAD = /^src\/node\/(cluster|doctor)\.ts$/;
 
 /** Tests of the command line put the server of the API, with services of their own, before the real `krg`. */
-const CLI_TESTS_MAY_IMPORT = /^src\/node\/api\/(server|services)\.ts$/;
+const CLI_TESTS_MAY_IMPORT = /^src\/node\/api\/(scripted-run|server|services)\.ts$/;
 
 /** The daemon's entry: the command line starts it in a process of its own. */
 const DAEMON_ENTRY = 'src/node/main.ts';

@@ -11,14 +11,15 @@ import type { ExitStatus, ProcessEntry, RunRequest } from '../node/api/index.ts'
 // The server is the daemon's, not the command line's: only this test joins the two.
 import { startApiServer } from '../node/api/server.ts';
 import type { ApiServer } from '../node/api/server.ts';
-import type { NodeServices, RunSession } from '../node/api/services.ts';
+import { serveScriptedRun, type ScriptedRun } from '../node/api/scripted-run.ts';
+import type { NodeServices } from '../node/api/services.ts';
 
 const cluster = `test-krg-${process.pid}`;
 const directory = clusterDirectory(cluster);
 const socket = join(directory, 'node1.sock');
 let server: ApiServer;
 let asked: unknown;
-let program: (session: RunSession, request: RunRequest) => Promise<ExitStatus>;
+let program: (session: ScriptedRun, request: RunRequest) => Promise<ExitStatus>;
 
 const entry: ProcessEntry = {
   pid: 65601,
@@ -48,10 +49,12 @@ const services: NodeServices = {
     asked = request;
     return Promise.resolve([entry]);
   },
-  run: (_caller, request, session) => {
-    session.started({ pid: 65601, node: 'node1' });
-    return program(session, request);
-  },
+  run: (_caller, user) =>
+    serveScriptedRun(
+      user,
+      () => ({ pid: 65601, node: 'node1' }),
+      (run) => program(run, run.request),
+    ),
   runDetached: (_caller, request) => {
     asked = request;
     return Promise.resolve({ pid: 65601, node: request.node ?? 'node1' });
@@ -174,7 +177,7 @@ test('run passes signals on and shows a death by signal as a shell does', async 
   assert.deepEqual(outcome, { status: 143, stdout: 'ready', stderr: '' });
 });
 
-test('run ends with 255 and says so when the connection is lost', async () => {
+test('run ends with 255 and says so when the program is not found again after the connection was lost', async () => {
   program = async (session) => {
     await session.writeStdout(Buffer.from('first'));
     await server.close();
@@ -183,7 +186,7 @@ test('run ends with 255 and says so when the connection is lost', async () => {
   };
   const outcome = await krg(['run', 'x']);
   assert.equal(outcome.status, 255);
-  assert.match(outcome.stderr, /connection to the node was lost .*\(KRG_STREAM_BROKEN\)/);
+  assert.match(outcome.stderr, /not known here \(KRG_NO_SUCH_STREAM\)/);
 });
 
 test('a program that does not exist ends with 127, as in a shell', async () => {

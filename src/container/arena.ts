@@ -16,6 +16,8 @@ import { INIT_AREA_FD, NativeMemory, stealDescriptor, syscall } from '../linux/i
 /** Where pid 1, and every process it clones that has not executed anything, sees the arena. */
 export const ARENA_ADDRESS = 0x2b0000000000;
 export const ARENA_SIZE = 0x4000000;
+/** Where pid 1, once asked, sees the memory of its streams (src/streams/store.ts). */
+export const STREAM_MEMORY_ADDRESS = 0x2b1000000000;
 /** Where pid 1's code lies. */
 export const INIT_CODE_ADDRESS = ARENA_ADDRESS - 0x10000;
 
@@ -61,6 +63,8 @@ export const SUPERBLOCK = {
   procfsFd: 80,
   pidLow: 84,
   pidHigh: 88,
+  /** i32 descriptor of pid 1: the memory of its streams; 0 until there is one. */
+  streamMemoryFd: 92,
 } as const;
 
 /** Life of a container. `failed`: pid 1 could not make its threads. */

@@ -15,7 +15,7 @@ import {
   type ClockOffsets,
   type WindowSize,
 } from '../linux/index.ts';
-import { Arena, ARENA_ADDRESS, JOURNAL, LAUNCHER_LANE, STATE, SUPERBLOCK } from './arena.ts';
+import { Arena, ARENA_ADDRESS, JOURNAL, LAUNCHER_LANE, STATE, STREAM_MEMORY_ADDRESS, SUPERBLOCK } from './arena.ts';
 import { giveBirth } from './birth.ts';
 import { ForeignPids } from './foreign-pids.ts';
 import { Lane, recoverLanes } from './lane.ts';
@@ -24,6 +24,7 @@ import type { PidRange } from './pid-range.ts';
 import { ReaperRing } from './reaper-ring.ts';
 import { setUp } from './setup.ts';
 import { buildSpawn, spawnCapacity, type SpawnOptions } from './spawn.ts';
+import { shareStreamMemory } from './stream-memory.ts';
 import { openTerminal, type Terminal } from './terminal.ts';
 import { placeThreadPrograms } from './threads.ts';
 import { installFilter } from './trapped-calls.ts';
@@ -139,6 +140,18 @@ export class Container {
   /** 64 KiB that outlive the daemon, for epm's decisions; zero at first. */
   get journal(): DataView {
     return new DataView(this.arena.view.buffer, JOURNAL.offset, JOURNAL.size);
+  }
+
+  /**
+   * Memory that outlives the daemon, for what streams must not lose: a sparse memfd of pid 1, which has it mapped at `address`.
+   * Made when first asked for.
+   * @returns a descriptor here, the caller's
+   */
+  shareStreamMemory(size: number): { fd: number; address: number } {
+    if (this.arena.load(SUPERBLOCK.streamMemoryFd) === 0) shareStreamMemory(this.lane, size);
+    const range = { start: STREAM_MEMORY_ADDRESS, end: STREAM_MEMORY_ADDRESS + size };
+    for (const lane of [this.lane, this.launcher]) lane.allow(range);
+    return { fd: this.takeDescriptor(this.arena.load(SUPERBLOCK.streamMemoryFd)), address: range.start };
   }
 
   /** Starts a program. @throws KorriganError KRG_COMMAND_NOT_FOUND, KRG_COMMAND_NOT_EXECUTABLE, KRG_BAD_REQUEST; SyscallError */

@@ -39,6 +39,11 @@ export interface LaunchOptions {
   readonly streams: StandardStreams;
   /** Where the process is born. */
   readonly cgroup: ControlGroup;
+  /**
+   * Address in pid 1 of an i64, zero before, where pid 1 itself notes what became of the launch, so that it is known even if the daemon dies
+   * over it: the pid once the program runs, -1 when nothing could be executed.
+   */
+  readonly noteAt?: number;
 }
 
 const SIGCHLD = 17;
@@ -61,7 +66,7 @@ export function launchCapacity(options: LaunchOptions): { records: number; data:
     options.workingDirectory,
   ];
   const bytes = strings.reduce((sum, text) => sum + Buffer.byteLength(text) + 9, 0);
-  return { records: 32 + files.length, data: bytes + 8 * options.credentials.groups.length + 1024 };
+  return { records: 36 + files.length, data: bytes + 8 * options.credentials.groups.length + 1024 };
 }
 
 /** Records whose results tell what became of a launch. */
@@ -86,6 +91,10 @@ export function buildLaunch(program: Program, options: LaunchOptions, childrenWo
   const flags = CLONE.vfork + CLONE.intoCgroup;
   const { openCgroup, clone, childTarget } = cloneIntoCgroup(program, options.cgroup, { flags, exitSignal: SIGCHLD });
   program.operation('incrementAndWake', childrenWord);
+  if (options.noteAt !== undefined) {
+    program.operation('jumpIfLess', options.noteAt, 0, program.addressOfRecord(program.length + 2));
+    program.operation('copy', options.noteAt, program.addressOfResult(clone), 8);
+  }
   program.forwardResult(openCgroup, program.length + 1, 0);
   program.call('close', 0);
   const jumpToEnd = program.operation('jump', 0);
@@ -98,6 +107,8 @@ export function buildLaunch(program: Program, options: LaunchOptions, childrenWo
   const environment = program.strings(Object.entries(options.environment).map(([name, value]) => `${name}=${value}`));
   const executions = executableFiles(options).map((file) => program.tryCall('execve', program.string(file), argv, environment));
   program.patch(onFailure, 0, program.addressOfRecord(program.length));
+  // The arena and the memory of streams are shared mappings: pid 1 sees what its child notes.
+  if (options.noteAt !== undefined) program.operation('store', options.noteAt, -1);
   program.tryCall('exit_group', EXIT_NOT_EXECUTED);
   program.patch(jumpToEnd, 0, program.addressOfRecord(program.length));
   return { program, openCgroup, clone, preparation, executions, childStart };

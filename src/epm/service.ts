@@ -26,7 +26,7 @@ import type { MovingPid } from './parts.ts';
 import { answerAboutRelay } from './relay-questions.ts';
 import { allKinds, containerClocks } from './source-parts.ts';
 import type { ContainerReference } from './jobs.ts';
-import { childrenOf, processesOfContainer } from './relations.ts';
+import { childrenOf, processesOfContainer, traceeOf } from './relations.ts';
 import type { MigrationReport } from './source.ts';
 import type { GhostWorkers } from './workers.ts';
 
@@ -134,6 +134,13 @@ export class MigrationService implements Disposable {
   }
 
   private preflight(family: readonly MovingPid[]): void {
+    const { container } = this.options;
+    const tracing = traceeOf(family, processesOfContainer(container.cgroup));
+    if (tracing !== undefined) {
+      const { tracer, tracee } = tracing;
+      const reason = `it traces process ${container.containerPidOf(tracee) ?? tracee}; end that first`;
+      throw new KorriganError('KRG_NOT_MOVABLE', `process ${tracer.pid} cannot move: tracing: ${reason}`);
+    }
     for (const { pid: examined, hostPid } of family) {
       const mate = [readStat(hostPid)?.parent ?? 0, ...childrenOf(hostPid)].find(
         (relative) => relative > 0 && sharesMemory(hostPid, relative),

@@ -216,7 +216,7 @@ export class Inflation {
 
   private openRegion(capacity: { records: number; data: number }): void {
     const size = Math.max(MINIMUM_REGION, (capacity.records + 1) * 64 + capacity.data);
-    this.remote.openRegion(size, REGION_ADDRESS);
+    this.remote.openRegion(size, REGION_ADDRESS, Math.max(1, this.image.threads.length));
   }
 
   private completionCapacity(): { records: number; data: number } {

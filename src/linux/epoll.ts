@@ -3,7 +3,7 @@ import { ERRNO, SyscallError } from './errno.ts';
 import { NativeMemory, syscall, trySyscall } from './native.ts';
 
 /** Event bits (epoll_ctl(2)). */
-export const EPOLL = { in: 1, out: 4, error: 8, hangUp: 0x10, edgeTriggered: 0x80000000 } as const;
+export const EPOLL = { in: 1, out: 4, error: 8, hangUp: 0x10, once: 0x40000000, edgeTriggered: 0x80000000 } as const;
 
 const CLOEXEC = 0o2000000;
 const NONBLOCK = 0o4000;
@@ -20,8 +20,13 @@ export interface ReadyDescriptor {
 
 /** A set of descriptors to wait for. The descriptors stay the caller's. */
 export class Epoll implements Disposable {
-  private readonly fd = syscall('epoll_create1', CLOEXEC);
+  readonly fd: number;
   private readonly memory = NativeMemory.allocate(4096);
+
+  /** @param fd of a set that another thread has made; only its maker disposes of it */
+  constructor(fd: number = syscall('epoll_create1', CLOEXEC)) {
+    this.fd = fd;
+  }
 
   add(fd: number, events: number): void {
     this.control(CONTROL.add, fd, events);

@@ -87,11 +87,11 @@ export class NativeMemory {
     return new NativeMemory(syscall('mmap', 0, length, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0), length);
   }
 
-  /** A shared mapping of a file (a memfd), at `address` exactly when one is given. */
-  static mapShared(fd: number, length: number, options: { address?: number; executable?: boolean } = {}): NativeMemory {
+  /** A shared mapping of a file (a memfd) from `offset` on, at `address` exactly when one is given. */
+  static mapShared(fd: number, length: number, options: { address?: number; offset?: number; executable?: boolean } = {}): NativeMemory {
     const protection = PROT_READ | PROT_WRITE | (options.executable === true ? PROT_EXEC : 0);
     const flags = MAP_SHARED | (options.address === undefined ? 0 : MAP_FIXED_NOREPLACE);
-    return new NativeMemory(syscall('mmap', options.address ?? 0, length, protection, flags, fd, 0), length);
+    return new NativeMemory(syscall('mmap', options.address ?? 0, length, protection, flags, fd, options.offset ?? 0), length);
   }
 
   free(): void {

@@ -111,20 +111,22 @@ export class RemoteProcess {
    * Maps the private region, or makes the one that lies at `at` larger. By a program of the region that there is, else from a foothold in the vDSO.
    * @param size bytes for programs and their data
    * @param at fixed address; else the kernel chooses one that is free
+   * @param threads for which it is made; more than there are when some will be made later
    */
-  openRegion(size: number, at?: number): void {
+  openRegion(size: number, at?: number, threads = this.threads.length): void {
     const before = this.region;
-    const tails = this.guarded ? HANDLER_ROOM + this.threads.length * TAIL_SIZE : 0;
-    const total = Math.ceil((PAGE + size + tails) / PAGE) * PAGE;
+    const tails = this.guarded ? HANDLER_ROOM + threads * TAIL_SIZE : 0;
     const grows = before !== undefined && before.address === at;
-    if (grows && before.size >= total) return;
+    const needed = Math.ceil((PAGE + size + tails) / PAGE) * PAGE;
+    if (grows && before.size >= needed && before.tails <= before.address + before.size - threads * TAIL_SIZE) return;
+    const total = Math.max(needed, grows ? before.size + PAGE : 0);
     const start = grows ? before.address + before.size : (at ?? 0);
     const flags = MAP_PRIVATE_ANONYMOUS | (at === undefined ? 0 : MAP_FIXED_NOREPLACE);
     const length = grows ? total - before.size : total;
     const mapped = this.stepSystemCall('mmap', start, length, PROT_READ_WRITE_EXEC, flags, -1, 0);
     const address = grows ? before.address : mapped;
     if (!grows) writeMemory(this.pid, address, INTERPRETER_CODE);
-    this.region = { address, size: total, programsEnd: address + total - tails, tails: address + total - this.threads.length * TAIL_SIZE };
+    this.region = { address, size: total, programsEnd: address + total - tails, tails: address + total - threads * TAIL_SIZE };
     this.tailed.clear();
   }
 

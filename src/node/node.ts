@@ -4,12 +4,13 @@ import type { Logger } from 'pino';
 import { Container, containerCgroup, nodeOfPid, pidRangeOf } from '../container/index.ts';
 import { Membership } from '../hotplug/index.ts';
 import { readClusterSecret, RpcNode } from '../rpc/index.ts';
+import { Streams } from '../streams/index.ts';
 import { nodeDirectory } from './api/index.ts';
 import { startApiServer } from './api/server.ts';
 import { secretPath, type ClusterConfiguration } from './configuration.ts';
 import { Endings } from './endings.ts';
 import { EventLog } from './events.ts';
-import { LocalRuns } from './runs/run-local.ts';
+import { RunService } from './runs/run-service.ts';
 import { joinKin } from './kin.ts';
 import { createMigration } from './services/migration.ts';
 import { createServices } from './services/services.ts';
@@ -47,6 +48,7 @@ export async function startNode({ configuration, id, version, log }: NodeOptions
     container.removeEndedApplications();
   };
   const watcher = new Watcher({ container, onReaped, onFault });
+  const streams = new Streams(container);
 
   // proc, ghost, epm
   const homeOf = (pid: number): number => nodeOfPid(pid, pidsPerNode);
@@ -54,7 +56,7 @@ export async function startNode({ configuration, id, version, log }: NodeOptions
 
   // The user's side
   const events = new EventLog(membership.self.name);
-  const runs = new LocalRuns({ container, watcher, endings, node: membership.self.name, onFault });
+  const runs = new RunService({ streams, endings, node: membership.self.name, onFault });
   const logPath = join(directory, 'krgd.log');
   const migration = createMigration({ membership, container, rpc, proc: kin.proc, epm: kin.epm, events });
   const services = createServices({ cluster, version, membership, proc: kin.proc, container, rpc, runs, events, logPath, migration });
@@ -64,9 +66,12 @@ export async function startNode({ configuration, id, version, log }: NodeOptions
 
   return {
     stop: async () => {
-      await api.close();
+      // In this order, so that no user seems to have gone: the programs wait for the next daemon.
+      runs.stop();
       await rpc.close();
+      await api.close();
       await kin[Symbol.asyncDispose]();
+      await streams[Symbol.asyncDispose]();
       await watcher.stop();
       container.release();
       log.info('the daemon has ended; the container goes on');

@@ -9,9 +9,16 @@ import { pipeKind } from './kinds/pipe.ts';
 import { terminalKind } from './kinds/terminal.ts';
 import { unixSocketKind } from './kinds/unix-socket.ts';
 
+export type { Conduit } from './conduit.ts';
+export { type ByteLink, FrameLink } from './frame-link.ts';
+export { encodeFrame, FrameDecoder } from './frames.ts';
 export { relayedKinds, findArrivedRelays, type RelayHome, type RelaySource } from './kinds/relayed.ts';
 export type { ArrivedRelay, KnownRelay, RelayDirection, RelayState } from './relay-protocol.ts';
 export { RelayService, type NewRelay, type RelayServiceOptions } from './relay-service.ts';
+
+export { RetainedBytes } from './retained-bytes.ts';
+export type { StreamSlot } from './store.ts';
+export { Streams } from './streams.ts';
 
 /** Kinds of streams, for the engines of fs. */
 export const streamKinds: readonly Kind[] = [pipeKind, terminalKind, unixSocketKind, listeningSocketKind, otherSocketKind];

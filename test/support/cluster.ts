@@ -1,6 +1,6 @@
 /** A cluster of real daemons for a test file, and programs on it. */
 import assert from 'node:assert/strict';
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { appendFileSync, chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
@@ -48,6 +48,7 @@ export async function startTestCluster(name: string): Promise<TestCluster> {
     client,
     directory,
     start: async (command, output, environment = {}) => {
+      appendFileSync(output, ''); // so that it can be read before the program has written
       const { pid } = await client.runDetached(request(['sh', '-c', `exec ${command} >>${output} 2>&1`], environment));
       return pid;
     },

@@ -17,7 +17,6 @@ export interface RunOptions extends CommonOptions {
 const LOST = 255;
 /** Those that keep their meaning: wrong usage; as a shell, a program that cannot be executed or is not found. */
 const OWN_STATUSES: readonly number[] = [USAGE, 126, 127];
-const SIGPIPE = 13;
 
 const FORWARDED: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGALRM', 'SIGCONT'];
 
@@ -32,7 +31,7 @@ export async function run(words: readonly string[], options: RunOptions): Promis
       return 0;
     }
     const withTerminal = options.tty ?? (process.stdin.isTTY && process.stdout.isTTY);
-    const attached = await nodeClient(options).run(runRequest(words, options, withTerminal));
+    const attached = await nodeClient(options).run(runRequest(words, options, withTerminal), tellAway);
     await attached.started;
     const status = await joinStreams(attached, withTerminal);
     return exitStatusOf(status);
@@ -73,24 +72,37 @@ async function joinStreams(attached: AttachedProcess, withTerminal: boolean): Pr
   for (const signal of FORWARDED) process.on(signal, forward);
   if (withTerminal) process.on('SIGWINCH', onResize);
   // Who reads the output has gone: the program learns it as if it had written to the pipe itself.
-  stdout.removeAllListeners('error');
-  stdout.on('error', () => {
-    attached.signal(SIGPIPE);
-    attached.stdout.resume();
-  });
+  let failure: NodeJS.ErrnoException | undefined;
+  for (const [ours, theirs] of [
+    [stdout, attached.stdout],
+    [stderr, attached.stderr],
+  ] as const) {
+    ours.removeAllListeners('error');
+    ours.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') failure ??= error;
+      theirs.destroy();
+    });
+  }
   try {
     stdin.pipe(attached.stdin);
     attached.stdout.pipe(stdout, { end: false });
     attached.stderr.pipe(stderr, { end: false });
-    return await attached.exited;
-  } finally {
+    const status = await attached.exited;
     await Promise.all([ended(attached.stdout), ended(attached.stderr)]);
+    if (failure !== undefined) throw new KorriganError('KRG_STREAM_BROKEN', `the output could not be written: ${failure.message}`);
+    return status;
+  } finally {
     restore();
     for (const signal of FORWARDED) process.off(signal, forward);
     process.off('SIGWINCH', onResize);
     stdin.unpipe();
     stdin.pause();
   }
+}
+
+/** On the user's own terminal only: what a program writes is not mixed with words of ours. */
+function tellAway(isAway: boolean): void {
+  if (isAway && process.stderr.isTTY) process.stderr.write('krg: the node of the program does not answer; waiting for it to come back\r\n');
 }
 
 function ended(stream: AttachedProcess['stdout']): Promise<void> {

@@ -1,12 +1,11 @@
 /** A typed client of a node's HTTP API. Loads no schema library: it is on the path of every `krg` command. */
 import { isKorriganError, KorriganError } from '../../linux/errors.ts';
 import type { ErrorJSON } from '../../linux/errors.ts';
-import { RUN_PROTOCOL } from './frames.ts';
 import { exchange } from './http-exchange.ts';
 import type { HttpResponse } from './http-exchange.ts';
 import type { MigrationLine } from './routes.ts';
-import { attach } from './run-connection.ts';
-import type { AttachedProcess } from './run-connection.ts';
+import { type AttachedProcess, RunConnection, type RunConnectionOptions } from './run-connection.ts';
+import { RUN_PROTOCOL } from './run-protocol.ts';
 import type { RunRequest } from './schemas.ts';
 import type {
   ClusterEvent,
@@ -41,11 +40,19 @@ export class NodeClient {
     return this.#get('/v1/processes', options);
   }
 
-  /** Starts a program with its streams attached. */
-  async run(request: RunRequest): Promise<AttachedProcess> {
-    const response = await exchange(this.#socketPaths, 'POST', '/v1/run', { Connection: 'Upgrade', Upgrade: RUN_PROTOCOL });
-    if (response.status !== 101) throw await failureOf(response);
-    return attach(response.socket, response.body, request);
+  /** Starts a program with its streams attached. Daemons may be started anew while it runs. */
+  async run(request: RunRequest, onAway?: RunConnectionOptions['onAway']): Promise<AttachedProcess> {
+    let asked: string | undefined;
+    const connect = async (started: boolean): Promise<HttpResponse> => {
+      // The daemon that was asked first knows whether it has started the program, where no node was named.
+      const paths = asked === undefined || started ? this.#socketPaths : [asked];
+      const response = await exchange(paths, 'POST', '/v1/run', { Connection: 'Upgrade', Upgrade: RUN_PROTOCOL });
+      if (response.status !== 101) throw await failureOf(response);
+      asked ??= response.path;
+      return response;
+    };
+    const first = await patiently(() => connect(false));
+    return new RunConnection({ request, first, connect, ...(onAway === undefined ? {} : { onAway }) });
   }
 
   runDetached(request: RunRequest): Promise<StartedProcess> {
@@ -87,14 +94,8 @@ export class NodeClient {
   }
 
   /** What only asks is asked again when the daemon dies over it: another one is started in its place. */
-  async #get<Answer>(path: string, query: Query = {}): Promise<Answer> {
-    for (let attempt = 1; ; attempt += 1) {
-      try {
-        return await this.#single('GET', path + queryOf(query));
-      } catch (error) {
-        if (attempt === ATTEMPTS || !isKorriganError(error, 'KRG_STREAM_BROKEN')) throw error;
-      }
-    }
+  #get<Answer>(path: string, query: Query = {}): Promise<Answer> {
+    return patiently(() => this.#single('GET', path + queryOf(query)));
   }
 
   #post<Answer>(path: string, request: unknown): Promise<Answer> {
@@ -120,6 +121,16 @@ export class NodeClient {
         if (isFailure(value)) throw KorriganError.fromJSON(value.error);
         yield value;
       }
+    }
+  }
+}
+
+async function patiently<T>(ask: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (attempt === ATTEMPTS || !isKorriganError(error, 'KRG_STREAM_BROKEN')) throw error;
     }
   }
 }

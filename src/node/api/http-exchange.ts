@@ -18,6 +18,8 @@ export interface HttpResponse {
   readonly body: AsyncIterable<Uint8Array>;
   /** To write to after an upgrade. */
   readonly socket: Socket;
+  /** Where the daemon that answers listens. */
+  readonly path: string;
 }
 
 const HEAD_LIMIT = 64 * 1024;
@@ -33,21 +35,21 @@ export async function exchange(
   headers: Readonly<Record<string, string>>,
   body?: string,
 ): Promise<HttpResponse> {
-  const socket = await connectPatiently(socketPaths);
+  const { socket, path } = await connectPatiently(socketPaths);
   const lines = [`${method} ${target} HTTP/1.1`, 'Host: node'];
   for (const [name, value] of Object.entries(headers)) lines.push(`${name}: ${value}`);
   if (body !== undefined) lines.push('Content-Type: application/json', `Content-Length: ${Buffer.byteLength(body)}`);
   socket.write(`${lines.join('\r\n')}\r\n\r\n${body ?? ''}`);
-  return readResponse(socket);
+  return readResponse(socket, path);
 }
 
-async function connectPatiently(paths: readonly string[]): Promise<Socket> {
+async function connectPatiently(paths: readonly string[]): Promise<{ socket: Socket; path: string }> {
   const patientUntil = Date.now() + CONNECT_PATIENCE_MILLISECONDS;
   for (;;) {
     const failures: NodeJS.ErrnoException[] = [];
     for (const path of paths) {
       try {
-        return await connectOnce(path);
+        return { socket: await connectOnce(path), path };
       } catch (error) {
         failures.push(error as NodeJS.ErrnoException);
       }
@@ -76,7 +78,7 @@ function connectOnce(path: string): Promise<Socket> {
   return promise;
 }
 
-async function readResponse(socket: Socket): Promise<HttpResponse> {
+async function readResponse(socket: Socket, path: string): Promise<HttpResponse> {
   const source = new ByteSource(socket);
   const head = await source.takeThrough('\r\n\r\n', HEAD_LIMIT);
   const [statusLine = '', ...headerLines] = head.toString('latin1').trimEnd().split('\r\n');
@@ -88,7 +90,7 @@ async function readResponse(socket: Socket): Promise<HttpResponse> {
     const colon = line.indexOf(':');
     headers.set(line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim());
   }
-  return { status, headers, body: status === 101 ? source.rest() : readBody(source, headers), socket };
+  return { status, headers, body: status === 101 ? source.rest() : readBody(source, headers), socket, path };
 }
 
 async function* readBody(source: ByteSource, headers: ReadonlyMap<string, string>): AsyncGenerator<Uint8Array> {

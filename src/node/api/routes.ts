@@ -1,6 +1,5 @@
 /** The table of the HTTP API: method and path → parse → service. */
 import { KorriganError } from '../../linux/errors.ts';
-import { RUN_REQUEST_LIMIT } from './frames.ts';
 import {
   emptyRequest,
   explainRequest,
@@ -42,6 +41,8 @@ export type Route = RouteHead &
 export type MigrationLine = { readonly progress: MigrationProgress } | { readonly results: readonly MigrationResult[] };
 
 const BODY_LIMIT = 64 * 1024;
+/** Arguments and environment of a program. */
+const RUN_REQUEST_LIMIT = 8 * 1024 * 1024;
 
 const ROUTES: readonly Route[] = [
   single('GET', '/v1/status', ({ caller, parameters, services }) => {

@@ -11,7 +11,8 @@ import { KorriganError } from '../../linux/errors.ts';
 import { NodeClient } from './client.ts';
 import { startApiServer } from './server.ts';
 import type { ApiServer } from './server.ts';
-import type { NodeServices, RunSession } from './services.ts';
+import { serveScriptedRun, type ScriptedRun } from './scripted-run.ts';
+import type { NodeServices } from './services.ts';
 import type { Caller, ExitStatus } from './types.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'krg-api-'));
@@ -19,18 +20,22 @@ const socketPath = join(directory, 'krgd.sock');
 const client = new NodeClient(socketPath);
 const faults: unknown[] = [];
 const requests: unknown[] = [];
-let program: (session: RunSession) => Promise<ExitStatus>;
+let program: (session: ScriptedRun) => Promise<ExitStatus>;
 let migrationAbort: AbortSignal | undefined;
 let server: ApiServer;
 
 const services: NodeServices = {
   status: (caller) => Promise.resolve({ cluster: `of ${caller.uid}`, version: '1', node: 'node1', nodes: [] }),
   processes: (_caller, request) => Promise.reject(new KorriganError('KRG_NOT_YOUR_PROCESS', `husks ${request.husks}`)),
-  run: async (_caller, request, session) => {
-    requests.push(request);
-    session.started({ pid: 7, node: request.node ?? 'node1' });
-    return program(session);
-  },
+  run: (_caller, user) =>
+    serveScriptedRun(
+      user,
+      (request) => ({ pid: 7, node: request.node ?? 'node1' }),
+      (run) => {
+        requests.push(run.request);
+        return program(run);
+      },
+    ),
   runDetached: (caller, request) => Promise.resolve({ pid: caller.pid, node: request.arguments.join(' ') }),
   kill: (_caller, request) => {
     requests.push(request);
@@ -242,16 +247,16 @@ test('output is held back while the user does not read', async () => {
 });
 
 test('a user who goes away is noticed by the program', async () => {
-  const lost = Promise.withResolvers<unknown>();
+  const lost = Promise.withResolvers<void>();
   program = async (session) => {
-    await new Promise((resolve) => session.connectionLost.addEventListener('abort', resolve));
-    await session.writeStdout(Buffer.from('x')).catch(lost.resolve);
+    await new Promise((resolve) => session.userGone.addEventListener('abort', resolve));
+    lost.resolve();
     return { kind: 'exited', code: 0 };
   };
   const attached = await client.run(request);
   await attached.started;
   attached.close();
-  assert.equal(((await lost.promise) as KorriganError).code, 'KRG_STREAM_BROKEN');
+  await lost.promise;
   await assert.rejects(attached.exited, { code: 'KRG_STREAM_BROKEN' });
 });
 

@@ -9,11 +9,11 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { peerCredentials } from '../../linux/index.ts';
-import { errorKind, isKorriganError, KorriganError, toKorriganError } from '../../linux/errors.ts';
-import { RUN_PROTOCOL } from './frames.ts';
+import { errorKind, KorriganError, toKorriganError } from '../../linux/errors.ts';
 import { findRoute } from './routes.ts';
 import type { Call } from './routes.ts';
-import { serveRunConnection } from './run-session.ts';
+import { ConnectionLink } from './connection-link.ts';
+import { RUN_PROTOCOL } from './run-protocol.ts';
 import type { NodeServices } from './services.ts';
 import type { Caller } from './types.ts';
 
@@ -61,7 +61,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       return;
     }
     socket.write(`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${RUN_PROTOCOL}\r\n\r\n`);
-    serveRunConnection(socket, received, caller, withFaults(services, onFault)).catch(onFault);
+    services.run(caller, new ConnectionLink(socket, received)).catch(onFault);
   });
   server.on('clientError', (error, socket) => {
     refuse(socket, new KorriganError('KRG_BAD_REQUEST', `this is not an HTTP request: ${error.message}`));
@@ -174,19 +174,6 @@ function refuse(socket: Duplex, error: KorriganError): void {
   socket.end(
     `HTTP/1.1 ${errorKind(error.code).status} Refused\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
   );
-}
-
-function withFaults(services: NodeServices, onFault: (error: unknown) => void): Pick<NodeServices, 'run'> {
-  return {
-    run: async (caller, request, session) => {
-      try {
-        return await services.run(caller, request, session);
-      } catch (error) {
-        if (!isKorriganError(error)) onFault(error);
-        throw error;
-      }
-    },
-  };
 }
 
 function callerOf(socket: Socket): Caller {

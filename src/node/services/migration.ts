@@ -21,8 +21,12 @@ const moved = z.object({
   bytes: z.number(),
   preCopyRounds: z.number(),
 });
-/** Asks the node on which a process runs to move it. */
-const migrateProcess = defineCall('node.migrate', z.object({ pid: z.int(), target: z.int(), tree: z.boolean(), uid: z.int() }), moved);
+/** Asks the node on which a process runs to move it; null when it is the target. */
+const migrateProcess = defineCall(
+  'node.migrate',
+  z.object({ pid: z.int(), target: z.int(), tree: z.boolean(), uid: z.int() }),
+  moved.nullable(),
+);
 const resource = z.object({
   pid: z.number(),
   resource: z.string(),
@@ -53,8 +57,8 @@ export function createMigration(options: MigrationOptions): MigrationServices {
   const migrateOne = async (caller: Caller, pid: number, target: number, tree: boolean): Promise<MigrationResult> => {
     try {
       const from = await locateProcess(proc, pid);
-      if (from === target) return { outcome: 'already-there', pid, to: nameOf(target) };
       const result = await rpc.call(from, migrateProcess, { pid, target, tree, uid: caller.uid });
+      if (result === null) return { outcome: 'already-there', pid, to: nameOf(target) };
       const { pids, preCopyRounds: rounds, ...figures } = result;
       return { outcome: 'moved', pid, from: nameOf(from), to: nameOf(target), moved: pids, rounds, ...figures };
     } catch (error) {
@@ -96,6 +100,7 @@ async function locateProcess(proc: ProcService, pid: number): Promise<number> {
 function serveMigration({ rpc, container, epm, events, membership }: MigrationOptions): void {
   rpc.handle(migrateProcess, async ({ pid, target, tree, uid }) => {
     checkOwner(container, pid, uid);
+    if (target === rpc.id) return null;
     const migration = await epm.migrate(pid, target, tree);
     const to = membership.members.find(({ id }) => id === target)?.name ?? `node ${target}`;
     events.record('migrated', `process ${pid} moved to ${to}, ${Math.round(migration.downtimeMicroseconds)} us down`, pid);

@@ -9,8 +9,8 @@ import type { Caller, ClusterEvent, NodeStatus } from '../api/types.ts';
 import type { NodeConfiguration } from '../configuration.ts';
 import { examineMachine } from '../doctor.ts';
 import type { EventLog } from '../events.ts';
-import type { LocalRuns } from '../runs/run-local.ts';
-import { runAttachedOn, runDetachedOn, serveRuns } from '../runs/run-remote.ts';
+import { passOn, runDetachedOn, serveRuns } from '../runs/pass-on.ts';
+import type { RunService } from '../runs/run-service.ts';
 import { credentialsOf } from '../users.ts';
 import { killLocally, killProcess } from './kill.ts';
 import { linesOf, readLog } from './logs.ts';
@@ -27,7 +27,7 @@ export interface ServicesOptions {
   readonly proc: ProcService;
   readonly container: Container;
   readonly rpc: RpcNode;
-  readonly runs: LocalRuns;
+  readonly runs: RunService;
   readonly events: EventLog;
   readonly logPath: string;
   readonly migration: MigrationServices;
@@ -61,10 +61,7 @@ export function createServices(options: ServicesOptions): NodeServices {
         .toSorted((a, b) => a.pid - b.pid);
     },
 
-    run: (caller, request, session) => {
-      const node = nodeFor(request.node);
-      return node === self ? runs.attached(whoIs(caller), request, session) : runAttachedOn(rpc, node, whoIs(caller), request, session);
-    },
+    run: (caller, user) => passOn(rpc, whoIs(caller), user, nodeFor),
 
     runDetached: (caller, request) => {
       const node = nodeFor(request.node);

@@ -1,0 +1,41 @@
+/** Starts programs for users. */
+import type { Container, Credentials, LaunchOptions, StandardStreams } from '../../container/index.ts';
+import { KorriganError } from '../../linux/errors.ts';
+import { isErrno } from '../../linux/index.ts';
+import type { RunRequest } from '../api/schemas.ts';
+
+/** /dev/null, thrice: the standard streams of pid 1 itself. */
+export const NO_STREAMS: StandardStreams = { kind: 'descriptors', fds: [0, 1, 2] };
+
+export interface LaunchRequest {
+  readonly who: Credentials;
+  readonly request: RunRequest;
+  readonly streams: StandardStreams;
+  /** See LaunchOptions; `clear` sets it back to zero. */
+  readonly note?: { readonly address: number; readonly clear: () => void };
+}
+
+/** @returns the pid @throws KorriganError KRG_COMMAND_NOT_FOUND, KRG_COMMAND_NOT_EXECUTABLE, KRG_BAD_REQUEST */
+export async function launch(container: Container, { who, request, streams, note }: LaunchRequest): Promise<number> {
+  const environment = request.terminal === undefined ? request.environment : { ...request.environment, TERM: request.terminal.type };
+  const options: LaunchOptions = {
+    arguments: request.arguments,
+    environment,
+    workingDirectory: request.workingDirectory,
+    credentials: who,
+    umask: request.umask,
+    streams,
+    cgroup: container.newApplication(),
+    ...(note === undefined ? {} : { noteAt: note.address }),
+  };
+  try {
+    return (await container.launch(options)).pid;
+  } catch (error) {
+    // A file that is executable but has no format the kernel knows is a shell script, as for execvp(3).
+    const [name = ''] = request.arguments;
+    if (!(error instanceof KorriganError) || !isErrno(error.cause, 'ENOEXEC')) throw error;
+    note?.clear();
+    const script = ['/bin/sh', name, ...request.arguments.slice(1)];
+    return (await container.launch({ ...options, arguments: script, cgroup: container.newApplication() })).pid;
+  }
+}

@@ -1,0 +1,139 @@
+/** The programs that run on this node attached to a user, who may be connected to another node. They outlive the daemon. */
+import { z } from 'zod';
+import type { Credentials } from '../../container/index.ts';
+import { KorriganError, toKorriganError } from '../../linux/errors.ts';
+import { type ByteLink, FrameLink, type Streams, type StreamSlot } from '../../streams/index.ts';
+import { parseRequest, runRequest, type RunRequest } from '../api/schemas.ts';
+import type { StartedProcess } from '../api/types.ts';
+import type { Endings } from '../endings.ts';
+import { launch, NO_STREAMS } from './launch.ts';
+import { openPipes, openTerminal } from './program-streams.ts';
+import { PID, Run, runNote, type RunNote } from './run.ts';
+
+export interface RunServiceOptions {
+  readonly streams: Streams;
+  readonly endings: Endings;
+  /** Name of this node. */
+  readonly node: string;
+  readonly onFault: (error: unknown) => void;
+}
+
+/** A slot that belongs to the run whose first slot names it. */
+const partNote = z.object({ kind: z.literal('part-of-run') });
+
+const attachMessage = z.object({
+  kind: z.literal('attach'),
+  run: z.uuid(),
+  node: z.string().optional(),
+  request: z.unknown(),
+  received: z.array(z.int().min(0)).max(3),
+});
+
+export class RunService {
+  private readonly options: RunServiceOptions;
+  private readonly runs = new Map<string, Run>();
+  private readonly starting = new Map<string, Promise<Run>>();
+
+  constructor(options: RunServiceOptions) {
+    this.options = options;
+    this.recover();
+  }
+
+  /** Starts a program with /dev/null as its streams. */
+  async detached(who: Credentials, request: RunRequest): Promise<StartedProcess> {
+    const { streams, node } = this.options;
+    return { pid: await launch(streams.container, { who, request, streams: NO_STREAMS }), node };
+  }
+
+  /** Serves one connection of a user to its end. What fails is told to the user. */
+  async serve(who: Credentials, connection: ByteLink): Promise<void> {
+    const link = new FrameLink(connection);
+    let run: Run;
+    let received: readonly number[];
+    try {
+      const first = await link.first();
+      const attach = parseRequest(attachMessage, first?.type === 'message' ? first.value : undefined);
+      ({ received } = attach);
+      run = await this.find(who, attach);
+    } catch (error) {
+      if (!(error instanceof KorriganError)) this.options.onFault(error);
+      link.send({ type: 'message', value: { kind: 'error', error: toKorriganError(error).toJSON() } });
+      await link.end();
+      return;
+    }
+    await run.converse(link, received);
+    await link.end();
+  }
+
+  /** Leaves the programs to the next daemon. */
+  stop(): void {
+    for (const run of this.runs.values()) run.stop();
+  }
+
+  private async find(who: Credentials, { run: id, request }: z.infer<typeof attachMessage>): Promise<Run> {
+    const known = this.runs.get(id) ?? (await this.starting.get(id));
+    if (known !== undefined) {
+      if (who.uid !== 0 && who.uid !== known.uid) throw new KorriganError('KRG_PERMISSION', 'this program was started by another user');
+      return known;
+    }
+    if (request === undefined)
+      throw new KorriganError(
+        'KRG_NO_SUCH_STREAM',
+        'the program has lost its user: nobody came for it in time, or its node was started anew',
+      );
+    const starting = this.start(who, id, parseRequest(runRequest, request));
+    this.starting.set(id, starting);
+    try {
+      return await starting;
+    } finally {
+      this.starting.delete(id);
+    }
+  }
+
+  private async start(who: Credentials, id: string, request: RunRequest): Promise<Run> {
+    const { streams, endings } = this.options;
+    const isTerminal = request.terminal !== undefined;
+    const slots: StreamSlot[] = [];
+    try {
+      slots.push(streams.allocate({ kind: 'part-of-run' }));
+      const [first] = slots;
+      if (first === undefined) throw new RangeError('nothing was allocated');
+      if (!isTerminal) slots.push(streams.allocate({ kind: 'part-of-run' }), streams.allocate({ kind: 'part-of-run' }));
+      const note: RunNote = { kind: 'run', id, uid: who.uid, mark: endings.mark, isTerminal, streams: slots.map(({ index }) => index) };
+      first.note = note;
+      const forProgram =
+        request.terminal === undefined
+          ? openPipes(slots as [StreamSlot, StreamSlot, StreamSlot])
+          : openTerminal(streams, first, who.uid, request.terminal);
+      const pidNote = { address: first.addressOfNumber(PID), clear: () => first.setNumber(PID, 0) };
+      await launch(streams.container, { who, request, streams: forProgram, note: pidNote });
+    } catch (error) {
+      for (const slot of slots.toReversed()) slot.free();
+      throw error;
+    }
+    return this.add(id, slots);
+  }
+
+  private add(id: string, slots: readonly StreamSlot[]): Run {
+    const run = new Run({ ...this.options, slots, onForgotten: () => this.runs.delete(id) });
+    this.runs.set(id, run);
+    return run;
+  }
+
+  /** What an earlier daemon left. A program that was about to be launched was not: its user asks again. */
+  private recover(): void {
+    const used = new Map(this.options.streams.used().map((slot) => [slot.index, slot]));
+    const kept = new Set<number>();
+    for (const slot of used.values()) {
+      const { data: note } = runNote.safeParse(slot.note);
+      if (note === undefined || slot.number(PID) <= 0) continue;
+      const slots = note.streams.flatMap((index) => used.get(index) ?? []);
+      for (const { index } of slots) kept.add(index);
+      this.add(note.id, slots);
+    }
+    for (const slot of used.values()) {
+      const isOurs = runNote.safeParse(slot.note).success || partNote.safeParse(slot.note).success;
+      if (isOurs && !kept.has(slot.index)) slot.free();
+    }
+  }
+}
