@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { SIGNAL_RECORD_SIZE, type SignalRecord } from './husk-body.ts';
-import { isForwarded, RecordReader, signalNumber } from './records.ts';
+import { isForwarded, mirroredSignal, RecordReader, signalNumber } from './records.ts';
 
 const RECORD_MAGIC = 0x4b535548; // "HUSK"
 
@@ -42,13 +42,24 @@ test('a stream of something else is refused', () => {
 
 test("a child's end is told by the child's own node, a SIGCHLD that somebody sent goes on", () => {
   const [kernel, user] = new RecordReader().push(Buffer.concat([record(1, 1, 17, 1), record(1, 2, 17, 0)]));
-  assert.ok(kernel !== undefined && !isForwarded(kernel));
-  assert.ok(user !== undefined && isForwarded(user));
+  assert.ok(kernel !== undefined && !isForwarded(kernel.information, true));
+  assert.ok(user !== undefined && isForwarded(user.information, true));
 });
 
 test("a process's own timers moved with it, so that what their old ones still sent does not go on", () => {
   const records = new RecordReader().push(
     Buffer.concat([record(1, 1, 34, -2), record(1, 2, 14, 128), record(1, 3, 14, 0), record(1, 4, 34, -1)]),
   );
-  assert.deepEqual(records.map(isForwarded), [false, false, true, true]);
+  assert.deepEqual(
+    records.map(({ information }) => isForwarded(information, true)),
+    [false, false, true, true],
+  );
+});
+
+test('a terminal speaks at home only, and what a husk is sent by its own node goes nowhere', () => {
+  const records = new RecordReader().push(Buffer.concat([record(1, 1, 2, 128), record(1, 2, 1, 128), record(1, 3, 2, 0)]));
+  const forwarded = (isHome: boolean): boolean[] => records.map(({ information }) => isForwarded(information, isHome));
+  assert.deepEqual(forwarded(true), [true, true, true]);
+  assert.deepEqual(forwarded(false), [false, false, true]);
+  assert.ok(!isForwarded(mirroredSignal(18), true));
 });

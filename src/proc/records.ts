@@ -50,13 +50,15 @@ export function isChildChange({ information }: SignalRecord): boolean {
 
 /**
  * Does a record go on to the process? What the kernel makes on both nodes as the consequence of one event is not sent twice: the
- * real process has got its own. That holds for the end of children, and for the process's own timers, which moved with it.
+ * real process has got its own. That holds for the end of children, for the process's own timers, which moved with it, and for what terminals
+ * and orphaned groups send: only the home has the terminal itself, other nodes at most a relayed one.
+ * @param isHome whether it was recorded at the home of the process
  */
-export function isForwarded({ information }: Pick<SignalRecord, 'information'>): boolean {
+export function isForwarded(information: Uint8Array, isHome: boolean): boolean {
   const view = new DataView(information.buffer, information.byteOffset);
   const code = view.getInt32(8, true);
   const signal = signalNumber(information);
   if (code === SI_QUEUE && view.getBigUint64(24, true) === MIRRORED) return false;
   if (signal === SIGCHLD) return code <= 0;
-  return code !== SI_TIMER && !(code === SI_KERNEL && TIMER_SIGNALS.has(signal));
+  return code !== SI_TIMER && !(code === SI_KERNEL && (!isHome || TIMER_SIGNALS.has(signal)));
 }

@@ -174,7 +174,7 @@ export class ProcService implements AsyncDisposable {
   recordsRead(chunk: Uint8Array): void {
     for (const record of this.records.push(chunk)) {
       if (isChildChange(record)) this.inOrder(record.pid, () => this.tellOfChildren(record.pid));
-      else if (isForwarded(record)) this.forward(record.pid, record.information);
+      else this.recorded(record.pid, record.information);
     }
   }
 
@@ -210,7 +210,7 @@ export class ProcService implements AsyncDisposable {
         if (this.present.has(pid)) this.forward(pid, killed());
         return;
       case 'signal':
-        if (isForwarded(event)) this.forward(pid, event.information);
+        this.recorded(pid, event.information);
         return;
       case 'ended':
         this.zombies.add(pid);
@@ -243,6 +243,10 @@ export class ProcService implements AsyncDisposable {
     }
     this.zombies.delete(pid);
     this.tidy();
+  }
+
+  private recorded(pid: number, information: Uint8Array): void {
+    if (isForwarded(information, this.options.homeOf(pid) === this.options.rpc.id)) this.forward(pid, information);
   }
 
   /** A signal that reached a husk goes to its process. */
