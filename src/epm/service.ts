@@ -24,11 +24,15 @@ import {
 import { planFamily, type ProcService, type Relations } from '../proc/index.ts';
 import { defineCall, type NodeId, type RpcNode } from '../rpc/index.ts';
 import { examineProcess, type Finding } from '../ghost/index.ts';
-import { RelayService } from '../streams/index.ts';
+import { type ArrivedRelay, RelayService } from '../streams/index.ts';
+import { faultPoint } from './fault-points.ts';
+import type { ContainerReference } from './jobs.ts';
+import { identify, JournalEntry, type SourceRecord, type TargetRecord } from './journal.ts';
 import type { MovingPid } from './parts.ts';
 import { answerAboutRelay } from './relay-questions.ts';
 import { allKinds, containerClocks } from './source-parts.ts';
 import { childrenOf, familyOf, processesOfContainer, traceeOf, type Relative } from './relations.ts';
+import { Settlements } from './settlements.ts';
 import type { MigrationReport } from './source.ts';
 import type { GhostWorkers } from './workers.ts';
 
@@ -48,6 +52,7 @@ const prepareCall = defineCall(
   z.object({ host: z.string(), port: z.number(), ticket: z.string() }),
 );
 const PREPARE_MILLISECONDS = 10_000;
+const HOME_RETRY_MILLISECONDS = 200;
 const PARKED_MEMORY = 4096;
 const SIGCHLD = 17;
 const SPAWN_ATTEMPTS = 100;
@@ -82,11 +87,61 @@ export class MigrationService implements Disposable {
   private readonly relays: RelayService;
   /** Moves to this node that are under way, by pid. */
   private readonly arriving = new Map<number, Promise<void>>();
+  private readonly settlements: Settlements;
+  /** How processes ended of which it is not decided whether they are here. */
+  private readonly heldEndings = new Map<number, number>();
 
   constructor(options: MigrationServiceOptions) {
     this.options = options;
     this.relays = new RelayService(options);
-    options.rpc.handle(prepareCall, ({ migration, family }) => this.prepare(migration, family));
+    const { rpc, proc, container, log } = options;
+    this.settlements = new Settlements({
+      rpc,
+      slots: container.records,
+      log,
+      settle: async (slot, settlement) => {
+        await options.workers.run({ kind: 'settle', container: this.containerReference, slot, settlement });
+      },
+      onLeft: (record) => this.left(record),
+      onAborted: ({ migration }) => this.relays.aborted(migration),
+      onDecided: (record, runsHere, relays) => this.decided(record, runsHere, relays),
+    });
+    rpc.handle(prepareCall, ({ migration, family }, { caller }) => this.prepare(migration, family, caller));
+    for (const { record, state } of this.settlements.known) {
+      const isElsewhere = record.role === 'target' || state === 'committed' || state === 'done';
+      for (const { pid: moving } of record.processes) {
+        if (isElsewhere && options.homeOf(moving) === rpc.id) proc.left(moving, record.peer).catch(() => undefined);
+      }
+    }
+  }
+
+  /** Pids of moves to this node that are not decided: they do not run here. */
+  get undecided(): ReadonlySet<number> {
+    const arriving = this.settlements.known.filter(({ record, state }) => record.role === 'target' && state !== 'running');
+    return new Set(arriving.flatMap(({ record }) => record.processes.map((process) => process.pid)));
+  }
+
+  /** Brings to their end the moves that an earlier daemon left behind, and takes away what it left in processes. */
+  recover(residents: readonly { readonly pid: number; readonly hostPid: number; readonly husk: boolean }[]): void {
+    const { log, workers } = this.options;
+    const entries = this.settlements.known;
+    for (const entry of entries) {
+      this.settlements
+        .settle(entry)
+        .catch((error: unknown) => log.warn({ migration: entry.record.migration, error }, 'a move could not be settled'));
+    }
+    const moving = new Set(entries.flatMap(({ record }) => record.processes.map((process) => process.pid)));
+    const hostPids = residents.filter(({ pid: resident, husk }) => !husk && !moving.has(resident)).map(({ hostPid }) => hostPid);
+    workers
+      .run({ kind: 'tidy', hostPids })
+      .catch((error: unknown) => log.warn({ error }, 'memory that an earlier daemon left in processes could not be taken away'));
+  }
+
+  /** Pid 1 has reaped a child. @returns as {@link ProcService.reaped} */
+  async reaped(dead: number, status: number): Promise<boolean> {
+    if (!this.undecided.has(dead)) return this.options.proc.reaped(dead, status);
+    this.heldEndings.set(dead, status);
+    return false;
   }
 
   /**
@@ -112,6 +167,7 @@ export class MigrationService implements Disposable {
 
   /** Lets go of the relays; what they hold is lost with the daemon. */
   [Symbol.dispose](): void {
+    this.settlements.close();
     this.relays[Symbol.dispose]();
   }
 
@@ -137,7 +193,7 @@ export class MigrationService implements Disposable {
 
   private async attempt(moving: number, target: NodeId, withTree: boolean): Promise<Migration> {
     const family = familyOf(this.find(moving), withTree);
-    const taken = family.find((relative) => this.busy.has(relative.pid));
+    const taken = family.find((relative) => this.busy.has(relative.pid) || this.settlements.of(relative.pid) !== undefined);
     if (taken !== undefined) throw new KorriganError('KRG_PROCESS_BUSY', `process ${taken.pid} is being moved already`);
     for (const relative of family) this.busy.add(relative.pid);
     try {
@@ -181,82 +237,147 @@ export class MigrationService implements Disposable {
   }
 
   private async move(family: readonly Relative[], target: NodeId): Promise<Migration> {
-    const { rpc, workers, proc, container, homeOf, log } = this.options;
+    const { rpc, workers, container, homeOf, log } = this.options;
     const migration = randomBytes(8).toString('hex');
-    const prepared = await rpc.call(
-      target,
-      prepareCall,
-      { migration, family: family.map((relative) => relative.relations) },
-      { deadlineMs: PREPARE_MILLISECONDS },
-    );
-    const inMove = new Set(family.map(({ hostPid }) => hostPid));
-    const told: Promise<void>[] = [];
-    const work = workers.run(
-      {
-        kind: 'source',
-        container: this.containerReference,
-        ...prepared,
-        migration,
-        moving: family.map(({ pid: moving, hostPid }) => ({ pid: moving, hostPid })),
-        relations: family.map((relative) => relative.relations),
-        others: processesOfContainer(container.cgroup).filter((hostPid) => !inMove.has(hostPid)),
-        homePids: family.map((relative) => relative.pid).filter((candidate) => homeOf(candidate) === rpc.id),
-        node: rpc.id,
-        relays: this.relays.known,
-      },
-      (message) => {
-        if (message.kind === 'relay') answerAboutRelay(message, migration, this.relays);
-        if (message.kind !== 'committed') return;
-        this.relays.committed(migration);
-        for (const { pid: gone } of family) told.push(proc.left(gone, target));
-        Atomics.store(message.acknowledged, 0, 1);
-        Atomics.notify(message.acknowledged, 0);
-      },
-    );
-    const result = await work.finally(() => this.relays.aborted(migration)); // unless it was committed
-    await Promise.all(told);
+    const started = performance.now();
+    const entry = this.settlements.begin<SourceRecord>({
+      role: 'source',
+      migration,
+      peer: target,
+      processes: family.map(({ pid: moving, hostPid }) => ({ ...identify({ pid: moving, hostPid }), home: homeOf(moving) === rpc.id })),
+      pending: [],
+      locks: [],
+    });
+    let result;
+    try {
+      const prepared = await rpc.call(
+        target,
+        prepareCall,
+        { migration, family: family.map((relative) => relative.relations) },
+        { deadlineMs: PREPARE_MILLISECONDS },
+      );
+      const inMove = new Set(family.map(({ hostPid }) => hostPid));
+      result = await workers.run(
+        {
+          kind: 'source',
+          container: this.containerReference,
+          slot: entry.slot,
+          ...prepared,
+          migration,
+          moving: family.map(({ pid: moving, hostPid }) => ({ pid: moving, hostPid })),
+          relations: family.map((relative) => relative.relations),
+          others: processesOfContainer(container.cgroup).filter((hostPid) => !inMove.has(hostPid)),
+          homePids: family.map((relative) => relative.pid).filter((candidate) => homeOf(candidate) === rpc.id),
+          node: rpc.id,
+          relays: this.relays.known,
+        },
+        (message) => {
+          if (message.kind === 'relay') answerAboutRelay(message, migration, this.relays);
+          if (message.kind === 'committed') void this.left(entry.record).finally(() => acknowledge(message.acknowledged));
+        },
+      );
+    } catch (error) {
+      await this.settled(entry);
+      this.relays.aborted(migration);
+      throw error;
+    }
+    const pids = family.map(({ pid: moved }) => moved);
+    if (result.kind === 'unconfirmed') {
+      await this.settlements.settle(entry as unknown as JournalEntry);
+      const microseconds = (performance.now() - started) * 1000;
+      const report = { downtimeMicroseconds: microseconds, totalMicroseconds: microseconds, bytes: 0, preCopyRounds: 0, phases: {} };
+      log.info({ migration, pids, target }, 'migrated, after the link was lost');
+      return { ...report, pids, from: rpc.id, to: target };
+    }
+    this.settlements.end(entry);
     if (result.kind !== 'moved') throw new Error(`a source worker answered "${result.kind}"`);
-    log.info({ migration, pids: family.map(({ pid: moved }) => moved), target, ...result.report }, 'migrated');
-    return { ...result.report, pids: family.map(({ pid: moved }) => moved), from: rpc.id, to: target };
+    log.info({ migration, pids, target, ...result.report }, 'migrated');
+    return { ...result.report, pids, from: rpc.id, to: target };
   }
 
-  private async prepare(migration: string, family: Relations[]): Promise<{ host: string; port: number; ticket: string }> {
+  /** A move that has failed: what its worker did not undo is undone. */
+  private async settled(entry: JournalEntry<SourceRecord> | JournalEntry<TargetRecord>): Promise<void> {
+    const { state } = entry;
+    if (state === 'aborted' || state === 'discarded') this.settlements.end(entry);
+    else await this.settlements.settle(entry as unknown as JournalEntry);
+  }
+
+  /** The processes run on the target. The home of each is told, until it knows: what is left of them here may end only then. */
+  private async left({ migration, processes, peer }: SourceRecord): Promise<void> {
+    const { proc, log } = this.options;
+    this.relays.committed(migration);
+    await Promise.all(
+      processes.map(async ({ pid: gone }) => {
+        for (;;) {
+          try {
+            await proc.left(gone, peer);
+            return;
+          } catch (error) {
+            log.warn({ pid: gone, error }, 'the home of a process does not answer; it is told again where the process is');
+            await new Promise((resolve) => setTimeout(resolve, HOME_RETRY_MILLISECONDS));
+          }
+        }
+      }),
+    );
+  }
+
+  /** What the target's side of a move has made is valid, or gone. */
+  private decided({ migration, processes }: TargetRecord, runsHere: boolean, relays: readonly ArrivedRelay[]): void {
+    const { proc, log } = this.options;
+    for (const { pid: here, hostPid, childOfInit, returning } of processes) {
+      const ending = this.heldEndings.get(here);
+      this.heldEndings.delete(here);
+      if (runsHere) proc.arrivedHere(here, hostPid, childOfInit);
+      if (ending === undefined || !(runsHere || returning)) continue;
+      proc.reaped(here, ending).catch((error: unknown) => log.warn({ pid: here, error }, 'the end of a process was not told'));
+    }
+    this.relays.decided(migration, runsHere);
+    if (runsHere) this.relays.arrived(relays);
+  }
+
+  private async prepare(migration: string, family: Relations[], peer: NodeId): Promise<{ host: string; port: number; ticket: string }> {
     const { workers, host, log, container, rpc } = this.options;
     const steps = planFamily(family, await this.husksInPlace(family));
     const ticket = randomBytes(32).toString('hex');
     const hostPids: [number, number][] = [];
-    const spawned: number[] = [];
+    const entry = this.settlements.begin<TargetRecord>({ role: 'target', migration, peer, processes: [] });
     // Pids and thread ids of higher ranges can be given only while they are admitted: until all threads are restored.
     const admission = container.foreignPids.admit();
     try {
       for (const step of steps) {
         if (step.kind === 'return') hostPids.push([step.pid, this.find(step.pid).hostPid]);
-        if (step.kind === 'spawn') {
-          const { hostPid } = await this.spawnParked(step.pid);
-          hostPids.push([step.pid, hostPid]);
-          spawned.push(hostPid);
-        }
+        if (step.kind !== 'spawn') continue;
+        const { hostPid } = await this.spawnParked(step.pid);
+        hostPids.push([step.pid, hostPid]);
+        const made = { ...identify({ pid: step.pid, hostPid }), returning: false, childOfInit: true };
+        entry.update({ processes: [...entry.record.processes, made] });
       }
+      faultPoint(rpc.id, 'target.planned');
     } catch (error) {
-      for (const hostPid of spawned) process.kill(hostPid, 'SIGKILL');
+      await this.settled(entry);
       admission[Symbol.dispose]();
       throw error;
     }
+    const job = { container: this.containerReference, slot: entry.slot, ticket, migration, host, node: rpc.id, steps, hostPids } as const;
     return new Promise((resolve, reject) => {
       const work = workers
-        .run({ kind: 'target', container: this.containerReference, ticket, migration, host, node: rpc.id, steps, hostPids }, (message) => {
+        .run({ kind: 'target', ...job }, (message) => {
           if (message.kind === 'relay') answerAboutRelay(message, migration, this.relays);
           if (message.kind === 'listening') resolve({ host, port: message.port, ticket });
         })
-        .then((result) => {
+        .then(async (result) => {
+          // The worker has written the rest of the record.
+          const written = JournalEntry.open(container.records, entry.slot) as JournalEntry<TargetRecord>;
+          if (result.kind === 'undecided') await this.settlements.settle(written as unknown as JournalEntry, result.relays);
           if (result.kind !== 'arrived') return;
-          this.arrived(result.pids, family);
-          this.relays.decided(migration, result.pids.length > 0);
-          this.relays.arrived(result.relays);
+          this.decided(written.record, result.pids.length > 0, result.relays);
+          this.settlements.end(entry);
         })
-        .catch((error: unknown) => {
-          this.relays.decided(migration, false);
+        .catch(async (error: unknown) => {
+          const written = JournalEntry.open(container.records, entry.slot) as JournalEntry<TargetRecord>;
+          this.decided(written.record, false, []);
           log.warn({ migration, error }, 'a migration did not arrive');
+          await this.settled(written);
           reject(error);
         })
         .finally(() => {
@@ -292,11 +413,6 @@ export class MigrationService implements Disposable {
     return inPlace;
   }
 
-  private arrived(pids: readonly MovingPid[], family: readonly Relations[]): void {
-    const parents = new Map(family.map((relative) => [relative.pid, relative.parent]));
-    for (const { pid: here, hostPid } of pids) this.options.proc.arrivedHere(here, hostPid, parents.get(here) === 1);
-  }
-
   /** A child of init that waits to become a process. */
   private async spawnParked(wanted: number): Promise<{ pid: number; hostPid: number }> {
     const { container } = this.options;
@@ -326,9 +442,15 @@ export class MigrationService implements Disposable {
     return { pid: wanted, hostPid };
   }
 
-  private get containerReference(): { initPid: number; recordPipe: number } {
-    return { initPid: this.options.container.initPid, recordPipe: this.options.recordPipe };
+  private get containerReference(): ContainerReference {
+    const { container, recordPipe } = this.options;
+    return { initPid: container.initPid, recordPipe, processGroups: container.cgroup.child('processes').path };
   }
+}
+
+function acknowledge(word: Int32Array): void {
+  Atomics.store(word, 0, 1);
+  Atomics.notify(word, 0);
 }
 
 /** Changes when a process of the family is born, ends or executes another program. */

@@ -93,9 +93,9 @@ export class LocalTargetParts implements TargetParts {
     this.store = undefined;
   }
 
-  finish(): void {
+  letGo(): void {
     for (const { pid, remote } of this.made.values()) this.arrivals.push({ pid, hostPid: remote.pid });
-    this.releaseStore();
+    this.made.clear();
   }
 
   discard(): void {

@@ -47,19 +47,23 @@ export function joinKin({ container, rpc, watcher, endings, homeOf, host, log }:
   const proc = new ProcService({ rpc, work, homeOf, hostPidOf: (pid) => container.hostPidOf(pid), log });
   const epm = new MigrationService({ rpc, container, workers, proc, host, recordPipe: pipe.writeEnd, homeOf, log });
   const stopListening = endings.listen(({ pid, status }) => {
-    proc.reaped(pid, status).catch((error: unknown) => log.warn({ pid, err: error }, 'the end of a process was not told'));
+    epm.reaped(pid, status).catch((error: unknown) => log.warn({ pid, err: error }, 'the end of a process was not told'));
   });
   const records = new Socket({ fd: container.takeDescriptor(pipe.readEnd), readable: true, writable: false });
   records.on('data', (chunk) => proc.recordsRead(chunk));
   records.on('error', (error) => log.error({ err: error }, 'the pipe of the husks cannot be read'));
   watcher.onTrappedCall((call) => answerTrappedCall(call, { container, rpc, proc }));
-  proc.recover(residents(container));
+  const found = residents(container);
+  const { undecided } = epm;
+  proc.recover(found.filter(({ pid }) => !undecided.has(pid)));
+  epm.recover(found);
   return {
     proc,
     epm,
     [Symbol.asyncDispose]: async () => {
       stopListening();
       records.destroy();
+      epm[Symbol.dispose]();
       proc[Symbol.dispose]();
       await workers[Symbol.asyncDispose]();
     },
