@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { readStatus } from '../src/linux/index.ts';
-import { BEGINS_ANEW, engineMoves } from './engine-features.ts';
+import { engineMoves } from './engine-features.ts';
 import { type Feature, FEATURE_SKIPPED, readFeatures } from './features.ts';
 import { endAllNamespaces, endNamespace, moveByEngine, startInNamespace, until } from './support/engine.ts';
 import { buildProgram } from './support/programs.ts';
@@ -46,8 +46,7 @@ function ended(pid: number): boolean {
 
 describe('state that the engine carries by itself', () => {
   for (const feature of features) {
-    const todo = BEGINS_ANEW.has(feature.name) && 'the wait begins anew';
-    test(`${feature.name}: ${feature.what}`, { todo }, async (context) => {
+    test(`${feature.name}: ${feature.what}`, async (context) => {
       const printed = await moved(feature);
       if (printed.startsWith('skip')) context.skip(`${printed.trim()} (exit status ${FEATURE_SKIPPED})`);
       else assert.match(printed, /^ready\n(.*\n)*pass\n$/, printed);

@@ -16,15 +16,12 @@ const NEEDS_MORE = new Set([
   'syscall_vectors',
   'limit_file_size',
   'attribute_landlock',
-  'attribute_machine_check_policy',
-  'attribute_memory_policy',
   'attribute_namespaces',
   'attribute_no_write_execute',
   'attribute_seccomp_filter',
   'attribute_umask',
   'attribute_working_directory',
   'memory_executable_alias',
-  'memory_locked_future',
   'memory_private_file_dirtied',
   'memory_protection_keys',
   'memory_shared_file',
@@ -38,15 +35,6 @@ const NEEDS_MORE = new Set([
   'thread_leader_exited',
   'thread_own_directory',
   'thread_own_file_table',
-]);
-
-/** Waits for a time that begin anew after a move, because the kernel tells nobody how long they have waited already. */
-export const BEGINS_ANEW: ReadonlySet<string> = new Set([
-  'syscall_clock_nanosleep_relative',
-  'syscall_futex_timeout',
-  'syscall_nanosleep',
-  'syscall_poll_timeout',
-  'syscall_sigtimedwait',
 ]);
 
 /** Whether the engine alone moves the feature's program. */

@@ -3,13 +3,10 @@
  * `differs`: the program sees a difference, or the refusal has no name yet; these are run and expected to fail.
  */
 export const NOT_YET: Readonly<Record<string, { kind: 'refused' | 'differs'; why: string }>> = {
-  attribute_landlock: { kind: 'differs', why: 'a Landlock domain cannot be seen from outside; it must become a refusal' },
-  attribute_machine_check_policy: { kind: 'differs', why: 'prctl(PR_MCE_KILL) is not carried' },
-  attribute_memory_policy: { kind: 'differs', why: 'set_mempolicy is not carried' },
-  attribute_no_write_execute: { kind: 'differs', why: 'prctl(PR_SET_MDWE) forbids the region for programs; the refusal has no name yet' },
+  attribute_landlock: { kind: 'refused', why: 'a Landlock domain cannot be read back' },
+  attribute_no_write_execute: { kind: 'refused', why: 'prctl(PR_SET_MDWE) forbids the region for programs' },
   file_root: { kind: 'differs', why: 'the executable is looked up below the root directory of the process; it is refused without a name' },
   memory_executable_alias: { kind: 'refused', why: 'a mapping of a memory file' },
-  memory_locked_future: { kind: 'differs', why: 'mlockall(MCL_FUTURE) cannot be seen from outside' },
   memory_two_views: { kind: 'refused', why: 'a mapping of a memory file' },
   memory_unlinked_mapping: { kind: 'refused', why: 'a mapping of a deleted file' },
   pipe_broken: { kind: 'differs', why: 'a pipe whose reader is gone is relayed to nobody instead of broken' },
@@ -19,16 +16,10 @@ export const NOT_YET: Readonly<Record<string, { kind: 'refused' | 'differs'; why
   process_stop_unreported: { kind: 'differs', why: 'a stop that was not reported yet' },
   process_stopped: { kind: 'differs', why: 'the stop is reported to the parent a second time' },
   process_stopped_threads: { kind: 'differs', why: 'the stop is reported to the parent a second time' },
-  syscall_clock_nanosleep_relative: { kind: 'differs', why: 'a relative wait begins anew' },
-  syscall_epoll_wait_timeout: { kind: 'differs', why: 'a relative wait begins anew' },
-  syscall_futex_timeout: { kind: 'differs', why: 'a relative wait begins anew' },
-  syscall_nanosleep: { kind: 'differs', why: 'a relative wait begins anew' },
-  syscall_poll_timeout: { kind: 'differs', why: 'a relative wait begins anew' },
   syscall_signal_masks: {
     kind: 'differs',
     why: "a pending signal that only the call's own mask blocks is delivered before the call begins again",
   },
-  syscall_sigtimedwait: { kind: 'differs', why: 'a relative wait begins anew' },
   syscall_write_pipe: { kind: 'differs', why: 'the kernel ends a write that is half done when its thread is stopped' },
   timer_interval_profiling: { kind: 'differs', why: 'each move adds a clock tick to timers of processor time' },
   timer_interval_real_ticking: { kind: 'differs', why: 'ITIMER_REAL is late by the time of the freeze' },

@@ -6,10 +6,11 @@
  * |---|---|
  * | 0 | superblock |
  * | 0x2000 | programs of the threads (boot, reaper, keeper) |
- * | 0x10000 | journal of epm |
+ * | 0x10000 | journal: small words of those who join the modules (src/node) |
  * | 0x20000 | slots of trapped calls in flight |
  * | 0x40000 | ring of the reaper |
  * | 0x100000 | lanes: a control page, then the area for programs |
+ * | 0x3000000 | records of moves (record-slots.ts) |
  */
 import { INIT_AREA_FD, NativeMemory, stealDescriptor, syscall } from '../linux/index.ts';
 
@@ -38,6 +39,8 @@ export const SECCOMP_SLOTS = { offset: 0x20000, count: 256, size: 256 } as const
 /** Entries: u64 sequence, i64 pid, u32 wait status (pad to 8), struct rusage (144 bytes). */
 export const REAPER_RING = { offset: 0x40000, count: 2048, size: 256 } as const;
 const LANES_OFFSET = 0x100000;
+/** Moves that are under way or not settled. */
+export const RECORD_SLOTS = { offset: 0x3000000, count: 16, size: 0x80000 } as const;
 
 /** Fields of the superblock. Those marked futex are waited on. */
 export const SUPERBLOCK = {
@@ -72,14 +75,15 @@ export const STATE = { made: 0, up: 1, ready: 2, failed: 3 } as const;
 
 /** "KORRIGAN", little endian. */
 const MAGIC = 0x4e414749_52524f4bn;
-const VERSION = 1;
+const VERSION = 2;
 const MFD_CLOEXEC = 1;
 
 export function laneOffset(index: number): number {
   return LANES_OFFSET + index * LANE_SIZE;
 }
 
-if (laneOffset(LAUNCHER_LANE + 1) > ARENA_SIZE) throw new RangeError('the lanes exceed the arena');
+if (laneOffset(LAUNCHER_LANE + 1) > RECORD_SLOTS.offset) throw new RangeError('the lanes exceed the arena');
+if (RECORD_SLOTS.offset + RECORD_SLOTS.count * RECORD_SLOTS.size > ARENA_SIZE) throw new RangeError('the records exceed the arena');
 if (THREAD_PROGRAMS_END > JOURNAL.offset) throw new RangeError('the programs of the threads exceed their place');
 
 export class Arena {

@@ -21,6 +21,7 @@ import { ForeignPids } from './foreign-pids.ts';
 import { Lane, recoverLanes } from './lane.ts';
 import { buildLaunch, launchCapacity, launchedPid, type LaunchOptions } from './launch.ts';
 import type { PidRange } from './pid-range.ts';
+import { RecordSlots } from './record-slots.ts';
 import { ReaperRing } from './reaper-ring.ts';
 import { setUp } from './setup.ts';
 import { buildSpawn, spawnCapacity, type SpawnOptions } from './spawn.ts';
@@ -137,7 +138,12 @@ export class Container {
     return container;
   }
 
-  /** 64 KiB that outlive the daemon, for epm's decisions; zero at first. */
+  /** Records of moves, which outlive the daemon. */
+  get records(): RecordSlots {
+    return new RecordSlots(this.arena);
+  }
+
+  /** 64 KiB that outlive the daemon, for small words of those who join the modules; zero at first. */
   get journal(): DataView {
     return new DataView(this.arena.view.buffer, JOURNAL.offset, JOURNAL.size);
   }

@@ -13,6 +13,7 @@ import {
 } from '../linux/index.ts';
 import type { CallArgument, ProgramRunner, SystemCallName } from '../linux/index.ts';
 import { Arena, ARENA_ADDRESS, ARENA_SIZE, LANE_SIZE, laneOffset } from './arena.ts';
+import { RecordSlots } from './record-slots.ts';
 import { checkProgram, type AddressRange } from './program-check.ts';
 import { LANE, LANE_STATUS, laneEpilogue, laneFailureOffset } from './threads.ts';
 
@@ -116,6 +117,11 @@ export class Lane implements ProgramRunner {
   /** A duplicate here, close-on-exec, of a descriptor of pid 1. */
   takeDescriptor(fd: number): number {
     return stealDescriptor(this.initPid, fd);
+  }
+
+  /** The container's records of moves. */
+  get records(): RecordSlots {
+    return new RecordSlots(this.arena);
   }
 
   /** Gives the lane back. */

@@ -85,6 +85,7 @@ export function stepSource(state: SourceState, event: SourceEvent): Step<SourceS
       if (event.kind === 'peer-dead') return stay('done', { kind: 'deflate' }, { kind: 'declare-killed' });
       return event.kind === 'link-lost' ? stay(state) : stay(state, send('commit'));
     case 'done':
+      if (event.kind === 'restarted') return stay(state, { kind: 'deflate' });
       return event.kind === 'message' && event.message !== 'running' ? stay(state, send('commit')) : stay(state);
     case 'aborted':
       if (event.kind === 'restarted') return stay(state, { kind: 'resume' });

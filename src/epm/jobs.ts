@@ -3,6 +3,7 @@ import type { ArrivedRelay, KnownRelay } from '../streams/index.ts';
 import type { AskedQuestion } from './relay-questions.ts';
 import type { FamilyDescription } from '../proc/index.ts';
 import type { MovingPid } from './parts.ts';
+import type { Settlement } from './settle.ts';
 import type { MigrationReport } from './source.ts';
 
 /** Where a worker finds the container. */
@@ -11,6 +12,8 @@ export interface ContainerReference {
   initPid: number;
   /** Descriptor, in pid 1, of the write end of the husks' record pipe. */
   recordPipe: number;
+  /** Path of the group of groups of processes. */
+  processGroups: string;
   /** Directory of the container's procfs. */
   procfs: string;
 }
@@ -18,6 +21,8 @@ export interface ContainerReference {
 export interface SourceJob {
   kind: 'source';
   container: ContainerReference;
+  /** Of the journal. */
+  slot: number;
   ticket: string;
   migration: string;
   host: string;
@@ -35,17 +40,31 @@ export interface SourceJob {
 export interface TargetJob {
   kind: 'target';
   container: ContainerReference;
+  /** Of the journal. */
+  slot: number;
   ticket: string;
   migration: string;
   host: string;
   node: number;
   /** The husks that become processes. */
   husks: MovingPid[];
-  /** Cgroup into which those go that were not processes of this node before. */
-  cgroup: string;
 }
 
-export type Job = SourceJob | TargetJob;
+/** Does what is left to do for a move in the journal. */
+export interface SettleJob {
+  kind: 'settle';
+  container: ContainerReference;
+  slot: number;
+  settlement: Settlement;
+}
+
+/** Takes memory of ours away that a killed daemon has left in processes. */
+export interface TidyJob {
+  kind: 'tidy';
+  hostPids: number[];
+}
+
+export type Job = SettleJob | TidyJob | SourceJob | TargetJob;
 
 /** Answers, in this order: progress of a job, then its end. */
 export type WorkerMessage =
@@ -55,6 +74,10 @@ export type WorkerMessage =
   | { kind: 'committed'; acknowledged: Int32Array }
   | AskedQuestion
   | { kind: 'moved'; report: MigrationReport }
+  /** The processes were handed over, but the target has not confirmed it. */
+  | { kind: 'unconfirmed' }
   | { kind: 'arrived'; pids: MovingPid[]; relays: ArrivedRelay[] }
+  /** They are complete and frozen; the source's decision is not known. */
+  | { kind: 'undecided'; pids: MovingPid[]; relays: ArrivedRelay[] }
   | { kind: 'done' }
   | { kind: 'failed'; error: { code: string; message: string; stack?: string } };

@@ -26,6 +26,8 @@ export interface SourceParts {
   captureFiles(processes: readonly FrozenPid[]): CapturedFiles;
   /** What can be looked at while the target is at work already. @throws KorriganError when the processes cannot move after all */
   verify(): void;
+  /** The processes run on the target: the daemon knows when this returns. What is left of them here has not changed yet. */
+  committed(): void;
   /** Makes the captured process a husk in place and lets go of it. */
   deflate(process: MovingPid, remote: RemoteProcess): void;
   /** The move was given up: locks that capture gave up are taken again, before the processes go on. */
@@ -55,8 +57,8 @@ export interface TargetParts {
   setPositions(positions: readonly (readonly [description: number, position: number])[]): void;
   /** Opens all descriptions and gives every process its descriptors. */
   installFiles(files: unknown, processes: ReadonlyMap<number, RemoteProcess>): void;
-  /** The processes run. */
-  finish(): void;
-  /** Removes whatever was made. */
+  /** The processes are complete and held by nobody of this thread any more; what is left to decide is not about them. */
+  letGo(): void;
+  /** Removes whatever was made and is held. */
   discard(): void;
 }

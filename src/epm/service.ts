@@ -18,15 +18,27 @@ import {
   shareMemory,
   syscall,
 } from '../linux/index.ts';
-import { ContainerTable, describeFamily, type FamilyDescription, familySchema, type ProcService, treeBelow } from '../proc/index.ts';
+import {
+  ContainerTable,
+  describeFamily,
+  type FamilyDescription,
+  familySchema,
+  type ProcService,
+  type Resident,
+  treeBelow,
+  wasProcess,
+} from '../proc/index.ts';
 import { defineCall, type NodeId, type RpcNode } from '../rpc/index.ts';
 import { examineProcess, type Finding } from '../ghost/index.ts';
-import { RelayService } from '../streams/index.ts';
+import { type ArrivedRelay, RelayService } from '../streams/index.ts';
+import { faultPoint } from './fault-points.ts';
+import type { ContainerReference } from './jobs.ts';
+import { identify, JournalEntry, type SourceRecord, type TargetRecord } from './journal.ts';
 import type { MovingPid } from './parts.ts';
 import { answerAboutRelay } from './relay-questions.ts';
 import { allKinds, containerClocks } from './source-parts.ts';
-import type { ContainerReference } from './jobs.ts';
 import { childrenOf, processesOfContainer, traceeOf } from './relations.ts';
+import { Settlements } from './settlements.ts';
 import type { MigrationReport } from './source.ts';
 import type { GhostWorkers } from './workers.ts';
 
@@ -37,6 +49,7 @@ const prepareCall = defineCall(
   z.object({ host: z.string(), port: z.number(), ticket: z.string() }),
 );
 const PREPARE_MILLISECONDS = 10_000;
+const HOME_RETRY_MILLISECONDS = 200;
 /** A family that changes while it is being prepared is asked again. */
 const ATTEMPTS = 10;
 const CHANGE_MILLISECONDS = 5;
@@ -67,11 +80,53 @@ export class MigrationService implements Disposable {
   private readonly relays: RelayService;
   /** Moves to this node that are under way, by pid. */
   private readonly arriving = new Map<number, Promise<void>>();
+  private readonly settlements: Settlements;
 
   constructor(options: MigrationServiceOptions) {
     this.options = options;
     this.relays = new RelayService(options);
-    options.rpc.handle(prepareCall, ({ migration, family }) => this.prepare(migration, family));
+    const { rpc, proc, container, log } = options;
+    this.settlements = new Settlements({
+      rpc,
+      slots: container.records,
+      log,
+      settle: async (slot, settlement) => {
+        await options.workers.run({ kind: 'settle', container: this.containerReference, slot, settlement });
+      },
+      onLeft: (record) => this.left(record),
+      onDeflated: ({ processes }) => proc.deflated(pidsOf(processes)),
+      onAborted: ({ migration }) => this.relays.aborted(migration),
+      onDecided: (record, runsHere, relays) => this.decided(record, runsHere, relays),
+    });
+    rpc.handle(prepareCall, ({ migration, family }, { caller }) => this.prepare(migration, family, caller));
+    for (const { record, state } of this.settlements.known) {
+      const isElsewhere = record.role === 'target' || state === 'committed' || state === 'done';
+      for (const { pid: moving } of record.processes) {
+        if (isElsewhere && options.homeOf(moving) === rpc.id) proc.left([moving], record.peer).catch(() => undefined);
+      }
+    }
+  }
+
+  /** Pids of moves to this node that are not decided: they do not run here. */
+  get undecided(): ReadonlySet<number> {
+    const arriving = this.settlements.known.filter(({ record, state }) => record.role === 'target' && state !== 'running');
+    return new Set(arriving.flatMap(({ record }) => record.processes.map((process) => process.pid)));
+  }
+
+  /** Brings to their end the moves that an earlier daemon left behind, and takes away what it left in processes. */
+  recover(residents: readonly (Resident & { readonly hostPid: number })[]): void {
+    const { log, workers } = this.options;
+    const entries = this.settlements.known;
+    for (const entry of entries) {
+      this.settlements
+        .settle(entry)
+        .catch((error: unknown) => log.warn({ migration: entry.record.migration, error }, 'a move could not be settled'));
+    }
+    const moving = new Set(entries.flatMap(({ record }) => record.processes.map((process) => process.pid)));
+    const hostPids = residents.filter(({ pid: resident, kind }) => kind === 'process' && !moving.has(resident)).map(({ hostPid }) => hostPid);
+    workers
+      .run({ kind: 'tidy', hostPids })
+      .catch((error: unknown) => log.warn({ error }, 'memory that an earlier daemon left in processes could not be taken away'));
   }
 
   /**
@@ -97,6 +152,7 @@ export class MigrationService implements Disposable {
 
   /** Lets go of the relays; what they hold is lost with the daemon. */
   [Symbol.dispose](): void {
+    this.settlements.close();
     this.relays[Symbol.dispose]();
   }
 
@@ -122,14 +178,14 @@ export class MigrationService implements Disposable {
 
   private async attempt(moving: number, target: NodeId, withTree: boolean): Promise<Migration> {
     const family = this.familyOf(moving, withTree);
-    const taken = family.find(({ pid: relative }) => this.busy.has(relative));
+    const taken = family.find((relative) => this.busy.has(relative.pid) || this.settlements.of(relative.pid) !== undefined);
     if (taken !== undefined) throw new KorriganError('KRG_PROCESS_BUSY', `process ${taken.pid} is being moved already`);
-    for (const { pid: relative } of family) this.busy.add(relative);
+    for (const relative of family) this.busy.add(relative.pid);
     try {
       this.preflight(family);
       return await this.move(family, target);
     } finally {
-      for (const { pid: relative } of family) this.busy.delete(relative);
+      for (const relative of family) this.busy.delete(relative.pid);
     }
   }
 
@@ -167,83 +223,141 @@ export class MigrationService implements Disposable {
 
   private async move(family: readonly MovingPid[], target: NodeId): Promise<Migration> {
     const { rpc, workers, proc, container, log } = this.options;
+    const pids = pidsOf(family);
     const migration = randomBytes(8).toString('hex');
-    const pids = family.map(({ pid: moving }) => moving);
-    const described = describeFamily(pids, new ContainerTable(container.procfsPath));
-    const prepared = await rpc.call(target, prepareCall, { migration, family: described }, { deadlineMs: PREPARE_MILLISECONDS });
-    const inMove = new Set(family.map(({ hostPid }) => hostPid));
-    let told: Promise<void> | undefined;
-    const work = workers.run(
-      {
-        kind: 'source',
-        container: this.containerReference,
-        ...prepared,
-        migration,
-        moving: [...family],
-        family: described,
-        others: processesOfContainer(container.cgroup).filter((hostPid) => !inMove.has(hostPid)),
-        node: rpc.id,
-        relays: this.relays.known,
-      },
-      (message) => {
-        if (message.kind === 'relay') answerAboutRelay(message, migration, this.relays);
-        if (message.kind !== 'committed') return;
-        this.relays.committed(migration);
-        told = proc.left(pids, target);
-        Atomics.store(message.acknowledged, 0, 1);
-        Atomics.notify(message.acknowledged, 0);
-      },
-    );
-    const result = await work.finally(() => this.relays.aborted(migration)); // unless it was committed
-    await told;
+    const started = performance.now();
+    const entry = this.settlements.begin<SourceRecord>({
+      role: 'source',
+      migration,
+      peer: target,
+      processes: family.map(identify),
+      pending: [],
+      locks: [],
+    });
+    let result;
+    try {
+      const described = describeFamily(pids, new ContainerTable(container.procfsPath));
+      const prepared = await rpc.call(target, prepareCall, { migration, family: described }, { deadlineMs: PREPARE_MILLISECONDS });
+      const inMove = new Set(family.map(({ hostPid }) => hostPid));
+      result = await workers.run(
+        {
+          kind: 'source',
+          container: this.containerReference,
+          slot: entry.slot,
+          ...prepared,
+          migration,
+          moving: [...family],
+          family: described,
+          others: processesOfContainer(container.cgroup).filter((hostPid) => !inMove.has(hostPid)),
+          node: rpc.id,
+          relays: this.relays.known,
+        },
+        (message) => {
+          if (message.kind === 'relay') answerAboutRelay(message, migration, this.relays);
+          if (message.kind === 'committed') void this.left(entry.record).finally(() => acknowledge(message.acknowledged));
+        },
+      );
+    } catch (error) {
+      await this.settled(entry);
+      this.relays.aborted(migration);
+      throw error;
+    }
+    if (result.kind === 'unconfirmed') {
+      await this.settlements.settle(entry as unknown as JournalEntry);
+      const microseconds = (performance.now() - started) * 1000;
+      const report = { downtimeMicroseconds: microseconds, totalMicroseconds: microseconds, bytes: 0, preCopyRounds: 0, phases: {} };
+      log.info({ migration, pids, target }, 'migrated, after the link was lost');
+      return { ...report, pids, from: rpc.id, to: target };
+    }
     proc.deflated(pids);
+    this.settlements.end(entry);
     if (result.kind !== 'moved') throw new Error(`a source worker answered "${result.kind}"`);
     log.info({ migration, pids, target, ...result.report }, 'migrated');
     return { ...result.report, pids, from: rpc.id, to: target };
   }
 
-  private async prepare(migration: string, family: FamilyDescription): Promise<{ host: string; port: number; ticket: string }> {
+  /** A move that has failed: what its worker did not undo is undone. */
+  private async settled(entry: JournalEntry<SourceRecord> | JournalEntry<TargetRecord>): Promise<void> {
+    const { state } = entry;
+    if (state === 'aborted' || state === 'discarded') this.settlements.end(entry);
+    else await this.settlements.settle(entry as unknown as JournalEntry);
+  }
+
+  /** The processes run on the target. The home of each is told, until it knows: what is left of them here may end only then. */
+  private async left({ migration, processes, peer }: SourceRecord): Promise<void> {
+    const { proc, log } = this.options;
+    this.relays.committed(migration);
+    await Promise.all(
+      processes.map(async ({ pid: gone }) => {
+        for (;;) {
+          try {
+            await proc.left([gone], peer);
+            return;
+          } catch (error) {
+            log.warn({ pid: gone, error }, 'the home of a process does not answer; it is told again where the process is');
+            await new Promise((resolve) => setTimeout(resolve, HOME_RETRY_MILLISECONDS));
+          }
+        }
+      }),
+    );
+  }
+
+  /** What the target's side of a move has made is valid, or gone. */
+  private decided({ migration, processes }: TargetRecord, runsHere: boolean, relays: readonly ArrivedRelay[]): void {
+    const pids = pidsOf(processes);
+    this.options.proc.arrived(pids, runsHere ? pids : []);
+    this.relays.decided(migration, runsHere);
+    if (runsHere) this.relays.arrived(relays);
+  }
+
+  private async prepare(
+    migration: string,
+    family: FamilyDescription,
+    peer: NodeId,
+  ): Promise<{ host: string; port: number; ticket: string }> {
     const { workers, host, log, container, rpc, proc } = this.options;
+    const taken = family.moving.find((moving) => this.settlements.of(moving) !== undefined);
+    if (taken !== undefined) throw new KorriganError('KRG_PROCESS_BUSY', `an earlier move of process ${taken} is not settled yet; try again`);
     const ticket = randomBytes(32).toString('hex');
+    const entry = this.settlements.begin<TargetRecord>({ role: 'target', migration, peer, processes: [] });
     // Pids and thread ids of higher ranges can be given only while they are admitted: until all threads are restored.
     const admission = container.foreignPids.admit();
-    const cgroup = container.newApplication();
-    const release = (): void => {
-      container.settle(cgroup);
-      container.removeEndedApplications();
-      admission[Symbol.dispose]();
-    };
     let husks: MovingPid[];
     try {
       await proc.prepare(family);
       husks = family.moving.map((moving) => this.find(moving));
+      entry.update({ processes: husks.map((husk) => ({ ...identify(husk), returning: wasProcess(husk.hostPid, container.initPid) })) });
+      faultPoint(rpc.id, 'target.planned');
     } catch (error) {
       proc.arrived(family.moving, []);
-      release();
+      this.settlements.end(entry);
+      admission[Symbol.dispose]();
       throw error;
     }
+    const job = { container: this.containerReference, slot: entry.slot, ticket, migration, host, node: rpc.id, husks } as const;
     return new Promise((resolve, reject) => {
-      const job = { kind: 'target', container: this.containerReference, ticket, migration, host, node: rpc.id, husks, cgroup: cgroup.path } as const;
       const work = workers
-        .run(job, (message) => {
+        .run({ kind: 'target', ...job }, (message) => {
           if (message.kind === 'relay') answerAboutRelay(message, migration, this.relays);
           if (message.kind === 'listening') resolve({ host, port: message.port, ticket });
         })
-        .then((result) => {
-          if (result.kind !== 'arrived') return [];
-          this.relays.decided(migration, result.pids.length > 0);
-          this.relays.arrived(result.relays);
-          return result.pids.map(({ pid: here }) => here);
+        .then(async (result) => {
+          // The worker has written the rest of the record.
+          const written = JournalEntry.open(container.records, entry.slot) as JournalEntry<TargetRecord>;
+          if (result.kind === 'undecided') await this.settlements.settle(written as unknown as JournalEntry, result.relays);
+          if (result.kind !== 'arrived') return;
+          this.decided(written.record, result.pids.length > 0, result.relays);
+          this.settlements.end(entry);
         })
-        .catch((error: unknown): number[] => {
-          this.relays.decided(migration, false);
+        .catch(async (error: unknown) => {
+          const written = JournalEntry.open(container.records, entry.slot) as JournalEntry<TargetRecord>;
           log.warn({ migration, error }, 'a migration did not arrive');
+          if (written.state === 'discarded') this.decided(written.record, false, []);
+          await this.settled(written);
           reject(error);
-          return [];
         })
-        .then((running) => {
-          proc.arrived(family.moving, running);
-          release();
+        .finally(() => {
+          admission[Symbol.dispose]();
           for (const here of family.moving) if (this.arriving.get(here) === work) this.arriving.delete(here);
         });
       for (const here of family.moving) this.arriving.set(here, work);
@@ -276,8 +390,17 @@ export class MigrationService implements Disposable {
 
   private get containerReference(): ContainerReference {
     const { container, recordPipe } = this.options;
-    return { initPid: container.initPid, recordPipe, procfs: container.procfsPath };
+    return { initPid: container.initPid, recordPipe, processGroups: container.cgroup.child('processes').path, procfs: container.procfsPath };
   }
+}
+
+function pidsOf(processes: readonly { readonly pid: number }[]): number[] {
+  return processes.map(({ pid }) => pid);
+}
+
+function acknowledge(word: Int32Array): void {
+  Atomics.store(word, 0, 1);
+  Atomics.notify(word, 0);
 }
 
 /** Changes when a process of the family is born, ends or executes another program. */

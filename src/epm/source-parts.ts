@@ -29,6 +29,7 @@ import { sendDescriptors } from '../container/index.ts';
 import { relayedKinds, type RelayHome, type RelaySource, streamKinds } from '../streams/index.ts';
 import { ContainerTable, deflate, isSameFamily, relativesOf } from '../proc/index.ts';
 import type { SourceJob } from './jobs.ts';
+import type { SourceRecord } from './journal.ts';
 import type { RelayAnswer, RelayQuestion } from './relay-questions.ts';
 import type { CapturedFiles, FrozenPid, MovingPid, SourceParts } from './parts.ts';
 
@@ -42,6 +43,19 @@ export interface SourceReports {
   /** The processes belong to the target; what stays behind has not changed yet. */
   committed(): void;
   ask(question: RelayQuestion): RelayAnswer;
+  /** These are about to be given up, for the target to take them. */
+  givesUpLocks(locks: SourceRecord['locks']): void;
+}
+
+/** All locks, each with a process and a descriptor through which it can be taken again. */
+function locksOf({ descriptions, processes }: Capture['image']): SourceRecord['locks'] {
+  return processes.flatMap(({ pid, descriptors, recordLocks }) => [
+    ...recordLocks.map(({ fd, lock }) => ({ pid, fd, lock })),
+    ...descriptions.flatMap(({ id, locks }) => {
+      const holder = descriptors.find(({ description }) => description === id);
+      return holder === undefined ? [] : locks.map((lock) => ({ pid, fd: holder.fd, lock }));
+    }),
+  ]);
 }
 
 const CLOCKS = { realtime: 0, monotonic: 1, boottime: 7 } as const;
@@ -91,7 +105,6 @@ export class LocalSourceParts implements SourceParts {
   private readonly reports: SourceReports;
   private ahead: FilesAhead | undefined;
   private capture: Capture | undefined;
-  private isCommitted = false;
   private pidfds: number[] = [];
   private moving: { pid: number; inside: ProgramRunner }[] = [];
 
@@ -142,6 +155,7 @@ export class LocalSourceParts implements SourceParts {
     if (this.capture.bulk.length > 0)
       throw new KorriganError('KRG_NOT_MOVABLE', 'a large file that exists only while it is open cannot move yet');
     // Locks are free from here until the target takes them; the processes are frozen on both sides meanwhile.
+    this.reports.givesUpLocks(locksOf(this.capture.image));
     this.capture.giveUpLocks();
     for (const files of this.capture.image.processes) {
       const runner = moving.find(({ pid }) => pid === files.pid)?.inside;
@@ -151,9 +165,11 @@ export class LocalSourceParts implements SourceParts {
     return this.capture.image;
   }
 
+  committed(): void {
+    this.reports.committed();
+  }
+
   deflate({ pid }: MovingPid, remote: RemoteProcess): void {
-    if (!this.isCommitted) this.reports.committed();
-    this.isCommitted = true;
     deflate(remote, { pid, sendRecordPipe: recordPipeSender(this.lane, this.job.container.recordPipe) });
   }
 

@@ -1,13 +1,23 @@
 /**
  * The source's engine: brings processes to another node over a channel, or leaves them running as they were. Blocking; runs in a ghost worker.
  */
-import { currentProcessor, KorriganError, NativeMemory, Pagemap, readDetailedMaps, RemoteProcess, syscall } from '../linux/index.ts';
+import {
+  type ControlGroup,
+  currentProcessor,
+  KorriganError,
+  NativeMemory,
+  Pagemap,
+  readDetailedMaps,
+  RemoteProcess,
+  syscall,
+} from '../linux/index.ts';
 import {
   captureProcess,
   captureRegionSize,
   discardPending,
   type ObservedThreads,
   observeThreads,
+  signalOf,
   type ProcessImage,
   vdsoDigest,
 } from '../ghost/index.ts';
@@ -26,6 +36,9 @@ import {
 } from '../mm/index.ts';
 import { kernelIdentity } from '../fs/index.ts';
 import { type Effect, type SourceEvent, type SourceState, stepSource } from './hand-over.ts';
+import { faultPoint } from './fault-points.ts';
+import { Hold } from './hold.ts';
+import type { JournalEntry, SourceRecord } from './journal.ts';
 import { parseToSource, type ToSource } from './messages.ts';
 import type { FrozenPid, MovingPid, SourceParts } from './parts.ts';
 import { IMAGE_VERSION } from '../ghost/index.ts';
@@ -56,6 +69,23 @@ export function realTime(): bigint {
   return clock.view.getBigInt64(0, true) * 1_000_000_000n + clock.view.getBigInt64(8, true);
 }
 
+/** How long the target may take to let the processes run once it was told to. */
+const CONFIRMATION_MILLISECONDS = 3000;
+
+export interface SourceOptions {
+  readonly journal: JournalEntry<SourceRecord>;
+  /** The container's group of groups of processes. */
+  readonly processGroups: ControlGroup;
+  /** This node. */
+  readonly node: number;
+}
+
+function countSignals(pending: readonly Uint8Array[]): { signal: number; count: number }[] {
+  const counts = new Map<number, number>();
+  for (const information of pending) counts.set(signalOf(information), (counts.get(signalOf(information)) ?? 0) + 1);
+  return [...counts].map(([signal, count]) => ({ signal, count }));
+}
+
 export class SourceMigration {
   private readonly channel: MigrationChannel;
   private readonly processes: readonly MovingPid[];
@@ -64,19 +94,25 @@ export class SourceMigration {
   private tracked = new Map<number, TrackedMemory>();
   private flags = new Map<number, AreaFlags>();
   private frozen: Frozen[] = [];
+  private hold: Hold | undefined;
+  private readonly journal: JournalEntry<SourceRecord>;
+  private readonly options: SourceOptions;
   private readonly phases: Record<string, number> = {};
 
-  constructor(channel: MigrationChannel, processes: readonly MovingPid[], parts: SourceParts) {
+  constructor(channel: MigrationChannel, processes: readonly MovingPid[], parts: SourceParts, options: SourceOptions) {
     this.channel = channel;
     this.processes = processes;
     this.parts = parts;
+    this.options = options;
+    this.journal = options.journal;
   }
 
   /**
    * Runs the migration to its end. On any failure before the decision the processes go on here and the failure is thrown.
    * @param identity ticket and id that the target handed out
+   * @returns undefined when the link was lost after the decision: the processes are frozen here, and it must be told again
    */
-  run(identity: { ticket: string; migration: string }): MigrationReport {
+  run(identity: { ticket: string; migration: string }): MigrationReport | undefined {
     const started = performance.now();
     try {
       this.prepare(identity);
@@ -96,11 +132,12 @@ export class SourceMigration {
         phases: this.phases,
       };
     } catch (error) {
-      if (this.state === 'preparing' || this.state === 'frozen') {
-        this.abortWith(error);
-      }
-      throw error;
+      if (this.state === 'preparing' || this.state === 'frozen') this.abortWith(error);
+      if (this.state !== 'committed') throw error;
+      this.letGo();
+      return undefined;
     } finally {
+      this.hold?.[Symbol.dispose]();
       for (const tracked of this.tracked.values()) tracked[Symbol.dispose]();
     }
   }
@@ -116,8 +153,12 @@ export class SourceMigration {
       vdso: vdsoDigest(),
       extendedStateSize: 0,
     });
+    const { processGroups, node } = this.options;
+    const hostPids = this.processes.map(({ hostPid }) => hostPid);
+    this.hold = Hold.gather(processGroups, `m${migration}`, hostPids, (cgroup) => this.journal.update({ cgroup }));
     for (const { pid, hostPid } of this.processes) this.flags.set(pid, new AreaFlags(readDetailedMaps(hostPid)));
     this.expect('ready');
+    faultPoint(node, 'source.prepared');
   }
 
   /** Sends the memory of large processes while they run. */
@@ -157,6 +198,7 @@ export class SourceMigration {
       }
     });
     this.step({ kind: 'frozen' });
+    faultPoint(this.options.node, 'source.stopped');
     // Each image leaves as soon as it is there: the target maps it while this side goes on.
     const objects = new Map<string, Area>();
     this.timed('capture', () => {
@@ -168,12 +210,17 @@ export class SourceMigration {
         const discarded = this.tracked.get(pid)?.discarded(frozen.image.areas) ?? [];
         this.channel.send({ kind: 'image', pid, image: frozen.image, discarded });
       }
+      this.notePending();
     });
+    faultPoint(this.options.node, 'source.captured');
     this.timed('files', () => this.channel.send(this.parts.captureFiles(this.frozen)));
     this.timed('memory', () => {
       for (const frozen of this.frozen) this.sendMemory(frozen);
       this.channel.send({ kind: 'complete' });
     });
+    // Whatever becomes of this daemon now, they do not run until it is decided where.
+    this.hold?.freeze();
+    faultPoint(this.options.node, 'source.complete');
     this.timed('verify', () => this.parts.verify());
   }
 
@@ -189,9 +236,14 @@ export class SourceMigration {
 
   /** @returns when the processes started on the target */
   private handOver(): bigint {
+    const { node } = this.options;
     this.timed('import', () => this.expect('imported'));
+    faultPoint(node, 'source.voted');
+    this.channel.setDeadline(CONFIRMATION_MILLISECONDS);
     this.step({ kind: 'message', message: 'imported' });
+    faultPoint(node, 'source.committed');
     const running = this.timed('commit', () => this.expect('running'));
+    faultPoint(node, 'source.confirmed');
     this.timed('deflate', () => this.step({ kind: 'message', message: 'running' }));
     return running.at;
   }
@@ -199,7 +251,25 @@ export class SourceMigration {
   private step(event: SourceEvent): void {
     const { state, effects } = stepSource(this.state, event);
     this.state = state;
+    this.journal.setState(state);
     for (const effect of effects) this.perform(effect);
+  }
+
+  /** Signals that travel along, so that they are found again whoever makes husks of the processes. */
+  private notePending(): void {
+    const pending = this.frozen.flatMap(({ pid, remote, image }) => [
+      ...countSignals(image.pending).map((counted) => ({ pid, thread: 0, ...counted })),
+      ...image.threads.flatMap((thread, n) =>
+        countSignals(thread.pending).map((counted) => ({ pid, thread: remote.threads[n]?.tracee.tid ?? 0, ...counted })),
+      ),
+    ]);
+    if (pending.length > 0) this.journal.update({ pending });
+  }
+
+  /** The decision stands but is not confirmed: nobody of this thread holds the processes any longer, the group does. */
+  private letGo(): void {
+    for (const { remote } of this.frozen) remote.leave();
+    this.parts.releaseFiles();
   }
 
   private perform(effect: Effect): void {
@@ -208,11 +278,20 @@ export class SourceMigration {
         if (effect.message === 'commit') this.channel.send({ kind: 'commit' });
         return;
       case 'resume':
-        this.parts.retakeLocks();
-        for (const { remote } of this.frozen) remote.release();
-        this.parts.releaseFiles();
+        this.hold?.thaw();
+        try {
+          this.parts.retakeLocks();
+        } finally {
+          for (const { remote } of this.frozen) remote.release();
+          this.parts.releaseFiles();
+        }
         return;
       case 'deflate':
+        faultPoint(this.options.node, 'source.done');
+        this.parts.committed();
+        // None of them may go on here, whoever lets go of it.
+        for (const { remote } of this.frozen) remote.park();
+        this.hold?.thaw();
         // Children before their parents, who would end threads of which they are the children.
         for (const frozen of this.frozen.toReversed()) {
           const { image, remote } = frozen;
@@ -224,6 +303,7 @@ export class SourceMigration {
           this.parts.deflate(frozen, remote);
         }
         this.parts.releaseFiles();
+        faultPoint(this.options.node, 'source.deflated');
         return;
       default:
         throw new Error(`the source does not ${effect.kind}`);

@@ -1,7 +1,7 @@
 /** The target's side of proc and fs, for the engine in target.ts. */
-import { ControlGroup, converse, inProcess, KorriganError, one, type ProgramRunner, readProcessLink, type RemoteProcess } from '../linux/index.ts';
+import { converse, inProcess, KorriganError, one, type ProgramRunner, type RemoteProcess } from '../linux/index.ts';
 import { DescriptorStore, type FilesImage, filesImageSchema, installFiles, takeRecordLocks } from '../fs/index.ts';
-import { deflate, HUSK_MEMORY, holdHusk, resumeHusk } from '../proc/index.ts';
+import { deflate, HUSK_MEMORY, holdHusk, resumeHusk, wasProcess } from '../proc/index.ts';
 import { type ArrivedRelay, findArrivedRelays, type RelayHome } from '../streams/index.ts';
 import { allKinds, containerClocks, recordPipeSender } from './source-parts.ts';
 import type { TargetJob } from './jobs.ts';
@@ -31,9 +31,7 @@ export class LocalTargetParts implements TargetParts {
   holdHusks(): void {
     try {
       for (const { pid, hostPid } of this.job.husks) {
-        // What was never a process here has the executable of pid 1.
-        const returning = readProcessLink(hostPid, 'exe') !== readProcessLink(this.job.container.initPid, 'exe');
-        if (!returning) new ControlGroup(this.job.cgroup).attach(hostPid);
+        const returning = wasProcess(hostPid, this.job.container.initPid);
         this.made.set(pid, { pid, remote: holdHusk(hostPid), own: [HUSK_MEMORY], returning });
       }
     } catch (error) {
@@ -93,9 +91,9 @@ export class LocalTargetParts implements TargetParts {
     this.store = undefined;
   }
 
-  finish(): void {
+  letGo(): void {
     for (const { pid, remote } of this.made.values()) this.arrivals.push({ pid, hostPid: remote.pid });
-    this.releaseStore();
+    this.made.clear();
   }
 
   discard(): void {

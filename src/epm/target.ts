@@ -2,18 +2,35 @@
  * The target's engine: receives processes over a channel and holds them, complete and stopped, until the source has decided. Blocking; runs
  * in a ghost worker.
  */
-import { avoidProcessor, KorriganError, type RemoteProcess } from '../linux/index.ts';
+import { avoidProcessor, type ControlGroup, KorriganError, type RemoteProcess } from '../linux/index.ts';
 import { Inflation, vdsoDigest } from '../ghost/index.ts';
 import { kernelIdentity } from '../fs/index.ts';
 import { type MigrationChannel, type PageWriter, writePages } from '../mm/index.ts';
 import { type Effect, stepTarget, type TargetEvent, type TargetState } from './hand-over.ts';
+import { faultPoint } from './fault-points.ts';
+import { Hold } from './hold.ts';
+import { identify, type JournalEntry, type TargetRecord } from './journal.ts';
 import { checkImageVersion, parseToTarget, type ToTarget } from './messages.ts';
 import type { HeldHusk, TargetParts } from './parts.ts';
+import type { Settlement } from './settle.ts';
 import { realTime } from './source.ts';
 
 interface Arriving {
   husk: HeldHusk;
   inflation: Inflation;
+}
+
+/** How long the source may take to decide; afterwards it is asked by other ways. */
+const DECISION_MILLISECONDS = 3000;
+
+export interface TargetOptions {
+  readonly journal: JournalEntry<TargetRecord>;
+  /** The container's group of groups of processes. */
+  readonly processGroups: ControlGroup;
+  /** This node. */
+  readonly node: number;
+  /** Does what a decision means for processes that nobody holds any more. */
+  readonly settle: (settlement: Settlement) => void;
 }
 
 export class TargetMigration {
@@ -24,29 +41,35 @@ export class TargetMigration {
   /** Where shared memory of the processes restored so far can be opened. */
   private readonly objects = new Map<string, string>();
   private ownProcessor: Disposable | undefined;
+  private readonly options: TargetOptions;
+  private hold: Hold | undefined;
+  private wasLetGo = false;
 
-  constructor(channel: MigrationChannel, parts: TargetParts) {
+  constructor(channel: MigrationChannel, parts: TargetParts, options: TargetOptions) {
     this.channel = channel;
     this.parts = parts;
+    this.options = options;
   }
 
   /**
    * Runs the import to its end.
-   * @returns the pids that run here now, or an empty list when the source gave the migration up
+   * @returns whether the processes run here, or were given up by the source, or, because the link was lost, are frozen until somebody asks
    * @throws what made the import fail; the source has been told and nothing is left here
    */
-  run(expected: { ticket: string; migration: string }): number[] {
+  run(expected: { ticket: string; migration: string }): 'running' | 'given-up' | 'undecided' {
     try {
       this.prepare(expected);
       for (;;) {
         const message = this.receive();
         if (message.kind === 'abort') {
           this.step({ kind: 'message', message: 'abort' });
-          return [];
+          return 'given-up';
         }
         if (message.kind === 'commit') {
+          faultPoint(this.options.node, 'target.decided');
           this.step({ kind: 'message', message: 'commit' });
-          return [...this.arriving.keys()];
+          faultPoint(this.options.node, 'target.arrived');
+          return 'running';
         }
         if (this.state !== 'preparing')
           throw new KorriganError('KRG_PEER_PROTOCOL', `"${message.kind}" came after the import was complete`);
@@ -54,8 +77,10 @@ export class TargetMigration {
       }
     } catch (error) {
       if (this.state === 'preparing') this.refuse(error);
+      if (this.state === 'imported') return 'undecided';
       throw error;
     } finally {
+      this.hold?.[Symbol.dispose]();
       this.ownProcessor?.[Symbol.dispose]();
     }
   }
@@ -76,6 +101,14 @@ export class TargetMigration {
       this.arriving.set(pid, { husk, inflation });
       inflation.clear(husk.own);
     }
+    const { journal, processGroups, node } = this.options;
+    const moving = [...this.arriving].map(([pid, { husk }]) => ({
+      ...identify({ pid, hostPid: husk.remote.pid }),
+      returning: husk.returning,
+    }));
+    const hostPids = moving.map(({ hostPid }) => hostPid);
+    this.hold = Hold.gather(processGroups, `m${expected.migration}`, hostPids, (cgroup) => journal.update({ cgroup, processes: moving }));
+    faultPoint(node, 'target.ready');
     this.channel.send({ kind: 'ready' });
   }
 
@@ -95,6 +128,7 @@ export class TargetMigration {
         const { inflation, husk } = this.process(message.pid);
         checkImageVersion(message.image.version);
         inflation.mapMemory(message.image, husk.own, message.discarded, this.objects);
+        faultPoint(this.options.node, 'target.image');
         return;
       }
       case 'files-ahead':
@@ -107,8 +141,9 @@ export class TargetMigration {
         this.parts.installFiles(message.files, this.remotes());
         return;
       case 'complete': {
-        for (const { inflation } of this.arriving.values()) inflation.complete();
+        this.complete();
         this.step({ kind: 'imported' });
+        faultPoint(this.options.node, 'target.imported');
         return;
       }
       default:
@@ -116,9 +151,26 @@ export class TargetMigration {
     }
   }
 
+  /** Everything is as it will be; the group alone holds the processes, whatever becomes of this daemon. */
+  private complete(): void {
+    const { node } = this.options;
+    for (const { inflation, husk } of this.arriving.values()) {
+      inflation.complete();
+      inflation.leaveMemory(husk.own.map(({ start, end }) => ({ start, length: end - start })));
+    }
+    faultPoint(node, 'target.completed');
+    this.hold?.freeze();
+    faultPoint(node, 'target.frozen');
+    for (const { inflation } of this.arriving.values()) inflation.resume();
+    this.parts.letGo();
+    this.channel.setDeadline(DECISION_MILLISECONDS);
+  }
+
   private step(event: TargetEvent): void {
     const { state, effects } = stepTarget(this.state, event);
+    this.wasLetGo = this.state === 'imported';
     this.state = state;
+    this.options.journal.setState(state);
     for (const effect of effects) this.perform(effect);
   }
 
@@ -128,16 +180,15 @@ export class TargetMigration {
         if (effect.message === 'imported') this.channel.send({ kind: 'imported' });
         return;
       case 'run': {
-        for (const { inflation, husk } of this.arriving.values()) {
-          inflation.leaveMemory(husk.own.map(({ start, end }) => ({ start, length: end - start })));
-          inflation.resume();
-          inflation.settle();
-        }
-        this.channel.send({ kind: 'running', at: realTime() });
-        this.parts.finish();
+        this.hold?.thaw();
+        const at = realTime();
+        faultPoint(this.options.node, 'target.running');
+        this.channel.send({ kind: 'running', at });
+        for (const { inflation } of this.arriving.values()) inflation.settle();
         return;
       }
       case 'discard':
+        if (this.wasLetGo) this.options.settle('discard');
         this.parts.discard();
         return;
       default:

@@ -1,12 +1,14 @@
 /** A ghost worker: the thread that holds processes by ptrace. Does one job after the other, blocking in the kernel. */
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
-import { BlockingListener, BlockingSocket, KorriganError } from '../linux/index.ts';
+import { BlockingListener, BlockingSocket, ControlGroup, KorriganError } from '../linux/index.ts';
 import { Lane } from '../container/index.ts';
 import { MigrationChannel } from '../mm/index.ts';
-import type { Job, SourceJob, TargetJob, WorkerMessage } from './jobs.ts';
+import type { ContainerReference, Job, SourceJob, TargetJob, WorkerMessage } from './jobs.ts';
+import { JournalEntry, type SourceRecord, type TargetRecord } from './journal.ts';
 import { askAboutRelay } from './relay-questions.ts';
 import { SourceMigration } from './source.ts';
-import { LocalSourceParts } from './source-parts.ts';
+import { settle, type SettleOptions, tidy } from './settle.ts';
+import { LocalSourceParts, recordPipeSender } from './source-parts.ts';
 import { TargetMigration } from './target.ts';
 import { LocalTargetParts } from './target-parts.ts';
 
@@ -36,11 +38,16 @@ function tellCommitted(): void {
 function runSource(job: SourceJob): WorkerMessage {
   const channel = new MigrationChannel(BlockingSocket.connect(job.host, job.port, SILENCE_MILLISECONDS));
   try {
-    const parts = new LocalSourceParts(job, laneOf(job.container.initPid), {
+    const lane = laneOf(job.container.initPid);
+    const journal = JournalEntry.open(lane.records, job.slot) as JournalEntry<SourceRecord>;
+    const parts = new LocalSourceParts(job, lane, {
       committed: tellCommitted,
       ask: (question) => askAboutRelay(question, tell),
+      givesUpLocks: (locks) => journal.update({ locks }),
     });
-    return { kind: 'moved', report: new SourceMigration(channel, job.moving, parts).run(job) };
+    const options = { journal, processGroups: new ControlGroup(job.container.processGroups), node: job.node };
+    const report = new SourceMigration(channel, job.moving, parts, options).run(job);
+    return report === undefined ? { kind: 'unconfirmed' } : { kind: 'moved', report };
   } finally {
     channel.close();
   }
@@ -53,16 +60,34 @@ function runTarget(job: TargetJob): WorkerMessage {
   if (socket === undefined) throw new KorriganError('KRG_NODE_DEAD', 'the source did not connect');
   const channel = new MigrationChannel(socket);
   try {
-    const parts = new LocalTargetParts(job, laneOf(job.container.initPid), (question) => askAboutRelay(question, tell));
-    new TargetMigration(channel, parts).run(job);
-    return { kind: 'arrived', pids: parts.arrivals, relays: parts.arrivedRelays };
+    const lane = laneOf(job.container.initPid);
+    const journal = JournalEntry.open(lane.records, job.slot) as JournalEntry<TargetRecord>;
+    const parts = new LocalTargetParts(job, lane, (question) => askAboutRelay(question, tell));
+    const outcome = new TargetMigration(channel, parts, {
+      journal,
+      processGroups: new ControlGroup(job.container.processGroups),
+      node: job.node,
+      settle: (settlement) => settle(journal.record, settlement, settleOptions(job.container)),
+    }).run(job);
+    const [pids, relays] = outcome === 'given-up' ? [[], []] : [parts.arrivals, parts.arrivedRelays];
+    return { kind: outcome === 'undecided' ? 'undecided' : 'arrived', pids, relays };
   } finally {
     channel.close();
   }
 }
 
+function settleOptions({ initPid, recordPipe }: ContainerReference): SettleOptions {
+  return { sendRecordPipe: recordPipeSender(laneOf(initPid), recordPipe) };
+}
+
 function perform(job: Job): WorkerMessage {
   switch (job.kind) {
+    case 'settle':
+      settle(JournalEntry.open(laneOf(job.container.initPid).records, job.slot).record, job.settlement, settleOptions(job.container));
+      return { kind: 'done' };
+    case 'tidy':
+      for (const hostPid of job.hostPids) tidy(hostPid);
+      return { kind: 'done' };
     case 'source':
       return runSource(job);
     case 'target':

@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads';
 import { KorriganError } from '../linux/index.ts';
 import type { Job, WorkerMessage } from './jobs.ts';
 
-type Final = Extract<WorkerMessage, { kind: 'moved' | 'arrived' | 'done' }>;
+type Final = Extract<WorkerMessage, { kind: 'moved' | 'unconfirmed' | 'arrived' | 'undecided' | 'done' }>;
 
 interface Waiting {
   job: Job;

@@ -1,18 +1,19 @@
 /** Export: everything about a stopped process but its pages and descriptors. */
 import { readStat, readProcessLink, type RemoteProcess } from '../linux/index.ts';
 import { readFileSync } from 'node:fs';
-import { type AreaFlags, describeAreas } from '../mm/index.ts';
+import { type Area, type AreaFlags, captureAreaPolicies, describeAreas, policyQuestions } from '../mm/index.ts';
 import { IMAGE_VERSION, type ProcessImage, type ThreadImage } from './image.ts';
 import { captureLimits } from './limits.ts';
 import { captureNumber } from './outside.ts';
 import { captureActions } from './signals.ts';
-import { captureThread, THREAD_CAPTURE_BYTES } from './threads.ts';
+import { captureThread, THREAD_CAPTURE, THREAD_CAPTURE_BYTES } from './threads.ts';
 import { captureIntervalTimers, capturePosixTimers } from './timers.ts';
 import { captureWaits, type ObservedThreads } from './waits.ts';
 
 const PR_GET_DUMPABLE = 3;
 const PR_GET_CHILD_SUBREAPER = 37;
 const PR_GET_THP_DISABLE = 42;
+const PR_GET_MEMORY_MERGE = 68;
 /** Linux 6.3 */
 const MEMBARRIER_CMD_GET_REGISTRATIONS = 1 << 9;
 const LEADER_RECORDS = 1024;
@@ -50,9 +51,10 @@ export function captureProcess(remote: RemoteProcess, flags: AreaFlags, observed
   program.call('prctl', PR_GET_CHILD_SUBREAPER, subreaper, 0, 0, 0);
   const barriers = program.tryCall('membarrier', MEMBARRIER_CMD_GET_REGISTRATIONS, 0, 0);
   const noHugePages = program.call('prctl', PR_GET_THP_DISABLE, 0, 0, 0, 0);
+  const merged = program.tryCall('prctl', PR_GET_MEMORY_MERGE, 0, 0, 0, 0);
 
   const others = remote.threads.slice(1).map((thread, index) => {
-    const own = remote.newProgram({ records: 10, data: 64 }, LEADER_BYTES + index * THREAD_CAPTURE_BYTES);
+    const own = remote.newProgram(THREAD_CAPTURE, LEADER_BYTES + index * THREAD_CAPTURE_BYTES);
     return { program: own, thread, collect: captureThread(own, remote, thread, waits[index + 1]) };
   });
   remote.runTogether([{ program, thread: main }, ...others]);
@@ -60,6 +62,8 @@ export function captureProcess(remote: RemoteProcess, flags: AreaFlags, observed
   const threads: ThreadImage[] = [collectThread(), ...others.map(({ collect }) => collect())];
   const hostToCluster = new Map(remote.threads.map((thread, n) => [thread.tracee.tid, threads[n]?.tid ?? 0]));
   const region = { start: remote.regionAddress, end: remote.regionAddress + remote.regionSize };
+  const areas = describeAreas(flags.current(remote.pid, [region]), [region]);
+  askPolicies(remote, areas);
   return {
     version: IMAGE_VERSION,
     pid: program.result(pid),
@@ -68,7 +72,7 @@ export function captureProcess(remote: RemoteProcess, flags: AreaFlags, observed
     session: program.result(session),
     stopped: main.groupStop,
     executable: readProcessLink(remote.pid, 'exe') ?? '',
-    areas: describeAreas(flags.current(remote.pid, [region]), [region]),
+    areas,
     memoryMap: {
       startCode: stat.startCode,
       endCode: stat.endCode,
@@ -90,11 +94,38 @@ export function captureProcess(remote: RemoteProcess, flags: AreaFlags, observed
     limits: collectLimits(),
     dumpable: program.result(dumpable),
     childSubreaper: program.viewAt(subreaper, 4).getInt32(0, true) !== 0,
-    transparentHugePagesDisabled: program.result(noHugePages) !== 0,
+    transparentHugePagesDisabled: program.result(noHugePages),
+    memoryMerged: program.result(merged) === 1,
+    lockedFuture: lockedFuture(observed),
     memoryBarriers: Math.max(0, program.result(barriers)),
     personality: captureNumber(remote.pid, 'personality', 16),
     oomScoreAdjustment: captureNumber(remote.pid, 'oom_score_adj'),
     coreDumpFilter: captureNumber(remote.pid, 'coredump_filter', 16),
     threads,
   };
+}
+
+/** Areas whose policies are asked for in one program. */
+const AREAS_AT_ONCE = 256;
+
+function askPolicies(remote: RemoteProcess, areas: readonly Area[]): void {
+  for (let from = 0; from < areas.length; from += AREAS_AT_ONCE) {
+    const some = areas.slice(from, from + AREAS_AT_ONCE);
+    const program = remote.newProgram(policyQuestions(some.length));
+    const collect = captureAreaPolicies(program, some);
+    remote.run(program);
+    collect();
+  }
+}
+
+/** VM_LOCKED and VM_LOCKONFAULT (include/linux/mm.h). */
+const LOCKED = 0x2000n;
+const LOCKED_ON_FAULT = 0x80000n;
+const MCL_FUTURE = 2;
+const MCL_ONFAULT = 4;
+
+/** What mlockall(2) was told of memory that is still to come. */
+function lockedFuture(observed: ObservedThreads): number {
+  const flags = observed?.[0]?.memoryFlags ?? 0n;
+  return (flags & LOCKED) === 0n ? 0 : MCL_FUTURE | ((flags & LOCKED_ON_FAULT) === 0n ? 0 : MCL_ONFAULT);
 }

@@ -3,7 +3,7 @@
  * Sizes in bytes, times in nanoseconds unless a name says otherwise. Pages travel beside the image.
  */
 import type { RegisterName, RestartableSequence } from '../linux/index.ts';
-import type { Area } from '../mm/index.ts';
+import type { Area, MemoryPolicy } from '../mm/index.ts';
 import type { Wait } from './waits.ts';
 
 /** Version of this layout; a reader refuses any other. */
@@ -80,6 +80,14 @@ export interface ThreadImage {
   timerSlack: number;
   /** PR_TSC_*: whether the thread may read the time-stamp counter. */
   timeStampCounter: number;
+  /** PR_MCE_KILL_*: what becomes of it when its memory fails. */
+  memoryFailure: number;
+  /** PR_SET_IO_FLUSHER */
+  ioFlusher: boolean;
+  /** PR_GET_SPECULATION_CTRL of each kind of speculation, or the negated error. */
+  speculation: number[];
+  /** NUMA policy: MPOL_* with its flags, and a bit for each node. */
+  memoryPolicy: MemoryPolicy;
   /** Signals pending for this thread alone, raw siginfo_t. */
   pending: Uint8Array[];
   credentials: Credentials;
@@ -124,7 +132,12 @@ export interface ProcessImage {
   limits: [bigint, bigint][];
   dumpable: number;
   childSubreaper: boolean;
-  transparentHugePagesDisabled: boolean;
+  /** PR_GET_THP_DISABLE: 0, or 1 and the flags with which it was set. */
+  transparentHugePagesDisabled: number;
+  /** PR_SET_MEMORY_MERGE */
+  memoryMerged: boolean;
+  /** Flags of mlockall(2) for memory that is still to be mapped, 0: none. */
+  lockedFuture: number;
   /** Commands of membarrier(2) that the process registered for, a bit mask. */
   memoryBarriers: number;
   personality: number;

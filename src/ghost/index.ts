@@ -9,5 +9,5 @@ export * from './capture.ts';
 export * from './image.ts';
 export * from './preflight.ts';
 export * from './restore.ts';
-export { discardPending, signalOf } from './signals.ts';
+export { discardPending, discardSignals, signalOf } from './signals.ts';
 export { observeThreads, type ObservedThreads } from './waits.ts';

@@ -3,10 +3,20 @@
  * been half a process.
  */
 import { createHash } from 'node:crypto';
-import { closeSync, openSync, readSync } from 'node:fs';
-import { readDetailedMaps, readMaps, readMemory, readProcessLink, readStat, readStatus } from '../linux/index.ts';
+import { closeSync, openSync, readdirSync, readSync } from 'node:fs';
+import {
+  readDetailedMaps,
+  readMaps,
+  readMemory,
+  readProcessFile,
+  readProcessLink,
+  readStat,
+  readStatus,
+  REGION_ADDRESS,
+  REGION_LIMIT,
+} from '../linux/index.ts';
 import { judgeArea } from '../mm/index.ts';
-import { REGION_ADDRESS } from './restore.ts';
+import { examineHiddenState } from './hidden-state.ts';
 
 export type Verdict = 'moves' | 'reconnects' | 'relayed' | 'lost' | 'refused';
 
@@ -19,9 +29,12 @@ export interface Finding {
   reason: string;
 }
 
-const REGION_LIMIT = REGION_ADDRESS + (1 << 30);
 const ELF_CLASS_64 = 2;
 const VFORK_WAIT = 'D';
+/** untag_mask of a process that has none of its addresses masked. */
+const NO_TAGS = '0xffffffffffffffff';
+/** What AppArmor calls a process without a profile. */
+const UNCONFINED = 'unconfined';
 
 /** @param pid in the caller's pid namespace. @returns findings; empty when there is no such process. */
 export function examineProcess(pid: number): Finding[] {
@@ -42,6 +55,15 @@ export function examineProcess(pid: number): Finding[] {
   if (filters > 1) refuse('seccomp', `${filters - 1} filter(s) of its own; a filter cannot be read back completely`);
   if (elfClass(pid) === 'other') refuse('executable', 'a 32-bit program; only 64-bit programs move');
 
+  const features = status.get('x86_Thread_features') ?? '';
+  if (features !== '') refuse('processor', `it uses ${features}, which cannot be set up anew`);
+  const mask = status.get('untag_mask');
+  if (mask !== undefined && mask !== NO_TAGS) refuse('processor', 'it uses tagged addresses (linear address masking)');
+  for (const { resource, reason } of examineHiddenState(pid, threadsOf(pid))) refuse(resource, reason);
+  const label = readProcessFile(pid, 'attr/current');
+  if (label !== readProcessFile(process.pid, 'attr/current') && label !== undefined && label.trim() !== UNCONFINED)
+    refuse('security label', `it runs as ${label.trim()}, which the other node may not know`);
+
   const areas = readDetailedMaps(pid);
   if (areas.length === 0 && stat.state !== 'Z') refuse('memory', 'it has no user memory: a kernel thread or a process that is just ending');
   for (const area of areas) {
@@ -56,6 +78,14 @@ export function examineProcess(pid: number): Finding[] {
     findings.push({ resource: 'threads', verdict: 'moves', reason: `${stat.threads} with registers, signals, timers and credentials` });
   }
   return findings;
+}
+
+function threadsOf(pid: number): number[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`).map(Number);
+  } catch {
+    return []; // it has ended
+  }
 }
 
 function elfClass(pid: number): '64' | 'other' | 'unknown' {

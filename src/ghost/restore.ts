@@ -19,6 +19,7 @@ import {
   type Area,
   carriesPages,
   discardPages,
+  finishBytes,
   finishLayout,
   mapAreas,
   normalize,
@@ -35,14 +36,13 @@ import { restoreThread, threadCapacity } from './threads.ts';
 import { adjustWaits, armWaits, putTimesBack } from './waits.ts';
 import { restoreIntervalTimers, restorePosixTimers, withoutRepeating } from './timers.ts';
 
-/** Where the region of a process that is being restored lies; preflight refuses a process that has memory there. */
-export const REGION_ADDRESS = 0x3f0000000000;
 const CLONE_ARGS_SIZE = 88;
 /** VM, FS, FILES, SIGHAND, THREAD, SYSVSEM, CHILD_CLEARTID (include/uapi/linux/sched.h). */
 const THREAD_FLAGS = 0x100 | 0x200 | 0x400 | 0x800 | 0x10000 | 0x40000 | 0x200000;
 const PR_SET_DUMPABLE = 4;
 const PR_SET_CHILD_SUBREAPER = 36;
 const PR_SET_THP_DISABLE = 41;
+const PR_SET_MEMORY_MERGE = 67;
 const PR_SET_MM = 35;
 const PR_SET_MM_MAP = 14;
 const AT_FDCWD = -100;
@@ -140,7 +140,9 @@ export class Inflation {
     this.setMemoryMap(program);
     restoreActions(program, image.actions);
     if (image.childSubreaper) program.call('prctl', PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-    if (image.transparentHugePagesDisabled) program.call('prctl', PR_SET_THP_DISABLE, 1, 0, 0, 0);
+    const huge = image.transparentHugePagesDisabled;
+    if (huge !== 0) program.call('prctl', PR_SET_THP_DISABLE, 1, huge & ~1, 0, 0);
+    if (image.memoryMerged) program.call('prctl', PR_SET_MEMORY_MERGE, 1, 0, 0, 0);
     for (let command = 1; command <= image.memoryBarriers; command <<= 1) {
       if ((image.memoryBarriers & command) !== 0) program.call('membarrier', command, 0, 0);
     }
@@ -151,6 +153,7 @@ export class Inflation {
     restorePosixTimers(program, image.posixTimers, [...image.pending, ...image.threads.flatMap((thread) => thread.pending)]);
     restoreIntervalTimers(program, image.intervalTimers);
     restorePending(program, image.pid, undefined, withoutRepeating(image.pending, image.posixTimers));
+    if (image.lockedFuture !== 0) program.call('mlockall', image.lockedFuture);
     restoreLimits(program, image.limits);
     restoreThread(program, image.pid, { ...leader, pending: withoutRepeating(leader.pending, image.posixTimers) });
     program.call('personality', image.personality);
@@ -216,13 +219,14 @@ export class Inflation {
 
   private openRegion(capacity: { records: number; data: number }): void {
     const size = Math.max(MINIMUM_REGION, (capacity.records + 1) * 64 + capacity.data);
-    this.remote.openRegion(size, REGION_ADDRESS, Math.max(1, this.image.threads.length));
+    this.remote.openRegion(size, Math.max(1, this.image.threads.length));
   }
 
   private completionCapacity(): { records: number; data: number } {
     const { image } = this;
     let records = image.areas.length * RECORDS_PER_AREA + 256 + image.posixTimers.length * 2;
-    let data = 8192 + image.executable.length * 3 + image.posixTimers.length * 112 + image.auxiliaryVector.length;
+    let data =
+      8192 + finishBytes(image.areas) + image.executable.length * 3 + image.posixTimers.length * 112 + image.auxiliaryVector.length;
     image.threads.forEach((thread, n) => {
       const capacity = threadCapacity(thread, n === 0 ? image.pending : []);
       records += capacity.records + 4;

@@ -1,5 +1,5 @@
 /** Signal actions, masks and pending signals: capture and restore. */
-import type { Program, RemoteProcess } from '../linux/index.ts';
+import type { Program, RemoteProcess, StoppedThread } from '../linux/index.ts';
 import { SIGINFO_SIZE } from '../linux/index.ts';
 import type { SignalAction } from './image.ts';
 
@@ -69,19 +69,23 @@ export function restorePending(program: Program, pid: number, tid: number | unde
  */
 export function discardPending(remote: RemoteProcess, shared: readonly Uint8Array[], byThread: readonly (readonly Uint8Array[])[]): void {
   remote.threads.forEach((thread, index) => {
-    const signals = [...(byThread[index] ?? []), ...(index === 0 ? shared : [])];
-    for (let from = 0; from < signals.length; from += 200) {
-      const batch = signals.slice(from, from + 200);
-      const program = remote.newProgram({ records: batch.length + 1, data: 16 * batch.length + 16 });
-      const zero = program.data(16);
-      for (const information of batch) {
-        const mask = new Uint8Array(MASK_SIZE);
-        new DataView(mask.buffer).setBigUint64(0, 1n << BigInt(signalOf(information) - 1), true);
-        program.tryCall('rt_sigtimedwait', program.data(mask), 0, zero, MASK_SIZE);
-      }
-      remote.run(program, thread);
-    }
+    discardSignals(remote, thread, [...(byThread[index] ?? []), ...(index === 0 ? shared : [])].map(signalOf));
   });
+}
+
+/** Takes one of each of these signals out of a thread's queue, or else the process's. */
+export function discardSignals(remote: RemoteProcess, thread: StoppedThread, signals: readonly number[]): void {
+  for (let from = 0; from < signals.length; from += 200) {
+    const batch = signals.slice(from, from + 200);
+    const program = remote.newProgram({ records: batch.length + 1, data: 16 * batch.length + 16 });
+    const zero = program.data(16);
+    for (const signal of batch) {
+      const mask = new Uint8Array(MASK_SIZE);
+      new DataView(mask.buffer).setBigUint64(0, 1n << BigInt(signal - 1), true);
+      program.tryCall('rt_sigtimedwait', program.data(mask), 0, zero, MASK_SIZE);
+    }
+    remote.run(program, thread);
+  }
 }
 
 /** Bytes of program data that pending signals take. */

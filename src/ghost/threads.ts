@@ -1,5 +1,14 @@
 /** Threads: what each is asked inside the process, and how a thread is made again. */
-import { NativeMemory, type Program, type Registers, type RemoteProcess, type StoppedThread, syscall } from '../linux/index.ts';
+import {
+  NativeMemory,
+  type Program,
+  readProcessFile,
+  type Registers,
+  type RemoteProcess,
+  type StoppedThread,
+  syscall,
+} from '../linux/index.ts';
+import { captureThreadPolicy, MEMORY_POLICY_BYTES, restoreThreadPolicy } from '../mm/index.ts';
 import type { ThreadImage } from './image.ts';
 import { captureCredentials, CREDENTIAL_RECORDS, credentialBytes, restoreCredentials } from './credentials.ts';
 import { captureScheduling } from './outside.ts';
@@ -16,6 +25,22 @@ const PR_SET_TIMERSLACK = 29;
 const PR_GET_TID_ADDRESS = 40;
 const PR_SET_NAME = 15;
 const PR_GET_NAME = 16;
+const PR_MCE_KILL = 33;
+const PR_MCE_KILL_GET = 34;
+const PR_MCE_KILL_SET = 1;
+/** PR_MCE_KILL_DEFAULT: what the machine does with all. */
+const MACHINE_DEFAULT = 2;
+const PR_GET_SPECULATION_CTRL = 52;
+const PR_SET_SPECULATION_CTRL = 53;
+/** PR_SPEC_STORE_BYPASS, PR_SPEC_INDIRECT_BRANCH, PR_SPEC_L1D_FLUSH */
+const SPECULATIONS = [0, 1, 2];
+/** PR_SPEC_PRCTL: the thread may choose; the choice follows. PR_SPEC_ENABLE is what every thread begins with. */
+const SPECULATION_CHOSEN = 1;
+const SPECULATION_ENABLED = 2;
+const PR_SET_IO_FLUSHER = 57;
+const PR_GET_IO_FLUSHER = 58;
+/** PF_MEMALLOC_NOIO and PF_LOCAL_THROTTLE (include/linux/sched.h), as /proc/PID/stat shows them. */
+const IO_FLUSHER_FLAGS = 0x180000;
 const NAME_SIZE = 16;
 const STACK_SIZE = 24;
 const ROBUST_LIST_SIZE = 24;
@@ -25,8 +50,9 @@ const ERESTART_LAST = -512;
 const ERESTART_RESTARTBLOCK = -516;
 const SYSCALL_INSTRUCTION_SIZE = 2;
 
-/** Bytes of the region that one thread's questions take. */
-export const THREAD_CAPTURE_BYTES = 1024;
+/** The questions to one thread, and bytes of the region that they take. */
+export const THREAD_CAPTURE = { records: 16, data: 64 + MEMORY_POLICY_BYTES };
+export const THREAD_CAPTURE_BYTES = 2048;
 
 const scratch = NativeMemory.allocate(64);
 
@@ -45,6 +71,10 @@ export function captureThread(program: Program, remote: RemoteProcess, thread: S
   program.call('prctl', PR_GET_NAME, name, 0, 0, 0);
   const secureBits = program.call('prctl', PR_GET_SECUREBITS, 0, 0, 0, 0);
   const slack = program.call('prctl', PR_GET_TIMERSLACK, 0, 0, 0, 0);
+  const memoryFailure = program.call('prctl', PR_MCE_KILL_GET, 0, 0, 0, 0);
+  const flusher = program.tryCall('prctl', PR_GET_IO_FLUSHER, 0, 0, 0, 0);
+  const speculation = SPECULATIONS.map((which) => program.tryCall('prctl', PR_GET_SPECULATION_CTRL, which, 0, 0, 0));
+  const collectPolicy = captureThreadPolicy(program);
   return () => {
     const hostTid = thread.tracee.tid;
     syscall('get_robust_list', hostTid, scratch.address, scratch.address + 8);
@@ -69,6 +99,11 @@ export function captureThread(program: Program, remote: RemoteProcess, thread: S
       parentDeathSignal: program.viewAt(deathSignal, 4).getInt32(0, true),
       timerSlack: program.result(slack),
       timeStampCounter: program.viewAt(timeStampCounter, 4).getInt32(0, true),
+      memoryFailure: program.result(memoryFailure),
+      // Only the privileged are told.
+      ioFlusher: program.result(flusher) >= 0 ? program.result(flusher) === 1 : isFlusher(remote.pid, hostTid),
+      speculation: speculation.map((record) => program.result(record)),
+      memoryPolicy: collectPolicy(),
       pending: thread.tracee.pendingSignals('thread'),
       credentials: captureCredentials(remote.pid, hostTid, program.result(secureBits)),
       scheduling: captureScheduling(hostTid),
@@ -93,6 +128,11 @@ function resumableRegisters(remote: RemoteProcess, stopped: Registers, wait: Wai
   return registers.set('originalRax', -1);
 }
 
+function isFlusher(pid: number, tid: number): boolean {
+  const flags = Number((readProcessFile(pid, `task/${tid}/stat`) ?? '').replace(/^.*\) /s, '').split(' ')[6] ?? 0);
+  return (flags & IO_FLUSHER_FLAGS) === IO_FLUSHER_FLAGS;
+}
+
 /** struct rseq: u64 rseq_cs at 8; struct rseq_cs: u32 version, u32 flags, u64 start_ip, u64 post_commit_offset, u64 abort_ip. */
 function abortRestartableSequence(remote: RemoteProcess, registers: Registers, pointer: number): void {
   const descriptor = Number(new DataView(remote.read(pointer + 8, 8).buffer).getBigUint64(0, true));
@@ -107,8 +147,8 @@ function abortRestartableSequence(remote: RemoteProcess, registers: Registers, p
 export function threadCapacity(thread: ThreadImage, leaderPending: readonly Uint8Array[] = []): { records: number; data: number } {
   const pending = [...thread.pending, ...leaderPending];
   return {
-    records: CREDENTIAL_RECORDS + pending.length + 24,
-    data: credentialBytes(thread.credentials) + pendingBytes(pending) + 256,
+    records: CREDENTIAL_RECORDS + pending.length + 32,
+    data: credentialBytes(thread.credentials) + pendingBytes(pending) + 256 + MEMORY_POLICY_BYTES,
   };
 }
 
@@ -127,6 +167,13 @@ export function restoreThread(program: Program, pid: number, thread: ThreadImage
   program.call('prctl', PR_SET_NAME, program.string(thread.name), 0, 0, 0);
   program.call('prctl', PR_SET_TIMERSLACK, thread.timerSlack, 0, 0, 0);
   program.call('prctl', PR_SET_TSC, thread.timeStampCounter, 0, 0, 0);
+  if (thread.memoryFailure !== MACHINE_DEFAULT) program.call('prctl', PR_MCE_KILL, PR_MCE_KILL_SET, thread.memoryFailure, 0, 0);
+  if (thread.ioFlusher) program.call('prctl', PR_SET_IO_FLUSHER, 1, 0, 0, 0);
+  thread.speculation.forEach((state, n) => {
+    if (state < 0 || (state & SPECULATION_CHOSEN) === 0 || (state & SPECULATION_ENABLED) !== 0) return;
+    program.call('prctl', PR_SET_SPECULATION_CTRL, SPECULATIONS[n] ?? 0, state & ~SPECULATION_CHOSEN, 0, 0);
+  });
+  restoreThreadPolicy(program, thread.memoryPolicy);
   restorePending(program, pid, thread.tid, thread.pending);
   restoreCredentials(program, thread.credentials);
   // A change of credentials clears the parent-death signal.

@@ -99,3 +99,12 @@ function endOfContent(bytes: Uint8Array): number {
   while (end > 0 && bytes[end - 1] === 0) end--;
   return Math.ceil(end / 64) * 64;
 }
+
+const SYSTEM_CALL = Buffer.of(0x0f, 0x05);
+
+/** The address of a `syscall` instruction in the process's vDSO, for a process that is single-stepped. */
+export function findSystemCallInstruction(pid: number): number {
+  const vdso = readMaps(pid).find((area) => area.name === '[vdso]');
+  if (vdso === undefined) throw new KorriganError('KRG_NOT_MOVABLE', 'the process has no vDSO to run a system call in');
+  return vdso.start + Buffer.from(readMemory(pid, vdso.start, vdso.end - vdso.start)).indexOf(SYSTEM_CALL);
+}

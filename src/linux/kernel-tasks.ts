@@ -3,20 +3,10 @@
  * BPF program over the tasks of one process (BPF_TRACE_ITER, Linux 5.8; for one process 6.1), without touching them. Takes CAP_BPF and
  * CAP_PERFMON, and the kernel's type information; where one of them is missing there is no reader.
  */
-import { SyscallError } from './errno.ts';
+import { HELPER, Instructions, loadIterator, openIterator } from './bpf.ts';
 import { KernelTypes } from './kernel-types.ts';
-import { NativeMemory, syscall, trySyscall } from './native.ts';
+import { NativeMemory, syscall } from './native.ts';
 
-const BPF_PROG_LOAD = 5;
-const BPF_LINK_CREATE = 28;
-const BPF_ITER_CREATE = 33;
-const BPF_PROG_TYPE_TRACING = 26;
-const BPF_TRACE_ITER = 28;
-/** Functions that BPF programs may call (include/uapi/linux/bpf.h). */
-const CALL = { ktimeGetNs: 5, probeReadKernel: 113, ktimeGetBootNs: 125, seqPrintf: 126, seqWrite: 127, ktimeGetTaiNs: 208 } as const;
-
-const ATTRIBUTES_SIZE = 128;
-const LINK_INFORMATION_SIZE = 16;
 const OUTPUT_SIZE = 4 << 20;
 
 /** Layout of one record of output. */
@@ -30,10 +20,20 @@ const AT = {
   tid: 56,
   restart: 64,
   security: 128,
-  stack: 192,
+  memoryFlags: 192,
+  semaphoreUndos: 200,
+  portPermissions: 208,
+  segmentTable: 216,
+  segments: 224,
+  keyrings: 248,
+  firstSemaphoreUndo: 272,
+  memoryRules: 280,
+  stack: 288,
 } as const;
 const RESTART_SIZE = 64;
 const SECURITY_SIZE = 64;
+const SEGMENTS_SIZE = 24;
+const KEYRING = { session: 0, process: 8, thread: 16 } as const;
 /** A sleeping task's stack, from where it switched away: its timer lies some 300 bytes above. */
 const STACK_CHUNK = 448;
 const STACK_CHUNKS = 4;
@@ -82,7 +82,16 @@ export interface KernelTask {
   readonly restart: RestartBlock;
   /** What security modules keep with its credentials, as far as it is shown here. */
   readonly security: BigUint64Array;
+  /** VM_* flags that new memory areas get (include/linux/mm.h): how mlockall(MCL_FUTURE) is kept. */
+  readonly memoryFlags: bigint;
+  /** Addresses in the kernel, 0 where there is none. */
+  readonly keyrings: Readonly<Record<keyof typeof KEYRING, bigint>>;
+  /** What the task has that almost none has. */
+  readonly oddities: readonly Oddity[];
 }
+
+/** PR_SET_MDWE, System V semaphore adjustments for its end, permissions for I/O ports, a local descriptor table, segments for thread-local data. */
+export type Oddity = 'no-write-execute' | 'semaphore-undo' | 'port-permissions' | 'segment-table' | 'thread-segments';
 
 interface Layout {
   readonly program: number;
@@ -91,73 +100,6 @@ interface Layout {
     'sleepClock' | 'remainder' | 'sleepExpires' | 'pollLimited' | 'pollSeconds' | 'pollNanoseconds' | 'futexTime',
     number
   >;
-}
-
-/** BPF instructions, in the order in which they run (Documentation/bpf/standardization/instruction-set.rst). */
-class Instructions {
-  private readonly list: (readonly [code: number, registers: number, offset: number, immediate: number])[] = [];
-
-  get length(): number {
-    return this.list.length;
-  }
-
-  move(to: number, from: number): this {
-    return this.add(0xbf, to, from);
-  }
-
-  set(to: number, value: number): this {
-    return this.add(0xb7, to, 0, 0, value);
-  }
-
-  increase(register: number, value: number): this {
-    return this.add(0x07, register, 0, 0, value);
-  }
-
-  shiftLeft(register: number, bits: number): this {
-    return this.add(0x67, register, 0, 0, bits);
-  }
-
-  plus(to: number, register: number): this {
-    return this.add(0x0f, to, register);
-  }
-
-  load(to: number, base: number, offset: number): this {
-    return this.add(0x79, to, base, offset);
-  }
-
-  load32(to: number, base: number, offset: number): this {
-    return this.add(0x61, to, base, offset);
-  }
-
-  store(base: number, offset: number, from: number): this {
-    return this.add(0x7b, base, from, offset);
-  }
-
-  skipUnlessZero(register: number, instructions: number): this {
-    return this.add(0x55, register, 0, instructions);
-  }
-
-  call(helper: number): this {
-    return this.add(0x85, 0, 0, 0, helper);
-  }
-
-  exit(): this {
-    return this.add(0x95);
-  }
-
-  write(to: DataView): void {
-    this.list.forEach(([code, registers, offset, immediate], n) => {
-      to.setUint8(8 * n, code);
-      to.setUint8(8 * n + 1, registers);
-      to.setInt16(8 * n + 2, offset, true);
-      to.setInt32(8 * n + 4, immediate, true);
-    });
-  }
-
-  private add(code: number, to = 0, from = 0, offset = 0, immediate = 0): this {
-    this.list.push([code, to | (from << 4), offset, immediate]);
-    return this;
-  }
 }
 
 /** Registers of the program that calls do not change. */
@@ -177,10 +119,10 @@ function assemble(types: KernelTypes): Instructions {
       .set(2, length)
       .move(3, base)
       .increase(3, offset)
-      .call(CALL.probeReadKernel);
+      .call(HELPER.probeReadKernel);
   };
   const write = (length: number): void => {
-    code.move(1, OUTPUT).move(2, FRAME_POINTER).increase(2, FRAME).set(3, length).call(CALL.seqWrite);
+    code.move(1, OUTPUT).move(2, FRAME_POINTER).increase(2, FRAME).set(3, length).call(HELPER.seqWrite);
   };
   const clear = (): void => {
     code.set(0, 0);
@@ -192,9 +134,9 @@ function assemble(types: KernelTypes): Instructions {
   clear();
   code.store(FRAME_POINTER, FRAME + AT.task, TASK);
   for (const [clock, at] of [
-    [CALL.ktimeGetNs, AT.monotonic],
-    [CALL.ktimeGetBootNs, AT.boottime],
-    [CALL.ktimeGetTaiNs, AT.tai],
+    [HELPER.ktimeGetNs, AT.monotonic],
+    [HELPER.ktimeGetBootNs, AT.boottime],
+    [HELPER.ktimeGetTaiNs, AT.tai],
   ] as const) {
     code.call(clock).store(FRAME_POINTER, FRAME + at, 0);
   }
@@ -211,9 +153,22 @@ function assemble(types: KernelTypes): Instructions {
   probe(AT.tid, 4, POINTER, types.offset('pid', 'numbers'));
   probe(AT.scratch, 8, TASK, task('cred'));
   follow();
+  for (const [name, at] of Object.entries(KEYRING)) probe(AT.keyrings + at, 8, POINTER, types.offset('cred', `${name}_keyring`));
   probe(AT.scratch, 8, POINTER, types.offset('cred', 'security'));
   follow();
   probe(AT.security, SECURITY_SIZE, POINTER, 0);
+  // Threads share a list, which is made with the first of them and almost always empty: its head leads to itself then.
+  probe(AT.scratch, 8, TASK, task('sysvsem.undo_list'));
+  follow();
+  probe(AT.firstSemaphoreUndo, 8, POINTER, types.offset('sem_undo_list', 'list_proc'));
+  code.increase(POINTER, types.offset('sem_undo_list', 'list_proc')).store(FRAME_POINTER, FRAME + AT.semaphoreUndos, POINTER);
+  probe(AT.portPermissions, 8, TASK, task('thread.io_bitmap'));
+  probe(AT.segments, SEGMENTS_SIZE, TASK, task('thread.tls_array'));
+  probe(AT.scratch, 8, TASK, task('mm'));
+  follow();
+  probe(AT.memoryFlags, 8, POINTER, types.offset('mm_struct', 'def_flags'));
+  probe(AT.segmentTable, 8, POINTER, types.offset('mm_struct', 'context.ldt'));
+  probe(AT.memoryRules, 8, POINTER, types.offset('mm_struct', 'flags'));
   probe(AT.scratch, 8, TASK, task('thread.sp'));
   code.load(STACK_POINTER, FRAME_POINTER, FRAME + AT.scratch);
   write(HEAD_SIZE);
@@ -226,48 +181,26 @@ function assemble(types: KernelTypes): Instructions {
   code.set(1, NAME_FORMAT).store(FRAME_POINTER, FRAME, 1);
   const address = FRAME + AT.restart + types.offset('restart_block', 'fn');
   code.move(1, OUTPUT).move(2, FRAME_POINTER).increase(2, FRAME).set(3, NAME_FORMAT_LENGTH);
-  code.move(4, FRAME_POINTER).increase(4, address).set(5, 8).call(CALL.seqPrintf);
+  code.move(4, FRAME_POINTER).increase(4, address).set(5, 8).call(HELPER.seqPrintf);
   return code.set(0, 0).exit();
 }
 
-const LICENCE = Buffer.from('Dual BSD/GPL\0');
-
-/** Attributes of bpf(2): pairs of offset and value, of 64 bits where the value is a bigint. */
-function bpf(command: number, ...fields: readonly (readonly [offset: number, value: number | bigint])[]): number {
-  const attributes = new Uint8Array(ATTRIBUTES_SIZE);
-  const view = new DataView(attributes.buffer);
-  for (const [offset, value] of fields) {
-    if (typeof value === 'bigint') view.setBigUint64(offset, value, true);
-    else view.setUint32(offset, value, true);
-  }
-  return trySyscall('bpf', command, attributes, ATTRIBUTES_SIZE);
-}
-
-function checked(result: number, what: string): number {
-  if (result < 0) throw new SyscallError(what, -result);
-  return result;
-}
-
 function load(): Layout {
-  const types = new KernelTypes(['task_struct', 'restart_block', 'hrtimer_sleeper', 'pid', 'cred', 'bpf_iter_task']);
-  const code = assemble(types);
-  const memory = NativeMemory.allocate(8 * code.length + LICENCE.length);
-  code.write(memory.view);
-  memory.bytes.set(LICENCE, 8 * code.length);
-  const program = bpf(
-    BPF_PROG_LOAD,
-    [0, BPF_PROG_TYPE_TRACING],
-    [4, code.length],
-    [8, BigInt(memory.address)],
-    [16, BigInt(memory.address + 8 * code.length)],
-    [68, BPF_TRACE_ITER],
-    [108, types.id('bpf_iter_task')],
-  );
-  memory.free();
+  const types = new KernelTypes([
+    'task_struct',
+    'restart_block',
+    'hrtimer_sleeper',
+    'mm_struct',
+    'pid',
+    'cred',
+    'sem_undo_list',
+    'bpf_iter_task',
+  ]);
+  const program = loadIterator(assemble(types), types.id('bpf_iter_task'));
   const sleeper = (path: string): number => types.offset('hrtimer_sleeper', path);
   const restart = (path: string): number => types.offset('restart_block', path);
   return {
-    program: checked(program, 'bpf(BPF_PROG_LOAD)'),
+    program,
     sleeper: {
       task: sleeper('task'),
       expires: sleeper('timer.node.expires'),
@@ -320,18 +253,10 @@ export function whyNoKernelTasks(): string | undefined {
 export function readKernelTasks(pid: number): KernelTask[] | undefined {
   if (whyNoKernelTasks() !== undefined || loaded === undefined || 'missing' in loaded) return undefined;
   const layout = loaded;
-  // union bpf_iter_link_info, task: u32 tid, u32 pid, u32 pid_fd
-  const wanted = new Uint8Array(LINK_INFORMATION_SIZE);
-  new DataView(wanted.buffer).setUint32(4, pid, true);
   output ??= NativeMemory.allocate(OUTPUT_SIZE);
-  const information = output.address;
-  output.bytes.set(wanted);
-  const link = bpf(BPF_LINK_CREATE, [0, layout.program], [8, BPF_TRACE_ITER], [16, BigInt(information)], [24, LINK_INFORMATION_SIZE]);
-  const iterator = bpf(BPF_ITER_CREATE, [0, checked(link, 'bpf(BPF_LINK_CREATE)')]);
-  syscall('close', link);
+  const iterator = openIterator(layout.program, pid);
   const tasks: KernelTask[] = [];
   try {
-    checked(iterator, 'bpf(BPF_ITER_CREATE)');
     for (let rest = 0; ; ) {
       const length = syscall('read', iterator, output.address + rest, OUTPUT_SIZE - rest);
       if (length === 0) return tasks;
@@ -348,8 +273,23 @@ export function readKernelTasks(pid: number): KernelTask[] | undefined {
       rest = end - at;
     }
   } finally {
-    if (iterator >= 0) syscall('close', iterator);
+    syscall('close', iterator);
   }
+}
+
+/** MMF_HAS_MDWE (include/linux/mm_types.h). */
+const NO_WRITE_EXECUTE = 1n << 28n;
+
+function findOddities(word: (at: number) => bigint): Oddity[] {
+  const first = word(AT.firstSemaphoreUndo);
+  const present: Readonly<Record<Oddity, boolean>> = {
+    'no-write-execute': (word(AT.memoryRules) & NO_WRITE_EXECUTE) !== 0n,
+    'semaphore-undo': first !== 0n && first !== word(AT.semaphoreUndos),
+    'port-permissions': word(AT.portPermissions) !== 0n,
+    'segment-table': word(AT.segmentTable) !== 0n,
+    'thread-segments': [0, 8, 16].some((at) => word(AT.segments + at) !== 0n),
+  };
+  return (Object.keys(present) as Oddity[]).filter((oddity) => present[oddity]);
 }
 
 function parse({ sleeper, restart }: Layout, record: DataView, resumedBy: string): KernelTask {
@@ -373,7 +313,14 @@ function parse({ sleeper, restart }: Layout, record: DataView, resumedBy: string
       poll: { end: limited ? word(field(restart.pollSeconds)) * 1_000_000_000n + word(field(restart.pollNanoseconds)) : undefined },
       futex: { end: word(field(restart.futexTime)) },
     },
-    security: new BigUint64Array(record.buffer.slice(record.byteOffset + AT.security, record.byteOffset + AT.stack)),
+    memoryFlags: word(AT.memoryFlags),
+    keyrings: {
+      session: word(AT.keyrings + KEYRING.session),
+      process: word(AT.keyrings + KEYRING.process),
+      thread: word(AT.keyrings + KEYRING.thread),
+    },
+    oddities: findOddities(word),
+    security: new BigUint64Array(record.buffer.slice(record.byteOffset + AT.security, record.byteOffset + AT.memoryFlags)),
   };
 }
 

@@ -9,11 +9,10 @@
  */
 import { SyscallError } from './errno.ts';
 import { KorriganError } from './errors.ts';
-import { Foothold } from './foothold.ts';
+import { findSystemCallInstruction, Foothold } from './foothold.ts';
 import { INTERPRETER_CODE, INTERPRETER_ENTRY, RECORD_SIZE } from './interpreter.ts';
 import { syscall } from './native.ts';
 import { readMemory, writeMemory } from './process-memory.ts';
-import { readMaps } from './process-files.ts';
 import { Program, type Word } from './program.ts';
 import { type Abandonment, buildTail, TAIL_SIZE, tailAddress } from './program-tail.ts';
 import { EVENT_SECCOMP, type Tracee, type WaitStatus } from './ptrace.ts';
@@ -36,6 +35,10 @@ const MAP_FIXED_NOREPLACE = 0x100000;
 const HANDLER_ROOM = 32768;
 /** In a region that was there already the tail of the only thread lies behind the interpreter. */
 const TAIL_IN_CODE_PAGE = 3072;
+
+/** Where regions lie: from here up to the second address. Preflight refuses a process that has memory of its own there. */
+export const REGION_ADDRESS = 0x3f0000000000;
+export const REGION_LIMIT = REGION_ADDRESS + (1 << 30);
 
 /** Where in the target the interpreter and its programs lie: a page of code, programs, tails of the threads. */
 interface Region {
@@ -108,25 +111,22 @@ export class RemoteProcess {
   }
 
   /**
-   * Maps the private region, or makes the one that lies at `at` larger. By a program of the region that there is, else from a foothold in the vDSO.
+   * Maps the private region at {@link REGION_ADDRESS}, or makes it larger. By a program of the region that there is, else from a foothold in the vDSO.
    * @param size bytes for programs and their data
-   * @param at fixed address; else the kernel chooses one that is free
    * @param threads for which it is made; more than there are when some will be made later
    */
-  openRegion(size: number, at?: number, threads = this.threads.length): void {
-    const before = this.region;
+  openRegion(size: number, threads = this.threads.length): void {
+    const known = this.region?.address === REGION_ADDRESS ? this.region : undefined;
+    const before = known?.size ?? 0;
     const tails = this.guarded ? HANDLER_ROOM + threads * TAIL_SIZE : 0;
-    const grows = before !== undefined && before.address === at;
     const needed = Math.ceil((PAGE + size + tails) / PAGE) * PAGE;
-    if (grows && before.size >= needed && before.tails <= before.address + before.size - threads * TAIL_SIZE) return;
-    const total = Math.max(needed, grows ? before.size + PAGE : 0);
-    const start = grows ? before.address + before.size : (at ?? 0);
-    const flags = MAP_PRIVATE_ANONYMOUS | (at === undefined ? 0 : MAP_FIXED_NOREPLACE);
-    const length = grows ? total - before.size : total;
-    const mapped = this.stepSystemCall('mmap', start, length, PROT_READ_WRITE_EXEC, flags, -1, 0);
-    const address = grows ? before.address : mapped;
-    if (!grows) writeMemory(this.pid, address, INTERPRETER_CODE);
-    this.region = { address, size: total, programsEnd: address + total - tails, tails: address + total - threads * TAIL_SIZE };
+    if (known !== undefined && before >= needed && known.tails <= REGION_ADDRESS + before - threads * TAIL_SIZE) return;
+    const total = Math.max(needed, before + PAGE);
+    const flags = MAP_PRIVATE_ANONYMOUS | MAP_FIXED_NOREPLACE;
+    this.stepSystemCall('mmap', REGION_ADDRESS + before, total - before, PROT_READ_WRITE_EXEC, flags, -1, 0);
+    if (before === 0) writeMemory(this.pid, REGION_ADDRESS, INTERPRETER_CODE);
+    const end = REGION_ADDRESS + total;
+    this.region = { address: REGION_ADDRESS, size: total, programsEnd: end - tails, tails: end - threads * TAIL_SIZE };
     this.tailed.clear();
   }
 
@@ -396,13 +396,4 @@ export class RemoteProcess {
 
 function stateOf({ registers, signalMask }: StoppedThread): { registers: Registers; signalMask: bigint } {
   return { registers: resumption(registers), signalMask };
-}
-
-const SYSTEM_CALL = Buffer.of(0x0f, 0x05);
-
-/** The address of a `syscall` instruction in the process's vDSO. */
-function findSystemCallInstruction(pid: number): number {
-  const vdso = readMaps(pid).find((area) => area.name === '[vdso]');
-  if (vdso === undefined) throw new KorriganError('KRG_NOT_MOVABLE', 'the process has no vDSO to run a system call in');
-  return vdso.start + Buffer.from(readMemory(pid, vdso.start, vdso.end - vdso.start)).indexOf(SYSTEM_CALL);
 }

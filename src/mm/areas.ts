@@ -2,6 +2,7 @@
  * Memory areas of a process: what each is, and whether it can be rebuilt elsewhere.
  */
 import { KorriganError, readDetailedMaps, readMaps, type DetailedMemoryArea } from '../linux/index.ts';
+import type { MemoryPolicy } from './memory-policy.ts';
 
 /** How an area is rebuilt. */
 export type AreaKind =
@@ -33,6 +34,8 @@ export interface Area {
   offset: number;
   /** VmFlags codes that matter to the program. */
   flags: string[];
+  /** NUMA policy, where it has one of its own. */
+  policy?: MemoryPolicy;
 }
 
 /** VmFlags that are carried (Documentation/filesystems/proc.rst): growsdown, locked, noreserve, sealed, and madvise states. */

@@ -3,6 +3,7 @@
  */
 import type { Program } from '../linux/index.ts';
 import type { Area } from './areas.ts';
+import { MEMORY_POLICY_BYTES, restoreAreaPolicy } from './memory-policy.ts';
 import { intersect, normalize, type Range, subtract } from './ranges.ts';
 
 const PROT_WRITE = 2;
@@ -96,6 +97,7 @@ export function finishLayout(program: Program, areas: readonly Area[], filled: R
       if (advice !== undefined) program.tryCall('madvise', area.start, length, advice);
     }
     if (area.flags.includes('lo')) program.tryCall('mlock2', area.start, length, area.flags.includes('lf') ? MLOCK_ONFAULT : 0);
+    restoreAreaPolicy(program, area);
     if (area.flags.includes('sl')) program.call('mseal', area.start, length, 0);
   }
 }
@@ -114,6 +116,11 @@ export function discardPages(program: Program, ranges: readonly Range[]): void {
 
 /** /proc/PID/map_files/START-END with the largest numbers. */
 const LONGEST_OBJECT_PATH = '/proc/4194304/map_files/ffffffffffff-ffffffffffff';
+
+/** Bytes of program data that finishing the areas takes. */
+export function finishBytes(areas: readonly Area[]): number {
+  return areas.filter(({ policy }) => policy !== undefined).length * MEMORY_POLICY_BYTES;
+}
 
 /** Bytes of program data that the paths of the areas take. */
 export function pathBytes(areas: readonly Area[]): number {

@@ -160,7 +160,7 @@ function startSupervisor({ cluster }: ClusterConfiguration, node: NodeConfigurat
     detached: true,
     stdio: 'ignore',
     cwd: '/',
-    env: { PATH: process.env['PATH'], NODE_COMPILE_CACHE: COMPILE_CACHE },
+    env: { PATH: process.env['PATH'], NODE_COMPILE_CACHE: COMPILE_CACHE, KORRIGAN_FAULTS: process.env['KORRIGAN_FAULTS'] },
   }).unref();
 }
 

@@ -3,8 +3,8 @@ import type { Logger } from 'pino';
 import type { Container, TrappedCallInFlight } from '../container/index.ts';
 import { GhostWorkers, MigrationService, processesOfContainer } from '../epm/index.ts';
 import { isKorriganError } from '../linux/errors.ts';
-import { ERRNO, type NotificationAnswer, readProcessLink, readStatus, SYS } from '../linux/index.ts';
-import { isHusk, ProcService, type Resident } from '../proc/index.ts';
+import { ERRNO, type NotificationAnswer, readStatus, SYS } from '../linux/index.ts';
+import { isHusk, ProcService, type Resident, wasProcess } from '../proc/index.ts';
 import { type NodeId, type RpcNode } from '../rpc/index.ts';
 import { Socket } from 'node:net';
 import { killProcess } from './services/kill.ts';
@@ -42,12 +42,19 @@ export function joinKin({ container, rpc, watcher, homeOf, host, log }: KinOptio
   records.on('data', (chunk) => proc.recordsRead(chunk));
   records.on('error', (error) => log.error({ err: error }, 'the pipe of the husks cannot be read'));
   watcher.onTrappedCall((call) => answerTrappedCall(call, { container, rpc, proc }));
-  proc.recover(residents(container), container.reaped.read());
+  const found = residents(container);
+  const { undecided } = epm;
+  proc.recover(
+    found.map((resident) => (undecided.has(resident.pid) ? { ...resident, kind: 'undecided' } : resident)),
+    container.reaped.read(),
+  );
+  epm.recover(found);
   return {
     proc,
     epm,
     [Symbol.asyncDispose]: async () => {
       records.destroy();
+      epm[Symbol.dispose]();
       await proc[Symbol.asyncDispose]();
       await workers[Symbol.asyncDispose]();
     },
@@ -66,15 +73,15 @@ function recordPipe(container: Container): { readEnd: number; writeEnd: number }
 }
 
 /** What a daemon finds in a container that it adopts. */
-function residents(container: Container): Resident[] {
-  const initFile = readProcessLink(container.initPid, 'exe');
-  return processesOfContainer(container.cgroup).flatMap((hostPid): Resident[] => {
+function residents(container: Container): (Resident & { readonly hostPid: number })[] {
+  const { initPid, range } = container;
+  return processesOfContainer(container.cgroup).flatMap((hostPid): (Resident & { readonly hostPid: number })[] => {
     const pid = container.containerPidOf(hostPid);
-    if (pid === undefined || hostPid === container.initPid) return [];
-    if (!isHusk(hostPid)) return [{ pid, kind: 'process' }];
+    if (pid === undefined || hostPid === initPid) return [];
+    if (!isHusk(hostPid)) return [{ pid, hostPid, kind: 'process' }];
     // Processes of this node have become husks in place: only the template was never anything else.
-    const isTemplate = container.range.low <= pid && pid < container.range.high && readProcessLink(hostPid, 'exe') === initFile;
-    return [{ pid, kind: isTemplate ? 'template' : 'husk' }];
+    const isTemplate = range.low <= pid && pid < range.high && !wasProcess(hostPid, initPid);
+    return [{ pid, hostPid, kind: isTemplate ? 'template' : 'husk' }];
   });
 }
 

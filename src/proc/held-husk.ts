@@ -1,11 +1,10 @@
 /** A husk under our hand: stopped at the start of its loop, ready to run programs or to be inflated. */
-import { KorriganError, readMaps, RemoteProcess, SYS } from '../linux/index.ts';
+import { ERRNO, KorriganError, readMaps, readProcessLink, RemoteProcess, SYS } from '../linux/index.ts';
 import { HUSK_ADDRESS, HUSK_ENTRY, HUSK_LOOP, HUSK_REGION_SIZE, HUSK_SIZE } from './husk-body.ts';
 
 const ALL_SIGNALS = 0xffffffffffffffffn;
-const SIGTRAP = 5;
-/** Enough for one turn of the loop; a single step is one instruction. */
-const STEP_LIMIT = 1000;
+/** Calls that a husk makes in one turn of its loop, twice each, and many more. */
+const TURN_LIMIT = 1000;
 
 /** The memory of a husk itself. */
 export const HUSK_MEMORY = { start: HUSK_ADDRESS, end: HUSK_ADDRESS + HUSK_SIZE } as const;
@@ -14,6 +13,11 @@ export const HUSK_MEMORY = { start: HUSK_ADDRESS, end: HUSK_ADDRESS + HUSK_SIZE 
 export function isHusk(hostPid: number): boolean {
   const areas = readMaps(hostPid).filter((area) => area.name !== '[vsyscall]');
   return areas.length > 0 && areas.every((area) => area.start >= HUSK_MEMORY.start && area.end <= HUSK_MEMORY.end);
+}
+
+/** Whether a husk has been its process on this node. One that was made for another node's process has the executable of pid 1 until then. */
+export function wasProcess(hostPid: number, initPid: number): boolean {
+  return readProcessLink(hostPid, 'exe') !== readProcessLink(initPid, 'exe');
 }
 
 /**
@@ -36,21 +40,28 @@ export function resumeHusk(remote: RemoteProcess): void {
   tracee.detach(groupStop);
 }
 
+/** What the husk goes on with is the start of its loop from here on, also when the one who holds it dies. */
 function finishTurn({ main: { tracee, registers } }: RemoteProcess): void {
-  for (let at = registers, step = 0; !isAtStart(at.getNumber('rbx'), at.getNumber('rip'), at.getNumber('rax')); step++) {
-    if (step === STEP_LIMIT) throw new KorriganError('KRG_INTERNAL', `husk ${tracee.tid} does not come to the start of its loop`);
-    tracee.step();
+  const isAtStart = isWaiting(registers.getNumber('rbx'), registers.getNumber('rip'), registers.getNumber('rax'));
+  registers.set('rip', HUSK_ENTRY).set('rbx', HUSK_LOOP).set('r12', 0).set('originalRax', -1);
+  if (isAtStart) return;
+  for (let turn = 0; turn < TURN_LIMIT; turn++) {
+    tracee.resumeToSystemCall();
     const status = tracee.wait();
     if (status.kind === 'exited' || status.kind === 'killed')
       throw new KorriganError('KRG_NO_SUCH_PROCESS', `husk ${tracee.tid} has ended`);
-    if (status.kind === 'signal' && status.signal !== SIGTRAP)
-      throw new KorriganError('KRG_INTERNAL', `husk ${tracee.tid} got signal ${status.signal}`);
-    at = tracee.registers();
+    if (status.kind === 'signal') throw new KorriganError('KRG_INTERNAL', `husk ${tracee.tid} got signal ${status.signal}`);
+    const at = tracee.registers();
+    // As a call begins its result is ENOSYS; this one is not made.
+    if (at.getNumber('originalRax') !== SYS.rt_sigtimedwait || at.getNumber('rax') !== -ERRNO.ENOSYS) continue;
+    tracee.setRegisters(registers);
+    return;
   }
+  throw new KorriganError('KRG_INTERNAL', `husk ${tracee.tid} does not come to the start of its loop`);
 }
 
 /** About to wait for a signal, or waiting for one: `stop` shows an interrupted wait as one that is about to begin. */
-function isAtStart(rbx: number, rip: number, rax: number): boolean {
+function isWaiting(rbx: number, rip: number, rax: number): boolean {
   if (rbx !== HUSK_LOOP) return false;
   return rip === HUSK_ENTRY || (rax === SYS.rt_sigtimedwait && rip > HUSK_ENTRY);
 }

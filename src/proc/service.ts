@@ -41,7 +41,8 @@ export interface ProcServiceOptions {
 /** A process or husk that a daemon finds in a container that it adopts. */
 export interface Resident {
   readonly pid: number;
-  readonly kind: 'process' | 'husk' | 'template';
+  /** `undecided`: on its way to this node or away again, and frozen. */
+  readonly kind: 'process' | 'husk' | 'template' | 'undecided';
 }
 
 export class ProcService implements AsyncDisposable {
@@ -53,8 +54,10 @@ export class ProcService implements AsyncDisposable {
   private readonly present = new Set<number>();
   /** Processes of other homes that run here. */
   private readonly visitors = new Set<number>();
-  /** Husks that are about to become processes. */
+  /** Husks that are about to become processes, and processes that are about to become husks. */
   private readonly arriving = new Set<number>();
+  /** What was seen of those, until it is clear what they are. */
+  private readonly held = new Map<number, MonitorEvent[]>();
   /** What has ended here, until its home knows that it was collected. */
   private readonly zombies = new Set<number>();
   /** Husks that were told to end: their end is no news. */
@@ -133,18 +136,13 @@ export class ProcService implements AsyncDisposable {
   /** A move to this node is over. @param running those that run here now; the other ones stay husks as long as somebody needs them */
   arrived(moving: readonly number[], running: readonly number[]): void {
     const { rpc, homeOf } = this.options;
-    for (const pid of moving) this.arriving.delete(pid);
     for (const pid of running) {
       this.present.delete(pid);
       if (homeOf(pid) === rpc.id) this.directory.moved(pid, rpc.id, rpc.id);
       else this.visitors.add(pid);
     }
     this.command('watch', running);
-    this.command(
-      'adopt',
-      moving.filter((pid) => this.present.has(pid)),
-    );
-    this.tidy();
+    this.settle(moving);
   }
 
   /** The processes have left this node; to be called before what stayed behind becomes husks. */
@@ -165,8 +163,22 @@ export class ProcService implements AsyncDisposable {
 
   /** What processes that have left had behind them here are husks now. */
   deflated(pids: readonly number[]): void {
-    for (const pid of pids) this.arriving.delete(pid);
-    this.command('adopt', pids);
+    this.settle(pids);
+  }
+
+  /** It is clear what is here: a process or a husk. */
+  private settle(pids: readonly number[]): void {
+    for (const pid of pids) {
+      this.arriving.delete(pid);
+      const events = this.held.get(pid) ?? [];
+      this.held.delete(pid);
+      for (const event of events) this.seen(event);
+      if (this.present.has(pid) && this.options.container.hostPidOf(pid) === undefined) this.huskLost(pid);
+    }
+    this.command(
+      'adopt',
+      pids.filter((pid) => this.present.has(pid)),
+    );
     this.tidy();
   }
 
@@ -187,10 +199,15 @@ export class ProcService implements AsyncDisposable {
     for (const { pid, kind } of residents) {
       if (kind === 'template') this.keeper.adoptTemplate(pid);
       else if (kind === 'husk') this.present.add(pid);
+      else if (kind === 'undecided') this.arriving.add(pid);
       else if (homeOf(pid) !== rpc.id) this.visitors.add(pid);
     }
-    this.command('watch', [...this.visitors]);
-    this.command('adopt', [...this.present]);
+    for (const pid of this.arriving) this.present.add(pid);
+    this.command('watch', [...this.visitors, ...this.arriving]);
+    this.command(
+      'adopt',
+      [...this.present].filter((pid) => !this.arriving.has(pid)),
+    );
     const claimed = Promise.all(rpc.peers.map((peer) => this.reconcileWith(peer, ended)));
     claimed.then(() => this.endUnclaimed(RECONCILE_ROUNDS)).catch((error: unknown) => this.complain(error, 'the processes that are away are not known'));
   }
@@ -205,6 +222,12 @@ export class ProcService implements AsyncDisposable {
 
   private seen(event: MonitorEvent): void {
     const { pid } = event;
+    const events = this.held.get(pid);
+    if (this.arriving.has(pid) && event.kind !== 'signal') {
+      if (events === undefined) this.held.set(pid, [event]);
+      else events.push(event);
+      return;
+    }
     switch (event.kind) {
       case 'killed':
         if (this.present.has(pid)) this.forward(pid, killed());
@@ -215,7 +238,7 @@ export class ProcService implements AsyncDisposable {
       case 'ended':
         this.zombies.add(pid);
         if (this.ending.delete(pid)) return;
-        if (this.present.delete(pid)) this.huskLost(pid);
+        if (this.present.has(pid)) this.huskLost(pid);
         else this.announce({ kind: 'ended', pid, status: event.status });
         return;
       case 'collected':
@@ -225,6 +248,7 @@ export class ProcService implements AsyncDisposable {
 
   /** A husk ended that nobody held: it was killed at home, and its process follows it; elsewhere it was to become a process, which failed. */
   private huskLost(pid: number): void {
+    this.present.delete(pid);
     if (this.options.homeOf(pid) === this.options.rpc.id) {
       this.forward(pid, killed());
       return;

@@ -36,7 +36,7 @@ export class Conduit {
   /** Position up to which bytes were sent over the present link. */
   private sent = 0;
   /** Position up to which bytes have come over the present link, and up to which the other end knows that they were written. */
-  private received = 0;
+  private received: number;
   private told = 0;
   private incomingEnded = false;
   private sourceEnded = false;
@@ -46,6 +46,7 @@ export class Conduit {
   constructor(options: ConduitOptions) {
     this.options = options;
     this.slot = options.slot;
+    this.received = this.slot.written;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.sourceOver = promise;
     this.resolveSourceOver = resolve;
@@ -57,6 +58,7 @@ export class Conduit {
 
   /** Starts to read and write the descriptors. */
   start(): void {
+    if (this.link === undefined) this.received = this.slot.written;
     if (this.slot.has('source')) this.sourceFd ??= this.slot.take('source');
     else this.resolveSourceOver();
     if (this.slot.has('sink')) this.sinkFd ??= this.slot.take('sink');

@@ -87,7 +87,7 @@ export async function serveScriptedRun(
       .catch(() => undefined)
       .then(() => {
         gone.abort();
-      input.push(undefined);
+        input.push(undefined);
         wake();
       });
     tell({ kind: 'exit', status: await program(run) });

@@ -95,7 +95,7 @@ async function answer(
   response.on('close', () => gone.abort(new KorriganError('KRG_CANCELLED', 'the caller closed the connection')));
   try {
     if (caller === undefined) throw new KorriganError('KRG_PERMISSION', 'the credentials of the connection are not known');
-    const url = new URL(request.url ?? '/', 'http://node');
+    const url = parseAddress(request.url ?? '/');
     const route = findRoute(request.method ?? '', url.pathname);
     const body = await readBody(request, route.bodyLimit);
     const parameters = route.method === 'GET' ? Object.fromEntries(url.searchParams) : parseJson(body);
@@ -146,13 +146,24 @@ function sendJson(response: ServerResponse, status: number, value: unknown): voi
 
 async function readBody(request: IncomingMessage, limit: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
+  const tooLong = (): KorriganError => new KorriganError('KRG_BAD_REQUEST', `the body of this request may have ${limit} bytes at most`);
+  // What is announced as too long is not waited for.
+  if (Number(request.headers['content-length'] ?? 0) > limit) throw tooLong();
   let length = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     length += chunk.length;
-    if (length > limit) throw new KorriganError('KRG_BAD_REQUEST', `the body of this request may have ${limit} bytes at most`);
+    if (length > limit) throw tooLong();
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);
+}
+
+function parseAddress(text: string): URL {
+  try {
+    return new URL(text, 'http://node');
+  } catch (cause) {
+    throw new KorriganError('KRG_BAD_REQUEST', `"${text}" is no address of this API`, { cause });
+  }
 }
 
 function parseJson(body: Buffer): unknown {

@@ -25,7 +25,7 @@ const attachMessage = z.object({
   kind: z.literal('attach'),
   run: z.uuid(),
   node: z.string().optional(),
-  request: z.unknown(),
+  request: z.unknown().optional(),
   received: z.array(z.int().min(0)).max(3),
 });
 

@@ -5,6 +5,8 @@
 
 static void hold(void *unused) {
   (void)unused;
+  /* A group of its own below this program's: nobody can say it is orphaned, and members of orphaned groups do not stop by SIGTSTP. */
+  must(setpgid(0, 0));
   settled();
   for (;;) pause();
 }

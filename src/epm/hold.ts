@@ -1,0 +1,79 @@
+/**
+ * The hold that survives this daemon: a control group with exactly the moving processes, frozen from the moment when they are complete on the one
+ * side or the other until the decision. Whoever is in it does not run, traced or not; SIGKILL ends it all the same.
+ */
+import { closeSync, openSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { cgroupMountPoint, ControlGroup, readProcessFile } from '../linux/index.ts';
+
+const ATTEMPTS = 100;
+
+export class Hold implements Disposable {
+  readonly group: ControlGroup;
+  private readonly file: number;
+  private frozen = false;
+
+  private constructor(group: ControlGroup) {
+    this.group = group;
+    this.file = openSync(join(group.path, 'cgroup.freeze'), 'w');
+  }
+
+  /**
+   * Puts processes into a group of their own. One that holds them and nobody else is taken as it is: moving the first process takes
+   * the kernel several milliseconds (an RCU grace period).
+   * @param processes the container's group of groups
+   * @param name of a new group
+   * @param announce told the group's path before anything is moved
+   */
+  static gather(processes: ControlGroup, name: string, hostPids: readonly number[], announce: (path: string) => void): Hold {
+    const present = groupOf(hostPids[0] ?? 0);
+    if (present !== undefined && isExactly(present, hostPids)) {
+      announce(present.path);
+      return new Hold(present);
+    }
+    const group = processes.child(name);
+    announce(group.path);
+    // An empty group may be tidied up at any moment.
+    for (let attempt = 1; ; attempt++) {
+      try {
+        group.create();
+        for (const hostPid of hostPids) group.attach(hostPid);
+        return new Hold(group);
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || attempt === ATTEMPTS) throw error;
+      }
+    }
+  }
+
+  freeze(): void {
+    writeSync(this.file, '1');
+    this.frozen = true;
+  }
+
+  thaw(): void {
+    if (this.frozen) writeSync(this.file, '0');
+    this.frozen = false;
+  }
+
+  [Symbol.dispose](): void {
+    closeSync(this.file);
+  }
+}
+
+/** Thaws the group of a record, if it is still there. */
+export function thawGroup(path: string | undefined): void {
+  const group = path === undefined ? undefined : new ControlGroup(path);
+  if (group?.exists === true) group.thaw();
+}
+
+/** The group of a process, in the version-2 hierarchy as this process sees it. */
+function groupOf(hostPid: number): ControlGroup | undefined {
+  const path = /^0::(\/.*)$/m.exec(readProcessFile(hostPid, 'cgroup') ?? '')?.[1];
+  return path === undefined ? undefined : new ControlGroup(join(cgroupMountPoint(), path));
+}
+
+function isExactly(group: ControlGroup, hostPids: readonly number[]): boolean {
+  if (group.children().length > 0) return false;
+  const present = group.processes();
+  return present.length === hostPids.length && present.every((hostPid) => hostPids.includes(hostPid));
+}

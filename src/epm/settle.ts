@@ -1,0 +1,199 @@
+/**
+ * What is left to do for a move when its decision is known and nobody holds its processes any more: they are frozen, wait in our code, or have gone
+ * on by themselves. Used when the link was lost at the wrong moment, and by a daemon that finds the move in its journal. Every step
+ * may have been done before. Runs in a ghost worker.
+ */
+import {
+  inProcess,
+  isErrno,
+  isKorriganError,
+  pidfdGetfd,
+  pidfdOpen,
+  type ProgramRunner,
+  readMaps,
+  REGION_ADDRESS,
+  REGION_LIMIT,
+  RemoteProcess,
+  syscall,
+  converse,
+  one,
+  onThisThread,
+  type Conversation,
+  sleepMicroseconds,
+} from '../linux/index.ts';
+import { takeLock } from '../fs/index.ts';
+import { discardSignals } from '../ghost/index.ts';
+import { deflate, DEFLATE_REGION_SIZE, HUSK_MEMORY, isHusk, resumeHusk } from '../proc/index.ts';
+import { thawGroup } from './hold.ts';
+import { isAlive, type MoveRecord, type SourceRecord, type TargetRecord } from './journal.ts';
+
+/** What becomes of the processes here. */
+export type Settlement = 'resume' | 'deflate' | 'run' | 'discard';
+
+export interface SettleOptions {
+  readonly sendRecordPipe: (pid: number, socket: number) => void;
+}
+
+const REGION_SIZE = 1 << 16;
+const HEALING_ATTEMPTS = 2000;
+const HEALING_MICROSECONDS = 500;
+
+export function settle(record: MoveRecord, settlement: Settlement, options: SettleOptions): void {
+  if (record.role === 'source') {
+    if (settlement === 'resume') resumeSource(record);
+    else deflateSource(record, options);
+  } else if (settlement === 'run') {
+    thawGroup(record.cgroup);
+  } else {
+    discardTarget(record, options);
+  }
+}
+
+/** They go on as if nothing had been, with the locks that were theirs and without our memory. */
+function resumeSource(record: SourceRecord): void {
+  const living = record.processes.filter(isAlive);
+  for (const { pid, hostPid } of living) {
+    const locks = record.locks.filter((lock) => lock.pid === pid);
+    if (locks.length === 0) continue;
+    ignoreEnded(() => {
+      const remote = RemoteProcess.stop(hostPid);
+      try {
+        thawGroup(record.cgroup);
+        takeLocks(remote, locks);
+      } finally {
+        remote.release();
+      }
+    });
+  }
+  thawGroup(record.cgroup);
+  for (const { hostPid } of living) ignoreEnded(() => removeRegion(hostPid));
+}
+
+function takeLocks(remote: RemoteProcess, locks: SourceRecord['locks']): void {
+  const pidfd = pidfdOpen(remote.pid);
+  remote.openRegion(REGION_SIZE);
+  const inside = inProcess(remote);
+  try {
+    for (const { fd, lock } of locks) {
+      const { name, args } = takeLock(fd, lock);
+      if (lock.type === 'posix') {
+        retake(inside, one(name, ...args));
+        continue;
+      }
+      const here = pidfdGetfd(pidfd, fd);
+      retake(onThisThread(), one(name, here, ...args.slice(1)));
+      syscall('close', here);
+    }
+  } finally {
+    syscall('close', pidfd);
+  }
+}
+
+/** A lock that somebody has taken meanwhile is lost: with the daemon away nothing could guard it. */
+function retake(runner: ProgramRunner, taking: Conversation<number>): void {
+  try {
+    converse(runner, taking);
+  } catch (error) {
+    if (!isErrno(error, 'EAGAIN', 'EBADF')) throw error;
+  }
+}
+
+/** Once no thread is on its way back through it. */
+function removeRegion(hostPid: number): void {
+  for (let attempt = 0; attempt < HEALING_ATTEMPTS; attempt++) {
+    const region = readMaps(hostPid).filter(({ start }) => start >= REGION_ADDRESS && start < REGION_LIMIT);
+    const [first] = region;
+    if (first === undefined) return;
+    const end = region.at(-1)?.end ?? first.end;
+    const remote = RemoteProcess.stop(hostPid);
+    const isInside = remote.threads.some(({ registers }) => {
+      const rip = registers.getNumber('rip');
+      return rip >= first.start && rip < end;
+    });
+    if (!isInside) remote.stepSystemCall('munmap', first.start, end - first.start);
+    remote.leave();
+    if (!isInside) return;
+    sleepMicroseconds(HEALING_MICROSECONDS);
+  }
+}
+
+/** They live on the other node: what is left here becomes husks. Nothing of them may run again here. */
+function deflateSource(record: SourceRecord, options: SettleOptions): void {
+  const held: { pid: number; remote: RemoteProcess }[] = [];
+  for (const { pid, hostPid } of record.processes.filter(isAlive)) {
+    ignoreEnded(() => {
+      const remote = RemoteProcess.stop(hostPid);
+      if (isHusk(hostPid)) {
+        resumeHusk(remote);
+        return;
+      }
+      remote.park();
+      held.push({ pid, remote });
+    });
+  }
+  thawGroup(record.cgroup);
+  // Children before their parents, who would end threads of which they are the children.
+  for (const { pid, remote } of held.toReversed()) {
+    ignoreEnded(() => {
+      remote.openRegion(Math.max(REGION_SIZE, DEFLATE_REGION_SIZE));
+      for (const thread of remote.threads) {
+        const own = record.pending.filter((entry) => entry.pid === pid && entry.thread === thread.tracee.tid);
+        const shared = thread === remote.main ? record.pending.filter((entry) => entry.pid === pid && entry.thread === 0) : [];
+        discardSignals(
+          remote,
+          thread,
+          [...own, ...shared].flatMap(({ signal, count }) => Array.from({ length: count }, () => signal)),
+        );
+      }
+      deflate(remote, { pid, sendRecordPipe: options.sendRecordPipe });
+    });
+  }
+}
+
+/** They go on on the source: what was made here goes, and what was a husk is one again. */
+function discardTarget(record: TargetRecord, options: SettleOptions): void {
+  const held: { pid: number; remote: RemoteProcess }[] = [];
+  for (const { pid, hostPid, returning } of record.processes.filter(isAlive).toReversed()) {
+    ignoreEnded(() => {
+      if (!returning) {
+        killAndWait(hostPid);
+        return;
+      }
+      const isUntouched = readMaps(hostPid).every(
+        ({ start, name }) => name === '[vsyscall]' || (start >= HUSK_MEMORY.start && start < HUSK_MEMORY.end),
+      );
+      const remote = RemoteProcess.stop(hostPid);
+      if (isUntouched) {
+        resumeHusk(remote);
+        return;
+      }
+      remote.park();
+      held.push({ pid, remote });
+    });
+  }
+  thawGroup(record.cgroup);
+  for (const { pid, remote } of held) {
+    ignoreEnded(() => {
+      remote.openRegion(DEFLATE_REGION_SIZE);
+      deflate(remote, { pid, sendRecordPipe: options.sendRecordPipe });
+    });
+  }
+}
+
+function killAndWait(hostPid: number): void {
+  const remote = RemoteProcess.stop(hostPid);
+  remote.kill();
+}
+
+/** Takes memory of ours away that a killed daemon has left in a process. */
+export function tidy(hostPid: number): void {
+  ignoreEnded(() => removeRegion(hostPid));
+}
+
+function ignoreEnded(action: () => void): void {
+  try {
+    action();
+  } catch (error) {
+    if (!isKorriganError(error, 'KRG_NO_SUCH_PROCESS') && !isErrno(error, 'ESRCH')) throw error;
+  }
+}

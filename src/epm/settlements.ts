@@ -1,0 +1,176 @@
+/**
+ * The journal on the daemon's main thread: which moves are under way, and what becomes of those that nobody works on any more, because the link
+ * was lost at the wrong moment or because this daemon was killed. The state machines of hand-over.ts decide; the other side is told and asked until
+ * it answers.
+ */
+import { z } from 'zod';
+import type { RecordSlots } from '../container/index.ts';
+import { KorriganError } from '../linux/index.ts';
+import { defineCall, type NodeId, type RpcNode } from '../rpc/index.ts';
+import type { ArrivedRelay } from '../streams/index.ts';
+import { type SourceEvent, stepSource, stepTarget, type TargetEvent } from './hand-over.ts';
+import { JournalEntry, type MoveRecord, type SourceRecord, type TargetRecord } from './journal.ts';
+import type { Settlement } from './settle.ts';
+
+const RETRY_MILLISECONDS = 100;
+const ANSWER_MILLISECONDS = 2000;
+
+/** To the target: the decision has been taken. `wait`: somebody there is still at work on it. */
+const commitCall = defineCall(
+  'epm.commit',
+  z.object({ migration: z.string() }),
+  z.object({ answer: z.enum(['running', 'refused', 'wait']) }),
+);
+/** To the source: everything is here, and complete. */
+const askCall = defineCall('epm.ask', z.object({ migration: z.string() }), z.object({ answer: z.enum(['commit', 'abort', 'wait']) }));
+
+export interface SettlementsOptions {
+  readonly rpc: RpcNode;
+  readonly slots: RecordSlots;
+  /** Does it, on a thread that may trace. */
+  readonly settle: (slot: number, settlement: Settlement) => Promise<void>;
+  /** The processes run on the target; what is left here has not changed yet. */
+  readonly onLeft: (record: SourceRecord) => Promise<void>;
+  /** What was left here are husks now. */
+  readonly onDeflated: (record: SourceRecord) => void;
+  /** They go on here. */
+  readonly onAborted: (record: SourceRecord) => void;
+  readonly onDecided: (record: TargetRecord, runsHere: boolean, relays: readonly ArrivedRelay[]) => void;
+  readonly log: { info(details: object, message: string): void; warn(details: object, message: string): void };
+}
+
+export class Settlements {
+  private readonly options: SettlementsOptions;
+  private readonly entries = new Map<string, JournalEntry>();
+  private isClosed = false;
+
+  constructor(options: SettlementsOptions) {
+    this.options = options;
+    const { rpc } = options;
+    // All of them are known before anybody is answered.
+    for (const entry of this.found()) this.entries.set(entry.record.migration, entry);
+    rpc.handle(commitCall, ({ migration }) => ({ answer: this.answerCommit(migration) }));
+    rpc.handle(askCall, ({ migration }) => ({ answer: this.answerQuestion(migration) }));
+  }
+
+  /** A new move. @throws KorriganError KRG_LIMIT */
+  begin<R extends MoveRecord>(record: R): JournalEntry<R> {
+    const { slots } = this.options;
+    const slot = Array.from({ length: slots.count }, (_, n) => n).find((n) => slots.isFree(n));
+    if (slot === undefined)
+      throw new KorriganError('KRG_LIMIT', `${slots.count} moves are under way on this node or wait for an answer; try again`);
+    const entry = JournalEntry.create(slots, slot, record);
+    this.entries.set(record.migration, entry as unknown as JournalEntry);
+    return entry;
+  }
+
+  /** The move is over on this node. */
+  end(entry: { readonly record: MoveRecord; clear(): void }): void {
+    this.entries.delete(entry.record.migration);
+    entry.clear();
+  }
+
+  /** All moves of the journal: at first those that an earlier daemon did not bring to their end. */
+  get known(): JournalEntry[] {
+    return [...this.entries.values()];
+  }
+
+  private found(): JournalEntry[] {
+    const { slots } = this.options;
+    return Array.from({ length: slots.count }, (_, n) => n).flatMap((n) => (slots.isFree(n) ? [] : [JournalEntry.open(slots, n)]));
+  }
+
+  /** The move, by the process that takes part in it. */
+  of(pid: number): JournalEntry | undefined {
+    return [...this.entries.values()].find(({ record }) => record.processes.some((process) => process.pid === pid));
+  }
+
+  /** Brings a move that nobody works on to its end. */
+  async settle(entry: JournalEntry, relays: readonly ArrivedRelay[] = []): Promise<void> {
+    this.entries.set(entry.record.migration, entry);
+    const { migration, role, peer } = entry.record;
+    this.options.log.info({ migration, role, peer, state: entry.state }, 'a move is being settled');
+    if (entry.record.role === 'source') await this.settleSource(entry as unknown as JournalEntry<SourceRecord>);
+    else await this.settleTarget(entry as unknown as JournalEntry<TargetRecord>, relays);
+    this.options.log.info({ migration, role, peer, state: entry.state }, 'a move is settled');
+    this.end(entry);
+  }
+
+  /** Asks and tells nobody any more. */
+  close(): void {
+    this.isClosed = true;
+  }
+
+  private async settleSource(entry: JournalEntry<SourceRecord>): Promise<void> {
+    const { settle, onLeft, onDeflated, onAborted } = this.options;
+    for (let event: SourceEvent = { kind: 'restarted' }; ; ) {
+      const { state, effects } = stepSource(entry.state, event);
+      entry.setState(state);
+      for (const { kind } of effects) {
+        if (kind === 'resume') {
+          await settle(entry.slot, 'resume');
+          onAborted(entry.record);
+        } else if (kind === 'deflate') {
+          await onLeft(entry.record);
+          await settle(entry.slot, 'deflate');
+          onDeflated(entry.record);
+        }
+      }
+      if (state !== 'committed') return;
+      const answer = await this.call(entry.record.peer, commitCall, entry.record.migration);
+      event = answer === 'running' || answer === 'refused' ? { kind: 'message', message: answer } : { kind: 'tick' };
+    }
+  }
+
+  private async settleTarget(entry: JournalEntry<TargetRecord>, relays: readonly ArrivedRelay[]): Promise<void> {
+    const { settle, onDecided } = this.options;
+    for (let event: TargetEvent = { kind: 'restarted' }; ; ) {
+      const { state, effects } = stepTarget(entry.state, event);
+      entry.setState(state);
+      for (const { kind } of effects) {
+        if (kind === 'run' || kind === 'discard') {
+          await settle(entry.slot, kind);
+          onDecided(entry.record, kind === 'run', relays);
+        }
+      }
+      if (state !== 'imported') return;
+      const answer = await this.call(entry.record.peer, askCall, entry.record.migration);
+      event = answer === 'commit' || answer === 'abort' ? { kind: 'message', message: answer } : { kind: 'tick' };
+    }
+  }
+
+  /** @returns undefined when the other side has not answered, after a pause */
+  private async call<Call extends typeof commitCall | typeof askCall>(
+    peer: NodeId,
+    call: Call,
+    migration: string,
+  ): Promise<z.output<Call['response']>['answer'] | undefined> {
+    let answer: string | undefined;
+    try {
+      ({ answer } = (await this.options.rpc.call(peer, call as typeof askCall, { migration }, { deadlineMs: ANSWER_MILLISECONDS })) as {
+        answer: string;
+      });
+    } catch (error) {
+      if (!(error instanceof KorriganError)) throw error;
+      this.options.log.warn({ migration, peer, code: error.code }, 'the other side of a move does not answer; it is asked again');
+    }
+    if (answer !== 'running' && answer !== 'commit' && answer !== 'abort')
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MILLISECONDS));
+    if (this.isClosed) await new Promise(() => undefined); // the next daemon goes on
+    return answer === 'wait' ? undefined : (answer as z.output<Call['response']>['answer']);
+  }
+
+  /** A target that does not know a move any more has let it run: it forgets one that it gave up only after the source did. */
+  private answerCommit(migration: string): 'running' | 'refused' | 'wait' {
+    const entry = this.entries.get(migration);
+    if (entry === undefined || entry.state === 'running') return 'running';
+    return entry.state === 'imported' ? 'wait' : 'refused';
+  }
+
+  /** A source that does not know a move any more has given it up: it forgets one that it committed only when the target runs. */
+  private answerQuestion(migration: string): 'commit' | 'abort' | 'wait' {
+    const entry = this.entries.get(migration);
+    if (entry === undefined || entry.state === 'aborted') return 'abort';
+    return entry.state === 'committed' || entry.state === 'done' ? 'commit' : 'wait';
+  }
+}
