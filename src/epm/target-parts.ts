@@ -94,6 +94,8 @@ export class LocalTargetParts implements TargetParts {
   }
 
   letGo(): void {
+    // Files that were installed ahead stand in pid 1 until their positions are known.
+    this.releaseStore();
     for (const { pid, remote } of this.made.values()) this.arrivals.push({ pid, hostPid: remote.pid });
     this.made.clear();
   }
