@@ -82,6 +82,7 @@ export class TargetMigration {
       if (this.state === 'imported') return 'undecided';
       throw error;
     } finally {
+      this.parts.releaseFiles();
       this.hold?.[Symbol.dispose]();
       this.ownProcessor?.[Symbol.dispose]();
     }

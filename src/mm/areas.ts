@@ -117,7 +117,7 @@ export class AreaFlags {
   /** Before the freeze. */
   static read(pid: number): AreaFlags {
     const policies = readProcessFile(pid, 'numa_maps') ?? ''; // a kernel without NUMA has none
-    return new AreaFlags(readDetailedMaps(pid), /^[0-9a-f]+ (?!default )/m.test(policies));
+    return new AreaFlags(readDetailedMaps(pid), /^[0-9a-f]+ (?!default\b)/m.test(policies));
   }
 
   /** Whether areas that were just described may have NUMA policies: that an area is the same as before does not tell. */
