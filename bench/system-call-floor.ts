@@ -5,7 +5,7 @@
  * the network (see the TCP floor), files, signals, timers, credentials.
  */
 import { NativeMemory, Pagemap, readDetailedMaps, readMemoryInto, RemoteProcess, Tracee, writeMemoryFrom } from '../src/linux/index.ts';
-import { AreaFlags, contentRuns, describeAreas } from '../src/mm/index.ts';
+import { AreaFlags, contentRuns } from '../src/mm/index.ts';
 import { summarize } from './statistics.ts';
 
 /** Medians in microseconds, by step; `sum` is all of them. */
@@ -35,7 +35,7 @@ export function measureSystemCallFloor(pid: number): SystemCallFloor {
 }
 
 function measureOnce(pid: number, buffer: NativeMemory, timed: <T>(step: string, action: () => T) => T): void {
-  const areas = describeAreas(new AreaFlags(readDetailedMaps(pid)).current(pid), []);
+  const areas = new AreaFlags(readDetailedMaps(pid)).describe(pid);
   using pagemap = new Pagemap(pid);
   const tracee = timed('stop', () => {
     const seized = Tracee.seize(pid);

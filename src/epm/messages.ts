@@ -31,8 +31,10 @@ const toTarget = z.discriminatedUnion('kind', [
    * `processor` tell where the source runs: on one machine the target stays out of its way.
    */
   z.object({ kind: z.literal('freezing'), kernel: z.string(), processor: z.number() }),
-  /** Everything about one frozen process; its remaining pages follow. */
-  z.object({ kind: z.literal('image'), pid, image, discarded: z.array(range) }),
+  /** Areas of a process that still runs. */
+  z.object({ kind: z.literal('layout'), pid, areas: z.array(area) }),
+  /** Everything about one frozen process; its remaining pages follow. Without areas they are those of `layout`. */
+  z.object({ kind: z.literal('image'), pid, image, discarded: z.array(range), sameLayout: z.boolean() }),
   /** Open files while the processes still run; `positions` completes them. */
   z.object({ kind: z.literal('files-ahead'), files: z.unknown() }),
   /** Nothing but these positions, by description, has changed since `files-ahead`. */

@@ -53,6 +53,8 @@ export interface TargetParts {
   takeHusk(pid: number): HeldHusk;
   /** As {@link TargetParts.installFiles}, before the freeze; all is kept until the positions or other files come. */
   installFilesAhead(files: unknown, processes: ReadonlyMap<number, RemoteProcess>): void;
+  /** Pid 1 lets go of what was installed ahead; the processes keep it. */
+  releaseFiles(): void;
   /** Completes what was installed ahead. */
   setPositions(positions: readonly (readonly [description: number, position: number])[]): void;
   /** Opens all descriptions and gives every process its descriptors. */

@@ -1,16 +1,7 @@
 /**
  * The source's engine: brings processes to another node over a channel, or leaves them running as they were. Blocking; runs in a ghost worker.
  */
-import {
-  type ControlGroup,
-  currentProcessor,
-  KorriganError,
-  NativeMemory,
-  Pagemap,
-  readDetailedMaps,
-  RemoteProcess,
-  syscall,
-} from '../linux/index.ts';
+import { type ControlGroup, currentProcessor, KorriganError, NativeMemory, Pagemap, RemoteProcess, syscall } from '../linux/index.ts';
 import {
   captureProcess,
   captureRegionSize,
@@ -27,7 +18,6 @@ import {
   AreaFlags,
   resolveAliases,
   contentRuns,
-  describeAreas,
   isTrackable,
   type MigrationChannel,
   PRE_COPY,
@@ -93,6 +83,8 @@ export class SourceMigration {
   private state: SourceState = 'preparing';
   private tracked = new Map<number, TrackedMemory>();
   private flags = new Map<number, AreaFlags>();
+  /** Areas that were sent ahead of the freeze. */
+  private readonly layouts = new Map<number, readonly Area[]>();
   private frozen: Frozen[] = [];
   private hold: Hold | undefined;
   private readonly journal: JournalEntry<SourceRecord>;
@@ -117,7 +109,7 @@ export class SourceMigration {
     try {
       this.prepare(identity);
       this.preCopy();
-      this.sendFilesAhead();
+      this.sendAhead();
       this.channel.isAttentive = true;
       this.channel.send({ kind: 'freezing', kernel: kernelIdentity(), processor: currentProcessor() });
       this.expect('awake');
@@ -156,7 +148,7 @@ export class SourceMigration {
     const { processGroups, node } = this.options;
     const hostPids = this.processes.map(({ hostPid }) => hostPid);
     this.hold = Hold.gather(processGroups, `m${migration}`, hostPids, (cgroup) => this.journal.update({ cgroup }));
-    for (const { pid, hostPid } of this.processes) this.flags.set(pid, new AreaFlags(readDetailedMaps(hostPid)));
+    for (const { pid, hostPid } of this.processes) this.flags.set(pid, AreaFlags.read(hostPid));
     this.expect('ready');
     faultPoint(node, 'source.prepared');
   }
@@ -164,7 +156,7 @@ export class SourceMigration {
   /** Sends the memory of large processes while they run. */
   private preCopy(): void {
     for (const { pid, hostPid } of this.processes) {
-      const areas = describeAreas(this.flags.get(pid)?.current(hostPid) ?? [], []).filter(isTrackable);
+      const areas = (this.flags.get(pid)?.describe(hostPid) ?? []).filter(isTrackable);
       using pagemap = new Pagemap(hostPid);
       const pages = areas.reduce(
         (sum, area) => sum + contentRuns(pagemap, area).reduce((n, run) => n + (run.end - run.start) / 4096, 0),
@@ -184,7 +176,12 @@ export class SourceMigration {
     }
   }
 
-  private sendFilesAhead(): void {
+  private sendAhead(): void {
+    for (const { pid, hostPid } of this.processes) {
+      const areas = this.flags.get(pid)?.describe(hostPid) ?? [];
+      this.layouts.set(pid, areas);
+      this.channel.send({ kind: 'layout', pid, areas });
+    }
     const files = this.parts.captureFilesAhead(this.processes);
     if (files !== undefined) this.channel.send({ kind: 'files-ahead', files });
   }
@@ -208,7 +205,9 @@ export class SourceMigration {
         frozen.image = captureProcess(remote, this.flags.get(pid) ?? new AreaFlags([]), observed);
         frozen.image.areas = resolveAliases(frozen.image.areas, objects);
         const discarded = this.tracked.get(pid)?.discarded(frozen.image.areas) ?? [];
-        this.channel.send({ kind: 'image', pid, image: frozen.image, discarded });
+        const sameLayout = frozen.image.areas === this.layouts.get(pid);
+        const image = sameLayout ? { ...frozen.image, areas: [] } : frozen.image;
+        this.channel.send({ kind: 'image', pid, image, discarded, sameLayout });
       }
       this.notePending();
     });

@@ -56,13 +56,13 @@ export class LocalTargetParts implements TargetParts {
   }
 
   installFiles(image: unknown, processes: ReadonlyMap<number, RemoteProcess>): void {
-    this.releaseStore();
+    this.releaseFiles();
     const files = filesImageSchema.parse(image);
     const store = this.deliver(files, processes);
     store.takeLocks();
     this.arrivedRelays.push(...findArrivedRelays(files, store));
     // Pid 1 must not keep a pipe's end open once the processes run: nobody would see its end of file.
-    this.releaseStore();
+    this.releaseFiles();
   }
 
   private deliver(files: FilesImage, processes: ReadonlyMap<number, RemoteProcess>): DescriptorStore {
@@ -86,12 +86,14 @@ export class LocalTargetParts implements TargetParts {
     return store;
   }
 
-  private releaseStore(): void {
+  releaseFiles(): void {
     this.store?.release();
     this.store = undefined;
   }
 
   letGo(): void {
+    // Files that were installed ahead stand in pid 1 until their positions are known.
+    this.releaseFiles();
     for (const { pid, remote } of this.made.values()) this.arrivals.push({ pid, hostPid: remote.pid });
     this.made.clear();
   }

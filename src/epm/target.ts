@@ -5,7 +5,7 @@
 import { avoidProcessor, type ControlGroup, KorriganError, type RemoteProcess } from '../linux/index.ts';
 import { Inflation, vdsoDigest } from '../ghost/index.ts';
 import { kernelIdentity } from '../fs/index.ts';
-import { type MigrationChannel, type PageWriter, writePages } from '../mm/index.ts';
+import { type Area, type MigrationChannel, type PageWriter, writePages } from '../mm/index.ts';
 import { type Effect, stepTarget, type TargetEvent, type TargetState } from './hand-over.ts';
 import { faultPoint } from './fault-points.ts';
 import { Hold } from './hold.ts';
@@ -18,6 +18,8 @@ import { realTime } from './source.ts';
 interface Arriving {
   husk: HeldHusk;
   inflation: Inflation;
+  /** Areas that came ahead of the freeze. */
+  layout: readonly Area[];
 }
 
 /** How long the source may take to decide; afterwards it is asked by other ways. */
@@ -80,6 +82,7 @@ export class TargetMigration {
       if (this.state === 'imported') return 'undecided';
       throw error;
     } finally {
+      this.parts.releaseFiles();
       this.hold?.[Symbol.dispose]();
       this.ownProcessor?.[Symbol.dispose]();
     }
@@ -98,7 +101,7 @@ export class TargetMigration {
     for (const pid of hello.pids) {
       const husk = this.parts.takeHusk(pid);
       const inflation = new Inflation(husk.remote, { returning: husk.returning });
-      this.arriving.set(pid, { husk, inflation });
+      this.arriving.set(pid, { husk, inflation, layout: [] });
       inflation.clear(husk.own);
     }
     const { journal, processGroups, node } = this.options;
@@ -124,9 +127,16 @@ export class TargetMigration {
         if (message.kernel === kernelIdentity()) this.ownProcessor = avoidProcessor(message.processor);
         this.channel.send({ kind: 'awake' });
         return;
+      case 'layout': {
+        const arriving = this.process(message.pid);
+        arriving.layout = message.areas;
+        arriving.inflation.mapLayout(message.areas, arriving.husk.own);
+        return;
+      }
       case 'image': {
-        const { inflation, husk } = this.process(message.pid);
+        const { inflation, husk, layout } = this.process(message.pid);
         checkImageVersion(message.image.version);
+        if (message.sameLayout) message.image.areas = layout;
         inflation.mapMemory(message.image, husk.own, message.discarded, this.objects);
         faultPoint(this.options.node, 'target.image');
         return;

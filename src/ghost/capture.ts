@@ -1,7 +1,7 @@
 /** Export: everything about a stopped process but its pages and descriptors. */
 import { readStat, readProcessLink, type RemoteProcess } from '../linux/index.ts';
 import { readFileSync } from 'node:fs';
-import { type Area, type AreaFlags, captureAreaPolicies, describeAreas, policyQuestions } from '../mm/index.ts';
+import { type Area, type AreaFlags, captureAreaPolicies, policyQuestions } from '../mm/index.ts';
 import { IMAGE_VERSION, type ProcessImage, type ThreadImage } from './image.ts';
 import { captureLimits } from './limits.ts';
 import { captureNumber } from './outside.ts';
@@ -62,8 +62,8 @@ export function captureProcess(remote: RemoteProcess, flags: AreaFlags, observed
   const threads: ThreadImage[] = [collectThread(), ...others.map(({ collect }) => collect())];
   const hostToCluster = new Map(remote.threads.map((thread, n) => [thread.tracee.tid, threads[n]?.tid ?? 0]));
   const region = { start: remote.regionAddress, end: remote.regionAddress + remote.regionSize };
-  const areas = describeAreas(flags.current(remote.pid, [region]), [region]);
-  askPolicies(remote, areas);
+  const areas = flags.describe(remote.pid, [region]);
+  if (flags.mayHavePolicies) askPolicies(remote, areas);
   return {
     version: IMAGE_VERSION,
     pid: program.result(pid),

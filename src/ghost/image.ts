@@ -119,7 +119,7 @@ export interface ProcessImage {
   /** Stopping signal when the process is stopped by job control, else 0. */
   stopped: number;
   executable: string;
-  areas: Area[];
+  areas: readonly Area[];
   memoryMap: Record<(typeof MEMORY_MAP_FIELDS)[number], number>;
   auxiliaryVector: Uint8Array;
   actions: SignalAction[];

@@ -53,7 +53,7 @@ const MAP_PRIVATE_FIXED_ANONYMOUS = 0x2 | 0x20 | 0x100000;
 /** Most restores need no other region than the first. */
 const MINIMUM_REGION = 256 << 10;
 /** What an inflation knows before its image has come. */
-const EMPTY_IMAGE = { areas: [] as Area[], threads: [] as ThreadImage[] } as ProcessImage;
+const EMPTY_IMAGE = { areas: [] as readonly Area[], threads: [] as ThreadImage[] } as ProcessImage;
 
 export interface InflationOptions {
   /** True for a husk that was this process before: its executable is still known to the kernel and may not be replaced. */
@@ -67,6 +67,8 @@ export class Inflation {
   private image: ProcessImage;
   private filled: ReadonlySet<number> = new Set();
   private ahead: Range[] = [];
+  /** Areas that were mapped before the freeze, by their places. */
+  private layout = new Map<number, Area>();
   private cleared = false;
   /** Registers of threads whose calls were begun again here, by their places. */
   private armed: ReadonlyMap<number, Registers> = new Map();
@@ -110,26 +112,61 @@ export class Inflation {
   }
 
   /**
+   * Maps areas as they are while the process still runs elsewhere; {@link Inflation.mapMemory} keeps those that have not changed by then. Memory
+   * that is shared with other processes waits for it.
+   * @param keep ranges of our own that stay mapped, e.g. the husk's pages
+   */
+  mapLayout(areas: readonly Area[], keep: readonly Range[]): void {
+    this.clear(keep);
+    const own = areas.filter(({ kind }) => kind !== 'shared-anonymous' && kind !== 'shared-alias');
+    this.inRegion({ records: own.length * RECORDS_PER_AREA + this.ahead.length * 4 + 8, data: pathBytes(own) + 64 }, (program) => {
+      mapAreas(program, own, startsOfContent(own), this.ahead);
+    });
+    this.layout = new Map(own.map((area) => [area.start, area]));
+  }
+
+  /**
    * Maps all areas of the image.
    * @param discarded what was mapped ahead and lost its content again
    * @param objects where shared memory of processes that were restored before can be opened, by object; this process's are added
    */
   mapMemory(image: ProcessImage, keep: readonly Range[], discarded: readonly Range[] = [], objects: Map<string, string> = new Map()): void {
     this.image = image;
-    this.filled = new Set(image.areas.filter(carriesPages).map((area) => area.start));
+    this.filled = startsOfContent(image.areas);
     this.clear(keep);
+    const mapped = this.keepLayout(image.areas);
     const anonymous = normalize(image.areas.filter((area) => area.kind === 'anonymous'));
     const stillThere = subtract(discarded, subtract(discarded, anonymous));
-    const records = image.areas.length * RECORDS_PER_AREA + this.ahead.length * 4 + stillThere.length + 64;
-    this.inRegion({ records, data: pathBytes(image.areas) + 4096 }, (program) => {
-      mapAreas(program, image.areas, this.filled, this.ahead, objects);
-      discardPages(program, stillThere);
-    });
+    const missing = image.areas.filter((area) => !mapped.has(area));
+    if (missing.length > 0 || stillThere.length > 0) {
+      const records = missing.length * RECORDS_PER_AREA + this.ahead.length * 4 + stillThere.length + 64;
+      this.inRegion({ records, data: pathBytes(missing) + 4096 }, (program) => {
+        mapAreas(program, image.areas, this.filled, this.ahead, objects, (area) => mapped.has(area));
+        discardPages(program, stillThere);
+      });
+    }
     for (const { kind, object, start, end } of image.areas) {
       if (kind === 'shared-anonymous' && object !== undefined)
         objects.set(object, `/proc/${image.pid}/map_files/${start.toString(16)}-${end.toString(16)}`);
     }
     this.openRegion(this.completionCapacity());
+  }
+
+  /** Unmaps what has changed since {@link Inflation.mapLayout}, but for memory that holds pages. @returns the areas that have not */
+  private keepLayout(areas: readonly Area[]): ReadonlySet<Area> {
+    const same = areas.filter((area) => isSameArea(area, this.layout.get(area.start)));
+    // The kernel's own areas are mapped together.
+    const vdso = areas.filter(({ kind }) => kind === 'vdso');
+    const kept = new Set(vdso.every((area) => same.includes(area)) ? same : same.filter(({ kind }) => kind !== 'vdso'));
+    const keptStarts = new Set([...kept].map(({ start }) => start));
+    const changed = normalize([...this.layout.values()].filter(({ start }) => !keptStarts.has(start)));
+    const gone = subtract(changed, this.ahead);
+    if (gone.length > 0) {
+      this.inRegion({ records: gone.length + 8, data: 64 }, (program) => {
+        for (const { start, end } of gone) program.call('munmap', start, end - start);
+      });
+    }
+    return kept;
   }
 
   /** Everything else: protections, kernel fields, signals, timers, threads. Pages and descriptors are in place. */
@@ -314,4 +351,15 @@ export class Inflation {
       if (thread !== undefined) restoreScheduling(tracee.tid, thread.scheduling);
     });
   }
+}
+
+function startsOfContent(areas: readonly Area[]): ReadonlySet<number> {
+  return new Set(areas.filter(carriesPages).map((area) => area.start));
+}
+
+function isSameArea(one: Area, other: Area | undefined): boolean {
+  if (one === other) return true;
+  if (one.policy !== undefined) return false;
+  if (other === undefined || one.end !== other.end || one.kind !== other.kind || one.protection !== other.protection) return false;
+  return one.path === other.path && one.offset === other.offset && one.flags.join() === other.flags.join();
 }

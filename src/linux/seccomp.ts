@@ -47,6 +47,12 @@ export interface TrappedCall {
   readonly pidArgument: number;
 }
 
+/**
+ * Calls that a process of a container finds missing (ENOSYS), as on a kernel without them. io_uring: its rings are shared with one kernel and do not
+ * move, and programs that find none use the ordinary calls instead (libuv, and with it every Node since 24, which would stay where it began).
+ */
+const ABSENT_CALLS = ['io_uring_setup'] as const satisfies readonly SystemCallName[];
+
 /** Pids whose calls need no notification: below `lowest` no process of another node can be, `own` are this node's. */
 export interface NativePids {
   readonly lowest: number;
@@ -55,8 +61,8 @@ export interface NativePids {
 
 /**
  * A filter that notifies of the trapped calls with a pid that is ≥ `lowest` and outside [low, high), and lets everything else
- * pass: 0 and negative pids (groups) included, and other architectures, whose numbers it does not know. Calls of the x32 ABI get
- * ENOSYS, as on a kernel without it. {@link STOP_CALL} stops for a tracer.
+ * pass: 0 and negative pids (groups) included, and other architectures, whose numbers it does not know. Calls of the x32 ABI, and those
+ * that are absent, get ENOSYS, as on a kernel without them. {@link STOP_CALL} stops for a tracer.
  */
 export function pidFilter(calls: readonly TrappedCall[], pids: NativePids): Uint8Array {
   const program: Instruction[] = [
@@ -67,6 +73,7 @@ export function pidFilter(calls: readonly TrappedCall[], pids: NativePids): Uint
     instruction(BPF.jumpIfAboveOrEqual, X32_BIT, 0, 1),
     instruction(BPF.return, RET_ERRNO | ENOSYS),
   ];
+  for (const name of ABSENT_CALLS) program.push(instruction(BPF.jumpIfEqual, SYS[name], 0, 1), instruction(BPF.return, RET_ERRNO | ENOSYS));
   program.push(
     instruction(BPF.jumpIfEqual, SYS[STOP_CALL.name], 0, 4),
     instruction(BPF.loadAbsolute, DATA.argument(0)),

@@ -1,8 +1,9 @@
 /**
  * Memory areas of a process: what each is, and whether it can be rebuilt elsewhere.
  */
-import { KorriganError, readDetailedMaps, readMaps, type DetailedMemoryArea } from '../linux/index.ts';
+import { KorriganError, parseMaps, readDetailedMaps, readProcessFile, type DetailedMemoryArea } from '../linux/index.ts';
 import type { MemoryPolicy } from './memory-policy.ts';
+import type { Range } from './ranges.ts';
 
 /** How an area is rebuilt. */
 export type AreaKind =
@@ -78,22 +79,56 @@ function describe(area: DetailedMemoryArea): Area {
   };
 }
 
-/** VmFlags by area, from before the freeze: reading them costs 45 ms per GiB. */
-export class AreaFlags {
-  private readonly known: ReadonlyMap<string, string[]>;
+/** Addresses as /proc/PID/maps shows them. */
+const shown = (address: number): string => address.toString(16).padStart(8, '0');
 
-  constructor(areas: readonly DetailedMemoryArea[]) {
-    this.known = new Map(areas.map((area) => [AreaFlags.key(area), area.flags]));
+/** The areas of a process, as they were known before the freeze: VmFlags cost 45 ms per GiB, and parsing costs more than comparing. */
+export class AreaFlags {
+  private readonly flags: ReadonlyMap<string, string[]>;
+  private readonly hasPolicies: boolean;
+  private text: string | undefined;
+  private isNew = false;
+  private areas: Area[] = [];
+
+  /**
+   * @param areas as they are before the freeze
+   * @param hasPolicies false when none of them has a NUMA policy of its own
+   */
+  constructor(areas: readonly DetailedMemoryArea[], hasPolicies = true) {
+    this.hasPolicies = hasPolicies;
+    this.flags = new Map(areas.map((area) => [AreaFlags.key(area), area.flags]));
   }
 
   /**
-   * All areas now but those of our own making, with flags from before where the area did not change; read anew when one is unknown.
-   * @param own ranges of our own making, which may be new
+   * All areas that travel now; the same array as the last time while nothing has changed. Flags are from before where the area did not
+   * change; they are read anew when one is unknown.
+   * @param own ranges of our own making, which do not count
    */
-  current(pid: number, own: readonly { start: number; end: number }[] = []): DetailedMemoryArea[] {
+  describe(pid: number, own: readonly Range[] = []): readonly Area[] {
+    const text = withoutLines(readProcessFile(pid, 'maps') ?? '', own);
+    this.isNew = text !== this.text;
+    if (this.isNew || this.hasPolicies) {
+      this.areas = describeAreas(this.withFlags(pid, text, own), own);
+      this.text = text;
+    }
+    return this.areas;
+  }
+
+  /** Before the freeze. */
+  static read(pid: number): AreaFlags {
+    const policies = readProcessFile(pid, 'numa_maps') ?? ''; // a kernel without NUMA has none
+    return new AreaFlags(readDetailedMaps(pid), /^[0-9a-f]+ (?!default\b)/m.test(policies));
+  }
+
+  /** Whether areas that were just described may have NUMA policies: that an area is the same as before does not tell. */
+  get mayHavePolicies(): boolean {
+    return this.hasPolicies || this.isNew;
+  }
+
+  private withFlags(pid: number, text: string, own: readonly Range[]): DetailedMemoryArea[] {
     const areas: DetailedMemoryArea[] = [];
-    for (const area of readMaps(pid)) {
-      const flags = this.known.get(AreaFlags.key(area));
+    for (const area of parseMaps(text)) {
+      const flags = this.flags.get(AreaFlags.key(area));
       if (flags === undefined && own.some((range) => area.start >= range.start && area.end <= range.end)) continue;
       if (flags === undefined && area.name !== '[vsyscall]') return readDetailedMaps(pid);
       areas.push({ ...area, flags: flags ?? [] });
@@ -106,12 +141,25 @@ export class AreaFlags {
   }
 }
 
+/** The text of a maps file without the lines of these areas, as far as there are such lines. */
+function withoutLines(text: string, areas: readonly Range[]): string {
+  let rest = text;
+  for (const { start, end } of areas) {
+    const line = `${shown(start)}-${shown(end)} `;
+    const at = rest.startsWith(line) ? 0 : rest.indexOf(`\n${line}`) + 1;
+    if (at === 0 && !rest.startsWith(line)) continue;
+    rest = rest.slice(0, at) + rest.slice(rest.indexOf('\n', at) + 1);
+  }
+  return rest;
+}
+
 /**
  * Processes of one move may share memory without a file: its content travels once, with the first area in the order of the move.
  * @param known areas that bring objects, by object; those found here are added
  * @throws KorriganError KRG_NOT_MOVABLE when a later area reaches beyond what the first one shows of the object
  */
-export function resolveAliases(areas: readonly Area[], known: Map<string, Area>): Area[] {
+export function resolveAliases(areas: readonly Area[], known: Map<string, Area>): readonly Area[] {
+  if (!areas.some(({ kind }) => kind === 'shared-anonymous')) return areas;
   return areas.map((area) => {
     if (area.kind !== 'shared-anonymous' || area.object === undefined) return area;
     const first = known.get(area.object);
@@ -131,7 +179,7 @@ export function resolveAliases(areas: readonly Area[], known: Map<string, Area>)
  * The areas of a process that travel: all but the kernel's fixed [vsyscall] page and the ranges we made ourselves.
  * @param own ranges of our own making, e.g. the region of a {@link RemoteProcess}
  */
-export function describeAreas(areas: readonly DetailedMemoryArea[], own: readonly { start: number; end: number }[]): Area[] {
+export function describeAreas(areas: readonly DetailedMemoryArea[], own: readonly Range[]): Area[] {
   return areas
     .filter((area) => area.name !== '[vsyscall]' && !own.some((range) => area.start >= range.start && area.end <= range.end))
     .map(describe);

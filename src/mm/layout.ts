@@ -35,6 +35,7 @@ export function carriesPages(area: Area): boolean {
  * @param filled starts of the areas that will receive pages
  * @param objects paths under which shared memory that another process of the move has mapped can be opened
  * @param ahead ranges that were mapped as writable private memory before and hold pages; kept where the areas have such memory, unmapped elsewhere
+ * @param isMapped true for an area that is at its place already
  */
 export function mapAreas(
   program: Program,
@@ -42,12 +43,14 @@ export function mapAreas(
   filled: ReadonlySet<number>,
   ahead: readonly Range[] = [],
   objects: ReadonlyMap<string, string> = new Map(),
+  isMapped: (area: Area) => boolean = () => false,
 ): void {
   const anonymous = normalize(areas.filter((area) => area.kind === 'anonymous'));
   for (const { start, end } of subtract(ahead, anonymous)) program.call('munmap', start, end - start);
   let vdsoMapped = false;
   const paths = new Map<string, number>();
   for (const area of areas) {
+    if (isMapped(area)) continue;
     const length = area.end - area.start;
     if (area.kind === 'vdso') {
       // The kernel maps [vvar], [vvar_vclock] and [vdso] together, in this order, at the address of the first.

@@ -77,7 +77,7 @@ export async function moveByEngine(pid: number, output: string): Promise<number>
   return dummy;
 }
 
-function copyPages(from: number, to: number, areas: Parameters<typeof contentRuns>[1][]): void {
+function copyPages(from: number, to: number, areas: readonly Parameters<typeof contentRuns>[1][]): void {
   const buffer = NativeMemory.allocate(1 << 20);
   using pagemap = new Pagemap(from);
   using pages = new ProcessPages(from);
