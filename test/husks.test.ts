@@ -66,7 +66,12 @@ function readRecords(): SignalRecord[] {
 function make(wanted: readonly Member[]): HuskFamily {
   const family = new HuskFamily({
     hostPidOf: (pid) => container.hostPidOf(pid),
-    appearanceOf: (pid) => ({ command: `relative-${pid % 100}`, commandLine: Buffer.from(`relative\0${pid}\0`), users: [1000, 1001], exitSignal: SIGCHLD }),
+    appearanceOf: (pid) => ({
+      command: `relative-${pid % 100}`,
+      commandLine: Buffer.from(`relative\0${pid}\0`),
+      users: [1000, 1001],
+      exitSignal: SIGCHLD,
+    }),
   });
   const foreignPids = container.foreignPids.admit();
   try {

@@ -123,7 +123,9 @@ export class MigrationService implements Disposable {
         .catch((error: unknown) => log.warn({ migration: entry.record.migration, error }, 'a move could not be settled'));
     }
     const moving = new Set(entries.flatMap(({ record }) => record.processes.map((process) => process.pid)));
-    const hostPids = residents.filter(({ pid: resident, kind }) => kind === 'process' && !moving.has(resident)).map(({ hostPid }) => hostPid);
+    const hostPids = residents
+      .filter(({ pid: resident, kind }) => kind === 'process' && !moving.has(resident))
+      .map(({ hostPid }) => hostPid);
     workers
       .run({ kind: 'tidy', hostPids })
       .catch((error: unknown) => log.warn({ error }, 'memory that an earlier daemon left in processes could not be taken away'));
@@ -317,7 +319,8 @@ export class MigrationService implements Disposable {
   ): Promise<{ host: string; port: number; ticket: string }> {
     const { workers, host, log, container, rpc, proc } = this.options;
     const taken = family.moving.find((moving) => this.settlements.of(moving) !== undefined);
-    if (taken !== undefined) throw new KorriganError('KRG_PROCESS_BUSY', `an earlier move of process ${taken} is not settled yet; try again`);
+    if (taken !== undefined)
+      throw new KorriganError('KRG_PROCESS_BUSY', `an earlier move of process ${taken} is not settled yet; try again`);
     const ticket = randomBytes(32).toString('hex');
     const entry = this.settlements.begin<TargetRecord>({ role: 'target', migration, peer, processes: [] });
     // Pids and thread ids of higher ranges can be given only while they are admitted: until all threads are restored.
@@ -390,7 +393,12 @@ export class MigrationService implements Disposable {
 
   private get containerReference(): ContainerReference {
     const { container, recordPipe } = this.options;
-    return { initPid: container.initPid, recordPipe, processGroups: container.cgroup.child('processes').path, procfs: container.procfsPath };
+    return {
+      initPid: container.initPid,
+      recordPipe,
+      processGroups: container.cgroup.child('processes').path,
+      procfs: container.procfsPath,
+    };
   }
 }
 

@@ -46,8 +46,7 @@ export function stopHeldHusk(husk: RemoteProcess, signal: number): RemoteProcess
   main.tracee.resume();
   let groupStop = 0;
   for (let stop = main.tracee.wait(); ; stop = main.tracee.wait()) {
-    if (stop.kind === 'exited' || stop.kind === 'killed')
-      throw new KorriganError('KRG_NO_SUCH_PROCESS', `husk ${husk.pid} has ended`);
+    if (stop.kind === 'exited' || stop.kind === 'killed') throw new KorriganError('KRG_NO_SUCH_PROCESS', `husk ${husk.pid} has ended`);
     if (stop.kind === 'interrupted') {
       groupStop = stop.groupStop;
       break;

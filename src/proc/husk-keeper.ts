@@ -44,7 +44,10 @@ export class HuskKeeper implements AsyncDisposable {
   }
 
   /** @throws KorriganError as the monitor threw it */
-  do<Name extends keyof MonitorCommands>(name: Name, ...args: Parameters<MonitorCommands[Name]>): Promise<ReturnType<MonitorCommands[Name]>> {
+  do<Name extends keyof MonitorCommands>(
+    name: Name,
+    ...args: Parameters<MonitorCommands[Name]>
+  ): Promise<ReturnType<MonitorCommands[Name]>> {
     return new Promise((resolve, reject) => {
       const command: MonitorCommand = { id: ++this.sent, name, arguments: args };
       this.waiting.set(command.id, { resolve: resolve as (value: unknown) => void, reject });

@@ -209,7 +209,9 @@ export class ProcService implements AsyncDisposable {
       [...this.present].filter((pid) => !this.arriving.has(pid)),
     );
     const claimed = Promise.all(rpc.peers.map((peer) => this.reconcileWith(peer, ended)));
-    claimed.then(() => this.endUnclaimed(RECONCILE_ROUNDS)).catch((error: unknown) => this.complain(error, 'the processes that are away are not known'));
+    claimed
+      .then(() => this.endUnclaimed(RECONCILE_ROUNDS))
+      .catch((error: unknown) => this.complain(error, 'the processes that are away are not known'));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -275,7 +277,9 @@ export class ProcService implements AsyncDisposable {
 
   /** A signal that reached a husk goes to its process. */
   private forward(pid: number, information: Uint8Array): void {
-    this.take({ kind: 'signal', pid, information }, this.options.rpc.id).catch((error: unknown) => this.complain(error, 'a signal was lost'));
+    this.take({ kind: 'signal', pid, information }, this.options.rpc.id).catch((error: unknown) =>
+      this.complain(error, 'a signal was lost'),
+    );
   }
 
   private async tellOfChildren(parent: number): Promise<void> {
@@ -453,7 +457,10 @@ export class ProcService implements AsyncDisposable {
         const { running, husks } = await rpc.call(peer, reconcileCall, request, { deadlineMs: TOLD_MILLISECONDS });
         for (const pid of running) this.directory.moved(pid, rpc.id, peer);
         for (const pid of husks) this.directory.held(pid, peer);
-        this.command('watch', husks.filter((pid) => !this.present.has(pid)));
+        this.command(
+          'watch',
+          husks.filter((pid) => !this.present.has(pid)),
+        );
         return;
       } catch {
         await delay(RECONCILE_MILLISECONDS, undefined, { ref: false }); // it is not up yet
