@@ -12,6 +12,7 @@ import { Container, containerCgroup, nodeOfPid, pidRangeOf } from '../src/contai
 import { GhostWorkers, MigrationService } from '../src/epm/index.ts';
 import { ProcService } from '../src/proc/index.ts';
 import { RpcNode } from '../src/rpc/index.ts';
+import { Streams } from '../src/streams/index.ts';
 import { until } from './support/engine.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'korrigan-migration-'));
@@ -21,6 +22,7 @@ const log = { info() {}, warn: (details: object, message: string) => console.err
 interface TestNode {
   id: number;
   container: Container;
+  streams: Streams;
   rpc: RpcNode;
   workers: GhostWorkers;
   proc: ProcService;
@@ -44,6 +46,7 @@ async function startNode(id: number): Promise<TestNode> {
   });
   const rpc = new RpcNode({ id, cluster, secret, oneMachine: true });
   const pipe = container.openPipe();
+  const streams = new Streams(container);
   const workers = new GhostWorkers([1, 2, 3]);
   const work = {
     endHusk: async (hostPid: number, status: number) => void (await workers.run({ kind: 'end-husk', hostPid, status })),
@@ -52,7 +55,7 @@ async function startNode(id: number): Promise<TestNode> {
   };
   const homeOf = (pid: number): number => nodeOfPid(pid);
   const proc = new ProcService({ rpc, work, homeOf, hostPidOf: (pid) => container.hostPidOf(pid), log });
-  const epm = new MigrationService({ rpc, container, workers, proc, host: '127.0.0.1', recordPipe: pipe.writeEnd, homeOf, log });
+  const epm = new MigrationService({ rpc, container, streams, workers, proc, host: '127.0.0.1', recordPipe: pipe.writeEnd, homeOf, log });
   const records = new Socket({ fd: container.takeDescriptor(pipe.readEnd), readable: true, writable: false });
   records.on('data', (chunk) => proc.recordsRead(chunk));
   const ended = new Map<number, number>();
@@ -62,7 +65,7 @@ async function startNode(id: number): Promise<TestNode> {
       void proc.reaped(pid, status).then((real) => real && ended.set(pid, status));
     }
   }, 5);
-  return { id, container, rpc, workers, proc, epm, ended, records, timer };
+  return { id, container, streams, rpc, workers, proc, epm, ended, records, timer };
 }
 
 before(async () => {
@@ -72,12 +75,14 @@ before(async () => {
 });
 
 after(async () => {
-  for (const { container, rpc, workers, proc, records, timer } of nodes) {
+  for (const { container, streams, rpc, workers, proc, epm, records, timer } of nodes) {
     clearInterval(timer);
     records.destroy();
     proc[Symbol.dispose]();
+    epm[Symbol.dispose]();
     await rpc.close();
     await workers[Symbol.asyncDispose]();
+    await streams[Symbol.asyncDispose]();
     await container.destroy();
   }
   rmSync(directory, { recursive: true });

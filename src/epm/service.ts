@@ -24,7 +24,7 @@ import {
 import { planFamily, type ProcService, type Relations } from '../proc/index.ts';
 import { defineCall, type NodeId, type RpcNode } from '../rpc/index.ts';
 import { examineProcess, type Finding } from '../ghost/index.ts';
-import { type ArrivedRelay, RelayService } from '../streams/index.ts';
+import { RelayService, type Streams } from '../streams/index.ts';
 import { faultPoint } from './fault-points.ts';
 import type { ContainerReference } from './jobs.ts';
 import { identify, JournalEntry, type SourceRecord, type TargetRecord } from './journal.ts';
@@ -64,6 +64,7 @@ const CHANGE_MILLISECONDS = 5;
 export interface MigrationServiceOptions {
   readonly rpc: RpcNode;
   readonly container: Container;
+  readonly streams: Streams;
   readonly workers: GhostWorkers;
   readonly proc: ProcService;
   /** Address of this node on which migrations arrive. */
@@ -104,8 +105,9 @@ export class MigrationService implements Disposable {
       },
       onLeft: (record) => this.left(record),
       onAborted: ({ migration }) => this.relays.aborted(migration),
-      onDecided: (record, runsHere, relays) => this.decided(record, runsHere, relays),
+      onDecided: (record, runsHere) => this.decided(record, runsHere),
     });
+    this.relays.settleAllBut(new Set(this.settlements.known.map(({ record }) => record.migration)));
     rpc.handle(prepareCall, ({ migration, family }, { caller }) => this.prepare(migration, family, caller));
     for (const { record, state } of this.settlements.known) {
       const isElsewhere = record.role === 'target' || state === 'committed' || state === 'done';
@@ -165,7 +167,7 @@ export class MigrationService implements Disposable {
     }
   }
 
-  /** Lets go of the relays; what they hold is lost with the daemon. */
+  /** Lets go of the relays: they wait for the next daemon. */
   [Symbol.dispose](): void {
     this.settlements.close();
     this.relays[Symbol.dispose]();
@@ -322,7 +324,7 @@ export class MigrationService implements Disposable {
   }
 
   /** What the target's side of a move has made is valid, or gone. */
-  private decided({ migration, processes }: TargetRecord, runsHere: boolean, relays: readonly ArrivedRelay[]): void {
+  private decided({ migration, processes }: TargetRecord, runsHere: boolean): void {
     const { proc, log } = this.options;
     for (const { pid: here, hostPid, childOfInit, returning } of processes) {
       const ending = this.heldEndings.get(here);
@@ -332,7 +334,6 @@ export class MigrationService implements Disposable {
       proc.reaped(here, ending).catch((error: unknown) => log.warn({ pid: here, error }, 'the end of a process was not told'));
     }
     this.relays.decided(migration, runsHere);
-    if (runsHere) this.relays.arrived(relays);
   }
 
   private async prepare(migration: string, family: Relations[], peer: NodeId): Promise<{ host: string; port: number; ticket: string }> {
@@ -368,14 +369,14 @@ export class MigrationService implements Disposable {
         .then(async (result) => {
           // The worker has written the rest of the record.
           const written = JournalEntry.open(container.records, entry.slot) as JournalEntry<TargetRecord>;
-          if (result.kind === 'undecided') await this.settlements.settle(written as unknown as JournalEntry, result.relays);
+          if (result.kind === 'undecided') await this.settlements.settle(written as unknown as JournalEntry);
           if (result.kind !== 'arrived') return;
-          this.decided(written.record, result.pids.length > 0, result.relays);
+          this.decided(written.record, result.pids.length > 0);
           this.settlements.end(entry);
         })
         .catch(async (error: unknown) => {
           const written = JournalEntry.open(container.records, entry.slot) as JournalEntry<TargetRecord>;
-          this.decided(written.record, false, []);
+          this.decided(written.record, false);
           log.warn({ migration, error }, 'a migration did not arrive');
           await this.settled(written);
           reject(error);

@@ -9,6 +9,7 @@ import { type NodeId, type RpcNode } from '../rpc/index.ts';
 import { Socket } from 'node:net';
 import type { Endings } from './endings.ts';
 import { killProcess } from './services/kill.ts';
+import type { Streams } from '../streams/index.ts';
 import type { Watcher } from './watcher.ts';
 
 /** Lanes of the container that ghost workers use; lane 0 is the main thread's. */
@@ -19,6 +20,7 @@ const PIPE_WRITE_AT = 4;
 
 export interface KinOptions {
   readonly container: Container;
+  readonly streams: Streams;
   readonly rpc: RpcNode;
   readonly watcher: Watcher;
   readonly endings: Endings;
@@ -33,7 +35,7 @@ export interface Kin extends AsyncDisposable {
   readonly epm: MigrationService;
 }
 
-export function joinKin({ container, rpc, watcher, endings, homeOf, host, log }: KinOptions): Kin {
+export function joinKin({ container, streams, rpc, watcher, endings, homeOf, host, log }: KinOptions): Kin {
   const pipe = recordPipe(container);
   const workers = new GhostWorkers(WORKER_LANES);
   const work = {
@@ -45,7 +47,7 @@ export function joinKin({ container, rpc, watcher, endings, homeOf, host, log }:
     },
   };
   const proc = new ProcService({ rpc, work, homeOf, hostPidOf: (pid) => container.hostPidOf(pid), log });
-  const epm = new MigrationService({ rpc, container, workers, proc, host, recordPipe: pipe.writeEnd, homeOf, log });
+  const epm = new MigrationService({ rpc, container, streams, workers, proc, host, recordPipe: pipe.writeEnd, homeOf, log });
   const stopListening = endings.listen(({ pid, status }) => {
     epm.reaped(pid, status).catch((error: unknown) => log.warn({ pid, err: error }, 'the end of a process was not told'));
   });
