@@ -8,6 +8,7 @@ import { Container, containerCgroup, nodeOfPid, pidRangeOf } from '../src/contai
 import { GhostWorkers, type Migration, MigrationService } from '../src/epm/index.ts';
 import { ProcService } from '../src/proc/index.ts';
 import { RpcNode } from '../src/rpc/index.ts';
+import { Streams } from '../src/streams/index.ts';
 import { measureSystemCallFloor, type SystemCallFloor } from './system-call-floor.ts';
 
 /** What the parent may ask, with its answer. */
@@ -46,10 +47,11 @@ async function startNode(id: number, cluster: string): Promise<{ port: number; r
   });
   const rpc = new RpcNode({ id, cluster, secret: new Uint8Array(32).fill(7), oneMachine: true });
   const pipe = container.openPipe();
+  const streams = new Streams(container);
   const workers = new GhostWorkers([1, 2, 3]);
   const homeOf = (pid: number): number => nodeOfPid(pid);
   const proc = new ProcService({ rpc, container, lane: 4, recordPipe: pipe.writeEnd, homeOf, log });
-  const epm = new MigrationService({ rpc, container, workers, proc, host: HOST, recordPipe: pipe.writeEnd, homeOf, log });
+  const epm = new MigrationService({ rpc, container, streams, workers, proc, host: HOST, recordPipe: pipe.writeEnd, homeOf, log });
   const records = new Socket({ fd: container.takeDescriptor(pipe.readEnd), readable: true, writable: false });
   records.on('data', (chunk) => proc.recordsRead(chunk));
   const timer = setInterval(() => {
@@ -96,6 +98,8 @@ async function startNode(id: number, cluster: string): Promise<{ port: number; r
       await proc[Symbol.asyncDispose]();
       await rpc.close();
       await workers[Symbol.asyncDispose]();
+      epm[Symbol.dispose]();
+      await streams[Symbol.asyncDispose]();
       await container.destroy();
     },
   };

@@ -12,6 +12,7 @@ import { Container, containerCgroup, nodeOfPid, pidRangeOf } from '../src/contai
 import { GhostWorkers, MigrationService } from '../src/epm/index.ts';
 import { ProcService } from '../src/proc/index.ts';
 import { RpcNode } from '../src/rpc/index.ts';
+import { Streams } from '../src/streams/index.ts';
 import { until } from './support/engine.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'korrigan-migration-'));
@@ -21,6 +22,7 @@ const log = { info() {}, warn: (details: object, message: string) => console.err
 interface TestNode {
   id: number;
   container: Container;
+  streams: Streams;
   rpc: RpcNode;
   workers: GhostWorkers;
   proc: ProcService;
@@ -44,10 +46,11 @@ async function startNode(id: number): Promise<TestNode> {
   });
   const rpc = new RpcNode({ id, cluster, secret, oneMachine: true });
   const pipe = container.openPipe();
+  const streams = new Streams(container);
   const workers = new GhostWorkers([1, 2, 3]);
   const homeOf = (pid: number): number => nodeOfPid(pid);
   const proc = new ProcService({ rpc, container, lane: 4, recordPipe: pipe.writeEnd, homeOf, log });
-  const epm = new MigrationService({ rpc, container, workers, proc, host: '127.0.0.1', recordPipe: pipe.writeEnd, homeOf, log });
+  const epm = new MigrationService({ rpc, container, streams, workers, proc, host: '127.0.0.1', recordPipe: pipe.writeEnd, homeOf, log });
   const records = new Socket({ fd: container.takeDescriptor(pipe.readEnd), readable: true, writable: false });
   records.on('data', (chunk) => proc.recordsRead(chunk));
   const ended = new Map<number, number>();
@@ -57,7 +60,7 @@ async function startNode(id: number): Promise<TestNode> {
       if (homeOf(pid) === id) ended.set(pid, status);
     }
   }, 5);
-  return { id, container, rpc, workers, proc, epm, ended, records, timer };
+  return { id, container, streams, rpc, workers, proc, epm, ended, records, timer };
 }
 
 before(async () => {
@@ -67,12 +70,14 @@ before(async () => {
 });
 
 after(async () => {
-  for (const { container, rpc, workers, proc, records, timer } of nodes) {
+  for (const { container, streams, rpc, workers, proc, epm, records, timer } of nodes) {
     clearInterval(timer);
     records.destroy();
     await proc[Symbol.asyncDispose]();
+    epm[Symbol.dispose]();
     await rpc.close();
     await workers[Symbol.asyncDispose]();
+    await streams[Symbol.asyncDispose]();
     await container.destroy();
   }
   rmSync(directory, { recursive: true });

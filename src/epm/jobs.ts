@@ -1,5 +1,5 @@
 /** What ghost workers are asked to do, and what they answer. Plain data: it crosses threads. */
-import type { ArrivedRelay, KnownRelay } from '../streams/index.ts';
+import type { KnownRelay } from '../streams/index.ts';
 import type { AskedQuestion } from './relay-questions.ts';
 import type { FamilyDescription } from '../proc/index.ts';
 import type { MovingPid } from './parts.ts';
@@ -76,8 +76,8 @@ export type WorkerMessage =
   | { kind: 'moved'; report: MigrationReport }
   /** The processes were handed over, but the target has not confirmed it. */
   | { kind: 'unconfirmed' }
-  | { kind: 'arrived'; pids: MovingPid[]; relays: ArrivedRelay[] }
+  | { kind: 'arrived'; pids: MovingPid[] }
   /** They are complete and frozen; the source's decision is not known. */
-  | { kind: 'undecided'; pids: MovingPid[]; relays: ArrivedRelay[] }
+  | { kind: 'undecided'; pids: MovingPid[] }
   | { kind: 'done' }
   | { kind: 'failed'; error: { code: string; message: string; stack?: string } };

@@ -1,12 +1,13 @@
 /** How a ghost worker, which blocks, asks its daemon's main thread about relays and waits for the answer. */
 import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { KorriganError } from '../linux/index.ts';
-import type { NewRelay, RelayService, RelayState } from '../streams/index.ts';
+import type { ArrivedRelay, NewRelay, RelayService, RelayState } from '../streams/index.ts';
 
 export type RelayQuestion =
   | { kind: 'begin'; relay: NewRelay }
   | { kind: 'stop'; id: string }
-  | { kind: 'come-home'; state: RelayState; waiting: number };
+  | { kind: 'come-home'; state: RelayState; waiting: number }
+  | { kind: 'arriving'; relays: readonly ArrivedRelay[] };
 
 export interface RelayAnswer {
   state?: RelayState | undefined;
@@ -51,6 +52,9 @@ function answer(question: RelayQuestion, migration: string, relays: RelayService
       return { state: relays.stop(migration, question.id) };
     case 'come-home':
       return { original: relays.comeHome(migration, question.state, question.waiting) };
+    case 'arriving':
+      relays.arriving(migration, question.relays);
+      return {};
   }
 }
 

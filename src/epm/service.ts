@@ -30,7 +30,7 @@ import {
 } from '../proc/index.ts';
 import { defineCall, type NodeId, type RpcNode } from '../rpc/index.ts';
 import { examineProcess, type Finding } from '../ghost/index.ts';
-import { type ArrivedRelay, RelayService } from '../streams/index.ts';
+import { RelayService, type Streams } from '../streams/index.ts';
 import { faultPoint } from './fault-points.ts';
 import type { ContainerReference } from './jobs.ts';
 import { identify, JournalEntry, type SourceRecord, type TargetRecord } from './journal.ts';
@@ -57,6 +57,7 @@ const CHANGE_MILLISECONDS = 5;
 export interface MigrationServiceOptions {
   readonly rpc: RpcNode;
   readonly container: Container;
+  readonly streams: Streams;
   readonly workers: GhostWorkers;
   readonly proc: ProcService;
   /** Address of this node on which migrations arrive. */
@@ -96,8 +97,9 @@ export class MigrationService implements Disposable {
       onLeft: (record) => this.left(record),
       onDeflated: ({ processes }) => proc.deflated(pidsOf(processes)),
       onAborted: ({ migration }) => this.relays.aborted(migration),
-      onDecided: (record, runsHere, relays) => this.decided(record, runsHere, relays),
+      onDecided: (record, runsHere) => this.decided(record, runsHere),
     });
+    this.relays.settleAllBut(new Set(this.settlements.known.map(({ record }) => record.migration)));
     rpc.handle(prepareCall, ({ migration, family }, { caller }) => this.prepare(migration, family, caller));
     for (const { record, state } of this.settlements.known) {
       const isElsewhere = record.role === 'target' || state === 'committed' || state === 'done';
@@ -152,7 +154,7 @@ export class MigrationService implements Disposable {
     }
   }
 
-  /** Lets go of the relays; what they hold is lost with the daemon. */
+  /** Lets go of the relays: they wait for the next daemon. */
   [Symbol.dispose](): void {
     this.settlements.close();
     this.relays[Symbol.dispose]();
@@ -305,11 +307,10 @@ export class MigrationService implements Disposable {
   }
 
   /** What the target's side of a move has made is valid, or gone. */
-  private decided({ migration, processes }: TargetRecord, runsHere: boolean, relays: readonly ArrivedRelay[]): void {
+  private decided({ migration, processes }: TargetRecord, runsHere: boolean): void {
     const pids = pidsOf(processes);
     this.options.proc.arrived(pids, runsHere ? pids : []);
     this.relays.decided(migration, runsHere);
-    if (runsHere) this.relays.arrived(relays);
   }
 
   private async prepare(
@@ -347,15 +348,15 @@ export class MigrationService implements Disposable {
         .then(async (result) => {
           // The worker has written the rest of the record.
           const written = JournalEntry.open(container.records, entry.slot) as JournalEntry<TargetRecord>;
-          if (result.kind === 'undecided') await this.settlements.settle(written as unknown as JournalEntry, result.relays);
+          if (result.kind === 'undecided') await this.settlements.settle(written as unknown as JournalEntry);
           if (result.kind !== 'arrived') return;
-          this.decided(written.record, result.pids.length > 0, result.relays);
+          this.decided(written.record, result.pids.length > 0);
           this.settlements.end(entry);
         })
         .catch(async (error: unknown) => {
           const written = JournalEntry.open(container.records, entry.slot) as JournalEntry<TargetRecord>;
           log.warn({ migration, error }, 'a migration did not arrive');
-          if (written.state === 'discarded') this.decided(written.record, false, []);
+          if (written.state === 'discarded') this.decided(written.record, false);
           await this.settled(written);
           reject(error);
         })

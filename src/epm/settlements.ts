@@ -7,7 +7,6 @@ import { z } from 'zod';
 import type { RecordSlots } from '../container/index.ts';
 import { KorriganError } from '../linux/index.ts';
 import { defineCall, type NodeId, type RpcNode } from '../rpc/index.ts';
-import type { ArrivedRelay } from '../streams/index.ts';
 import { type SourceEvent, stepSource, stepTarget, type TargetEvent } from './hand-over.ts';
 import { JournalEntry, type MoveRecord, type SourceRecord, type TargetRecord } from './journal.ts';
 import type { Settlement } from './settle.ts';
@@ -35,7 +34,7 @@ export interface SettlementsOptions {
   readonly onDeflated: (record: SourceRecord) => void;
   /** They go on here. */
   readonly onAborted: (record: SourceRecord) => void;
-  readonly onDecided: (record: TargetRecord, runsHere: boolean, relays: readonly ArrivedRelay[]) => void;
+  readonly onDecided: (record: TargetRecord, runsHere: boolean) => void;
   readonly log: { info(details: object, message: string): void; warn(details: object, message: string): void };
 }
 
@@ -86,12 +85,12 @@ export class Settlements {
   }
 
   /** Brings a move that nobody works on to its end. */
-  async settle(entry: JournalEntry, relays: readonly ArrivedRelay[] = []): Promise<void> {
+  async settle(entry: JournalEntry): Promise<void> {
     this.entries.set(entry.record.migration, entry);
     const { migration, role, peer } = entry.record;
     this.options.log.info({ migration, role, peer, state: entry.state }, 'a move is being settled');
     if (entry.record.role === 'source') await this.settleSource(entry as unknown as JournalEntry<SourceRecord>);
-    else await this.settleTarget(entry as unknown as JournalEntry<TargetRecord>, relays);
+    else await this.settleTarget(entry as unknown as JournalEntry<TargetRecord>);
     this.options.log.info({ migration, role, peer, state: entry.state }, 'a move is settled');
     this.end(entry);
   }
@@ -122,7 +121,7 @@ export class Settlements {
     }
   }
 
-  private async settleTarget(entry: JournalEntry<TargetRecord>, relays: readonly ArrivedRelay[]): Promise<void> {
+  private async settleTarget(entry: JournalEntry<TargetRecord>): Promise<void> {
     const { settle, onDecided } = this.options;
     for (let event: TargetEvent = { kind: 'restarted' }; ; ) {
       const { state, effects } = stepTarget(entry.state, event);
@@ -130,7 +129,7 @@ export class Settlements {
       for (const { kind } of effects) {
         if (kind === 'run' || kind === 'discard') {
           await settle(entry.slot, kind);
-          onDecided(entry.record, kind === 'run', relays);
+          onDecided(entry.record, kind === 'run');
         }
       }
       if (state !== 'imported') return;

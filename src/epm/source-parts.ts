@@ -92,13 +92,6 @@ export function recordPipeSender(lane: ProgramRunner, recordPipe: number): (pid:
   return (pid, socket) => converse(lane, sendDescriptors(pid, socket, [messageWithDescriptors([recordPipe])]));
 }
 
-/** A duplicate, in pid 1, of a descriptor of a process of the container. */
-function* keepDescriptor(pid: number, fd: number): Conversation<number> {
-  const [pidfd = -1] = yield [call('pidfd_open', pid, 0)];
-  const [kept = -1] = yield [call('pidfd_getfd', pidfd, fd, 0), call('close', pidfd)];
-  return kept;
-}
-
 export class LocalSourceParts implements SourceParts {
   private readonly job: SourceJob;
   private readonly lane: ProgramRunner;
@@ -197,8 +190,7 @@ export class LocalSourceParts implements SourceParts {
       begin: (direction, { holders: [holder] }) => {
         if (holder === undefined) throw new RangeError('a description that no process holds');
         const id = randomUUID();
-        const descriptor = converse(this.lane, keepDescriptor(holder.process.pid, holder.fd));
-        this.reports.ask({ kind: 'begin', relay: { id, direction, descriptor } });
+        this.reports.ask({ kind: 'begin', relay: { id, direction, pid: holder.process.pid, fd: holder.fd } });
         return id;
       },
     };

@@ -1,8 +1,8 @@
 /** The target's side of proc and fs, for the engine in target.ts. */
-import { converse, inProcess, KorriganError, one, type ProgramRunner, type RemoteProcess } from '../linux/index.ts';
+import { inProcess, KorriganError, type ProgramRunner, type RemoteProcess } from '../linux/index.ts';
 import { DescriptorStore, type FilesImage, filesImageSchema, installFiles, takeRecordLocks } from '../fs/index.ts';
 import { deflate, HUSK_MEMORY, holdHusk, resumeHusk, wasProcess } from '../proc/index.ts';
-import { type ArrivedRelay, findArrivedRelays, type RelayHome } from '../streams/index.ts';
+import { findArrivedRelays, type RelayHome } from '../streams/index.ts';
 import { allKinds, containerClocks, recordPipeSender } from './source-parts.ts';
 import type { TargetJob } from './jobs.ts';
 import type { RelayAnswer, RelayQuestion } from './relay-questions.ts';
@@ -16,14 +16,15 @@ export class LocalTargetParts implements TargetParts {
   private readonly job: TargetJob;
   private readonly lane: ProgramRunner;
   private readonly made = new Map<number, Made>();
+  private readonly ask: (question: RelayQuestion) => RelayAnswer;
   private readonly home: RelayHome;
   private store: DescriptorStore | undefined;
   /** Those that run, for the daemon. */
   readonly arrivals: MovingPid[] = [];
-  readonly arrivedRelays: ArrivedRelay[] = [];
 
   constructor(job: TargetJob, lane: ProgramRunner, ask: (question: RelayQuestion) => RelayAnswer) {
     this.job = job;
+    this.ask = ask;
     this.home = { node: job.node, comeHome: (state, waiting) => ask({ kind: 'come-home', state, waiting }).original };
     this.lane = lane;
   }
@@ -60,7 +61,8 @@ export class LocalTargetParts implements TargetParts {
     const files = filesImageSchema.parse(image);
     const store = this.deliver(files, processes);
     store.takeLocks();
-    this.arrivedRelays.push(...findArrivedRelays(files, store));
+    const relays = findArrivedRelays(files, store);
+    if (relays.length > 0) this.ask({ kind: 'arriving', relays });
     // Pid 1 must not keep a pipe's end open once the processes run: nobody would see its end of file.
     this.releaseFiles();
   }
@@ -100,7 +102,6 @@ export class LocalTargetParts implements TargetParts {
 
   discard(): void {
     this.store?.release();
-    for (const { descriptor } of this.arrivedRelays.splice(0)) converse(this.lane, one('close', descriptor));
     for (const { pid, remote, returning } of this.made.values()) {
       if (!remote.hasRegion) continue;
       if (remote.regionAddress === HUSK_MEMORY.start)

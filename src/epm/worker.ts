@@ -69,8 +69,7 @@ function runTarget(job: TargetJob): WorkerMessage {
       node: job.node,
       settle: (settlement) => settle(journal.record, settlement, settleOptions(job.container)),
     }).run(job);
-    const [pids, relays] = outcome === 'given-up' ? [[], []] : [parts.arrivals, parts.arrivedRelays];
-    return { kind: outcome === 'undecided' ? 'undecided' : 'arrived', pids, relays };
+    return { kind: outcome === 'undecided' ? 'undecided' : 'arrived', pids: outcome === 'given-up' ? [] : parts.arrivals };
   } finally {
     channel.close();
   }

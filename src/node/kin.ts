@@ -8,6 +8,7 @@ import { isHusk, ProcService, type Resident, wasProcess } from '../proc/index.ts
 import { type NodeId, type RpcNode } from '../rpc/index.ts';
 import { Socket } from 'node:net';
 import { killProcess } from './services/kill.ts';
+import type { Streams } from '../streams/index.ts';
 import type { Watcher } from './watcher.ts';
 
 /** Lanes of the container that ghost workers use; lane 0 is the main thread's. */
@@ -20,6 +21,7 @@ const PIPE_WRITE_AT = 4;
 
 export interface KinOptions {
   readonly container: Container;
+  readonly streams: Streams;
   readonly rpc: RpcNode;
   readonly watcher: Watcher;
   readonly homeOf: (pid: number) => NodeId;
@@ -33,11 +35,11 @@ export interface Kin extends AsyncDisposable {
   readonly epm: MigrationService;
 }
 
-export function joinKin({ container, rpc, watcher, homeOf, host, log }: KinOptions): Kin {
+export function joinKin({ container, streams, rpc, watcher, homeOf, host, log }: KinOptions): Kin {
   const pipe = recordPipe(container);
   const workers = new GhostWorkers(WORKER_LANES);
   const proc = new ProcService({ rpc, container, lane: MONITOR_LANE, recordPipe: pipe.writeEnd, homeOf, log });
-  const epm = new MigrationService({ rpc, container, workers, proc, host, recordPipe: pipe.writeEnd, homeOf, log });
+  const epm = new MigrationService({ rpc, container, streams, workers, proc, host, recordPipe: pipe.writeEnd, homeOf, log });
   const records = new Socket({ fd: container.takeDescriptor(pipe.readEnd), readable: true, writable: false });
   records.on('data', (chunk) => proc.recordsRead(chunk));
   records.on('error', (error) => log.error({ err: error }, 'the pipe of the husks cannot be read'));

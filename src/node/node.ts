@@ -52,7 +52,7 @@ export async function startNode({ configuration, id, version, log }: NodeOptions
 
   // proc, ghost, epm
   const homeOf = (pid: number): number => nodeOfPid(pid, pidsPerNode);
-  const kin = joinKin({ container, rpc, watcher, homeOf, host: membership.self.address, log });
+  const kin = joinKin({ container, streams, rpc, watcher, homeOf, host: membership.self.address, log });
 
   // The user's side
   const events = new EventLog(membership.self.name);

@@ -89,7 +89,7 @@ export class Conduit {
     this.told = this.slot.written;
     this.incomingEnded = false;
     this.sendNew();
-    if (this.sourceEnded) link.send({ type: 'end', channel });
+    if (this.sourceEnded || !this.slot.has('source')) link.send({ type: 'end', channel });
     if (!this.slot.has('sink')) link.send({ type: 'closed', channel });
     this.pull();
   }

@@ -1,11 +1,11 @@
 /**
  * What a relay is, as data. A relayed stream has a *home*: the node where the ends are that stay. Where the process is, a fresh pipe
- * (pty, socketpair) takes the place of the home's, and the two daemons carry the bytes. Every direction is a stream of bytes with
- * positions: the receiver confirms what the kernel has taken, the sender retains the rest. So a relay can be cut at any moment, by a
- * lost link or because the process moves on, and goes on at the right byte from wherever it is attached next.
+ * (pty, socketpair) takes the place of the home's, and the two nodes carry the bytes: each has a conduit, whose slot of the store says
+ * where it stands. So a relay can be cut at any moment, by a lost link, the death of a daemon, or because the process moves on, and
+ * goes on at the right byte from wherever it is attached next.
  */
 import { z } from 'zod';
-import { defineStream } from '../rpc/index.ts';
+import { defineStream, rawBytes } from '../rpc/index.ts';
 
 const bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array);
 const position = z.number().int().nonnegative();
@@ -44,27 +44,37 @@ export interface KnownRelay {
   readonly inode: number;
   /** N of /dev/pts/N, when it is one. */
   readonly terminal: number | undefined;
+  /** Of pid 1. */
   readonly descriptor: number;
 }
 
-const message = z.discriminatedUnion('kind', [
-  /** The home's first: the position up to which it has bytes. */
-  z.object({ kind: z.literal('resume'), received: position }),
-  z.object({ kind: z.literal('data'), bytes }),
-  /** The kernel has taken everything up to here. */
-  z.object({ kind: z.literal('written'), position }),
-  /** struct winsize of the home's terminal. */
-  z.object({ kind: z.literal('size'), size: bytes }),
-  /** No more data will follow. */
-  z.object({ kind: z.literal('end') }),
-  /** The receiver takes nothing any more: it has everything up to the end, or nobody is left who could read it. */
-  z.object({ kind: z.literal('closed') }),
-]);
-export type RelayMessage = z.infer<typeof message>;
-
-/** Opened by the node of the process towards the home. Refused with KRG_NO_SUCH_STREAM when the home has ended it. */
+/**
+ * Opened by the node of the process towards the home, with the position up to which it has written. The home answers with the message
+ * `resume`; then both send frames of channel 0. Refused with KRG_NO_SUCH_STREAM when the home has ended the stream.
+ */
 export const relayStream = defineStream('streams.relay', {
-  request: z.object({ id: z.string(), epoch: z.number(), received: position }),
-  toHandler: message,
-  toOpener: message,
+  request: z.object({ id: z.string(), epoch: z.number(), written: position }),
+  toHandler: rawBytes,
+  toOpener: rawBytes,
 });
+
+/** Messages of the home. */
+export const homeMessage = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('resume'), written: position }),
+  /** struct winsize of the home's terminal. */
+  z.object({ kind: z.literal('size'), size: z.array(z.int().min(0).max(255)).length(8) }),
+]);
+export type HomeMessage = z.infer<typeof homeMessage>;
+
+const undecided = { id: z.string(), direction: relayDirectionSchema, epoch: z.number(), migration: z.string().optional() };
+
+/** What a relay's slot says of it. `change`: what a migration that is not decided has done to it. */
+export const homeNote = z.object({ kind: z.literal('relay-home'), ...undecided, change: z.enum(['begun', 'returning']).optional() });
+export const awayNote = z.object({
+  kind: z.literal('relay-away'),
+  ...undecided,
+  home: z.number(),
+  change: z.enum(['stopped', 'arriving']).optional(),
+});
+export type HomeNote = z.infer<typeof homeNote>;
+export type AwayNote = z.infer<typeof awayNote>;

@@ -13,7 +13,7 @@
  * | 4 MiB + slot × 512 KiB | ring of bytes read, 256 KiB; place of bytes to be written, 256 KiB |
  */
 import type { Container } from '../container/index.ts';
-import { KorriganError, NativeMemory, type SystemCallName, syscall, trySyscall } from '../linux/index.ts';
+import { isErrno, KorriganError, NativeMemory, type SystemCallName, syscall } from '../linux/index.ts';
 
 const SLOTS = 1024;
 const HEADER_SIZE = 4096;
@@ -50,6 +50,8 @@ const FIELD = {
 const DESCRIPTORS = ['source', 'programOutput', 'programInput', 'sink', 'original'] as const;
 export type DescriptorName = (typeof DESCRIPTORS)[number];
 
+const AT_FDCWD = -100;
+const TYPED_AT_ONCE = 256;
 const PIPE_FLAGS = 0o2000000;
 const PUNCH_HOLE_KEEP_SIZE = 3;
 const F_SETFL = 4;
@@ -292,6 +294,48 @@ export class StreamSlot {
     lane.run(program);
   }
 
+  /** Takes a description of a process of the container. @param pid in the container */
+  keep(name: DescriptorName, pid: number, fd: number): void {
+    const { lane } = this.parts.container;
+    const program = lane.newProgram({ records: 8, data: 0 });
+    const pidfd = program.call('pidfd_open', pid, 0);
+    program.forwardResult(pidfd, program.length + 1, 0);
+    const kept = program.tryCall('pidfd_getfd', 0, fd, 0);
+    program.operation('jumpIfLess', program.addressOfResult(kept), 0, program.addressOfRecord(program.length + 2));
+    program.operation('copy', this.addressOfDescriptor(name), program.addressOfResult(kept), 4);
+    program.forwardResult(pidfd, program.length + 1, 0);
+    program.call('close', 0);
+    lane.run(program);
+    program.checkedResult(kept);
+  }
+
+  /** Opens the original anew, so that the process's descriptions keep their flags. @returns false when nobody has the other end of it */
+  openAnew(name: 'source' | 'sink', flags: number): boolean {
+    try {
+      this.open(name, 'openat', AT_FDCWD, `/proc/self/fd/${this.descriptor('original')}`, flags, 0);
+      return true;
+    } catch (error) {
+      if (isErrno(error, 'ENXIO')) return false;
+      throw error;
+    }
+  }
+
+  /**
+   * Types the bytes that were read and not confirmed into a terminal, each once.
+   * @param request of ioctl(2) that types one byte
+   */
+  typeUnconfirmed(name: DescriptorName, request: number): void {
+    const { lane } = this.parts.container;
+    while (this.confirmed < this.read) {
+      const [bytes = new Uint8Array()] = this.bytes(this.confirmed, Math.min(this.read, this.confirmed + TYPED_AT_ONCE));
+      const program = lane.newProgram({ records: bytes.length + 1, data: bytes.length });
+      const at = program.data(bytes, 1);
+      for (let n = 0; n < bytes.length; n++) program.tryCall('ioctl', this.descriptor(name), request, at + n);
+      program.operation('add', this.parts.headerAddress + FIELD.confirmed, bytes.length);
+      lane.run(program);
+    }
+  }
+
   /** Makes a pipe to or from a program: our end does not block. */
   openPipe(ours: 'source' | 'sink'): void {
     const { lane } = this.parts.container;
@@ -357,13 +401,4 @@ export class StreamSlot {
   private set(field: number, value: number): void {
     this.view.setBigInt64(field, BigInt(value), true);
   }
-}
-
-/** Whether nobody is left who could read what is written to a pipe (POLLERR), or could write what is read (POLLHUP); see poll(2). */
-export function pollState(fd: number): { error: boolean; hangUp: boolean } {
-  const poll = new Uint8Array(8);
-  new DataView(poll.buffer).setInt32(0, fd, true);
-  trySyscall('poll', poll, 1, 0);
-  const events = new DataView(poll.buffer).getInt16(6, true);
-  return { error: (events & 8) !== 0, hangUp: (events & 0x10) !== 0 };
 }
