@@ -1,5 +1,6 @@
 /** What is done to single processes on behalf of another node: a husk's end, and a signal's delivery with the siginfo that was sent. */
 import { KorriganError, RemoteProcess, syscall } from '../linux/index.ts';
+import { allowCore, hasDumpedCore } from './husk-core.ts';
 import { signalNumber } from './records.ts';
 
 const SIGKILL = 9;
@@ -12,7 +13,7 @@ const BATCH = 16;
 /**
  * Ends a held husk with the status that its process ended with: its parent sees exactly that. It is a zombie, or collected by init, when this
  * returns.
- * @param status word of wait4(2); husks dump no core (PR_SET_DUMPABLE 0), so its bit is not shown
+ * @param status word of wait4(2)
  */
 export function endHeldHusk(husk: RemoteProcess, status: number): void {
   const signal = status & 0x7f;
@@ -22,6 +23,8 @@ export function endHeldHusk(husk: RemoteProcess, status: number): void {
     husk.runToExit(program, husk.main);
     return;
   }
+  using core = hasDumpedCore(status) ? allowCore(husk) : undefined;
+  void core;
   const { tracee } = husk.main;
   // Only this signal may reach it now; whatever else is queued ends with it.
   tracee.setSignalMask(ALL_SIGNALS & ~(1n << BigInt(signal - 1)));
