@@ -241,7 +241,8 @@ export class MigrationService implements Disposable {
     let result;
     try {
       const described = describeFamily(pids, new ContainerTable(container.procfsPath));
-      const prepared = await rpc.call(target, prepareCall, { migration, family: described }, { deadlineMs: PREPARE_MILLISECONDS });
+      const options = { deadlineMs: PREPARE_MILLISECONDS, idempotencyKey: `prepare ${migration}` };
+      const prepared = await rpc.call(target, prepareCall, { migration, family: described }, options);
       const inMove = new Set(family.map(({ hostPid }) => hostPid));
       result = await workers.run(
         {

@@ -3,6 +3,7 @@
  * is from: it always knows where the process runs and who has a husk of it, and passes everything on. The node where the process runs is the
  * only authority for it; husks follow.
  */
+import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Container, ReapedProcess } from '../container/index.ts';
 import { isKorriganError, KorriganError, trySyscall } from '../linux/index.ts';
@@ -156,7 +157,7 @@ export class ProcService implements AsyncDisposable {
     await Promise.all(
       pids.map(async (pid) => {
         if (homeOf(pid) === rpc.id) this.directory.moved(pid, rpc.id, node);
-        else await rpc.call(homeOf(pid), movedCall, { pid, node });
+        else await rpc.call(homeOf(pid), movedCall, { pid, node }, { idempotencyKey: randomUUID(), acrossRestarts: true });
       }),
     );
   }
@@ -402,7 +403,7 @@ export class ProcService implements AsyncDisposable {
       [...homes].map(async ([home, members]) => {
         if (home === rpc.id) return [];
         await this.outbox.flushed(home);
-        return (await rpc.call(home, holdCall, { pids: members })).ended;
+        return (await rpc.call(home, holdCall, { pids: members }, { idempotencyKey: randomUUID() })).ended;
       }),
     );
     const [first] = ended.flat().filter((pid) => this.present.has(pid));
@@ -446,6 +447,8 @@ export class ProcService implements AsyncDisposable {
   private async reconcileWith(peer: NodeId, ended: readonly Pick<ReapedProcess, 'pid' | 'status'>[]): Promise<void> {
     const { rpc, homeOf } = this.options;
     const ofPeer = (pid: number): boolean => homeOf(pid) === peer;
+    // Of two that are started together one makes the link.
+    if (rpc.id < peer) await delay(RECONCILE_MILLISECONDS, undefined, { ref: false });
     for (;;) {
       if (this.isClosed) return;
       const request = {
