@@ -95,7 +95,12 @@ describe('a daemon is killed', () => {
           faults.forget(killed, point);
           await assertGoesOn([root, pid], output);
         }
-        await eventually('the end', async () => cluster.client.kill(pid, 15).then(() => true, () => false));
+        await eventually('the end', async () =>
+          cluster.client.kill(pid, 15).then(
+            () => true,
+            () => false,
+          ),
+        );
         await eventually('its status', () => lines(status).length > 0);
         assert.deepEqual(
           lines(status).filter((line) => line !== 'Terminated'),
