@@ -24,7 +24,8 @@ import { examineProcess, type Finding } from '../ghost/index.ts';
 import { RelayService, type Streams } from '../streams/index.ts';
 import { Arrivals } from './arrivals.ts';
 import type { ContainerReference } from './jobs.ts';
-import { identify, type SourceRecord } from './journal.ts';
+import { thawGroup } from './hold.ts';
+import { identify, JournalEntry, type SourceRecord } from './journal.ts';
 import type { MovingPid } from './parts.ts';
 import { answerAboutRelay } from './relay-questions.ts';
 import { allKinds, containerClocks } from './source-parts.ts';
@@ -84,7 +85,11 @@ export class MigrationService implements Disposable {
       slots: container.records,
       log,
       settle: async (slot, settlement) => {
-        await options.workers.run({ kind: 'settle', container: this.containerReference, slot, settlement });
+        const { record } = JournalEntry.open(container.records, slot);
+        // They need not wait for a thread that can trace.
+        if (settlement === 'run' || (record.role === 'source' && settlement === 'resume' && record.locks.length === 0))
+          thawGroup(record.cgroup);
+        if (settlement !== 'run') await options.workers.run({ kind: 'settle', container: this.containerReference, slot, settlement });
       },
       onLeft: (record) => this.left(record),
       onDeflated: ({ processes }) => proc.deflated(pidsOf(processes)),

@@ -98,7 +98,8 @@ export class Settlements {
   /** A move that has failed: what its worker did not undo is undone. */
   async giveUp(entry: JournalEntry<SourceRecord> | JournalEntry<TargetRecord>): Promise<void> {
     const { state } = entry;
-    if (state === 'aborted' || state === 'discarded') this.end(entry);
+    const isUntouched = state === 'preparing' && JournalEntry.open(this.options.slots, entry.slot).record.cgroup === undefined;
+    if (state === 'aborted' || state === 'discarded' || (isUntouched && entry.record.role === 'source')) this.end(entry);
     else await this.settle(entry);
   }
 
