@@ -37,7 +37,7 @@ import { restoreNumber, restoreScheduling } from './outside.ts';
 import { restoreActions, restorePending } from './signals.ts';
 import { adoptThreads, CLONE_ARGS_SIZE, holdThreads, spawnThreads } from './thread-births.ts';
 import { restoreThread, threadCapacity } from './threads.ts';
-import { adjustWaits, armWaits, putTimesBack } from './waits.ts';
+import { adjustWaits, armWaits, CLOCK_MONOTONIC, putTimesBack, timeInside } from './waits.ts';
 import { restoreIntervalTimers, restorePosixTimers, withoutRepeating } from './timers.ts';
 
 const PR_SET_DUMPABLE = 4;
@@ -181,6 +181,7 @@ export class Inflation {
   /** Everything else: protections, kernel fields, signals, timers, threads. Pages and descriptors are in place. */
   complete(): void {
     const { remote, image } = this;
+    const now = timeInside(remote, CLOCK_MONOTONIC);
     const program = remote.newProgram(this.completionCapacity());
     finishLayout(program, image.areas, this.filled);
     restoreActions(program, image.actions);
@@ -198,7 +199,7 @@ export class Inflation {
     if (adopts) remote.threads = [remote.main, ...adoptThreads(remote, others, this.options.chooseNextPid)];
     else spawnThreads(program, others, (thread) => this.restoreOne(program, thread));
     restorePosixTimers(program, image.posixTimers, [...image.pending, ...image.threads.flatMap((thread) => thread.pending)]);
-    restoreIntervalTimers(program, image.intervalTimers);
+    restoreIntervalTimers(program, image.intervalTimers, now);
     restorePending(program, image.pid, undefined, withoutRepeating(image.pending, image.posixTimers));
     if (image.lockedFuture !== 0) program.call('mlockall', image.lockedFuture);
     restoreLimits(program, image.limits);
