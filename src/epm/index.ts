@@ -5,6 +5,7 @@
  * `hand-over` is the decision, pure; `source` and `target` are the engines, blocking, in ghost workers (`worker`, `workers`); `service` is the
  * daemon's side. What the engines need of the modules below is written down in `parts`.
  */
+export { FAULT_POINTS, type FaultPoint } from './fault-points.ts';
 export * from './hand-over.ts';
 export { processesOfContainer } from './relations.ts';
 export * from './service.ts';

@@ -68,6 +68,8 @@ export type Job = SettleJob | TidyJob | SourceJob | TargetJob;
 
 /** Answers, in this order: progress of a job, then its end. */
 export type WorkerMessage =
+  /** First of all. */
+  | { kind: 'ready' }
   | { kind: 'listening'; port: number }
   /** The source's decision is taken: the processes belong to the target, before anything here ends. */
   /** The worker waits until the first word is 1: nothing here may end before the daemon knows that it means nothing. */

@@ -51,6 +51,8 @@ export interface TargetParts {
   holdHusks(): void;
   /** The husk that becomes the process. */
   takeHusk(pid: number): HeldHusk;
+  /** Makes the next process or thread of the container get this id, unless another is born first. */
+  chooseNextPid(pid: number): void;
   /** As {@link TargetParts.installFiles}, before the freeze; all is kept until the positions or other files come. */
   installFilesAhead(files: unknown, processes: ReadonlyMap<number, RemoteProcess>): void;
   /** Pid 1 lets go of what was installed ahead; the processes keep it. */

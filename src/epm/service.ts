@@ -18,22 +18,14 @@ import {
   shareMemory,
   syscall,
 } from '../linux/index.ts';
-import {
-  ContainerTable,
-  describeFamily,
-  type FamilyDescription,
-  familySchema,
-  type ProcService,
-  type Resident,
-  treeBelow,
-  wasProcess,
-} from '../proc/index.ts';
+import { ContainerTable, describeFamily, familySchema, type ProcService, type Resident, treeBelow } from '../proc/index.ts';
 import { defineCall, type NodeId, type RpcNode } from '../rpc/index.ts';
 import { examineProcess, type Finding } from '../ghost/index.ts';
 import { RelayService, type Streams } from '../streams/index.ts';
-import { faultPoint } from './fault-points.ts';
+import { Arrivals } from './arrivals.ts';
 import type { ContainerReference } from './jobs.ts';
-import { identify, JournalEntry, type SourceRecord, type TargetRecord } from './journal.ts';
+import { thawGroup } from './hold.ts';
+import { identify, JournalEntry, type SourceRecord } from './journal.ts';
 import type { MovingPid } from './parts.ts';
 import { answerAboutRelay } from './relay-questions.ts';
 import { allKinds, containerClocks } from './source-parts.ts';
@@ -50,8 +42,10 @@ const prepareCall = defineCall(
 );
 const PREPARE_MILLISECONDS = 10_000;
 const HOME_RETRY_MILLISECONDS = 200;
-/** A family that changes while it is being prepared is asked again. */
-const ATTEMPTS = 10;
+/** A family that changes while it is being prepared, and a process that waits for a disk, are asked again for so long. */
+const PATIENCE_MILLISECONDS = 2000;
+/** State of a process that no signal wakes: proc_pid_stat(5). */
+const UNINTERRUPTIBLE = 'D';
 const CHANGE_MILLISECONDS = 5;
 
 export interface MigrationServiceOptions {
@@ -79,8 +73,7 @@ export class MigrationService implements Disposable {
   private readonly options: MigrationServiceOptions;
   private readonly busy = new Set<number>();
   private readonly relays: RelayService;
-  /** Moves to this node that are under way, by pid. */
-  private readonly arriving = new Map<number, Promise<void>>();
+  private readonly arrivals: Arrivals;
   private readonly settlements: Settlements;
 
   constructor(options: MigrationServiceOptions) {
@@ -92,15 +85,25 @@ export class MigrationService implements Disposable {
       slots: container.records,
       log,
       settle: async (slot, settlement) => {
-        await options.workers.run({ kind: 'settle', container: this.containerReference, slot, settlement });
+        const { record } = JournalEntry.open(container.records, slot);
+        // They need not wait for a thread that can trace.
+        if (settlement === 'run' || (record.role === 'source' && settlement === 'resume' && record.locks.length === 0))
+          thawGroup(record.cgroup);
+        if (settlement !== 'run') await options.workers.run({ kind: 'settle', container: this.containerReference, slot, settlement });
       },
       onLeft: (record) => this.left(record),
       onDeflated: ({ processes }) => proc.deflated(pidsOf(processes)),
       onAborted: ({ migration }) => this.relays.aborted(migration),
-      onDecided: (record, runsHere) => this.decided(record, runsHere),
+      onDecided: (record, runsHere) => this.arrivals.decided(record, runsHere),
     });
     this.relays.settleAllBut(new Set(this.settlements.known.map(({ record }) => record.migration)));
-    rpc.handle(prepareCall, ({ migration, family }, { caller }) => this.prepare(migration, family, caller));
+    this.arrivals = new Arrivals({
+      ...options,
+      relays: this.relays,
+      settlements: this.settlements,
+      containerReference: this.containerReference,
+    });
+    rpc.handle(prepareCall, ({ migration, family }, { caller }) => this.arrivals.prepare(migration, family, caller));
     for (const { record, state } of this.settlements.known) {
       const isElsewhere = record.role === 'target' || state === 'committed' || state === 'done';
       for (const { pid: moving } of record.processes) {
@@ -139,14 +142,16 @@ export class MigrationService implements Disposable {
    */
   async migrate(moving: number, target: NodeId, withTree: boolean): Promise<Migration> {
     if (target === this.options.rpc.id) throw new KorriganError('KRG_BAD_REQUEST', `process ${moving} runs on node ${target} already`);
-    for (let attempt = 1; ; attempt++) {
+    const started = performance.now();
+    for (;;) {
       // The source tells of a move as soon as the process runs here; this daemon may not have taken note of all that came along.
-      await this.arriving.get(moving);
+      await this.arrivals.underWay(moving);
       const before = likeness(this.find(moving), withTree);
       try {
         return await this.attempt(moving, target, withTree);
       } catch (error) {
-        if (attempt === ATTEMPTS || (this.busy.has(moving) && isKorriganError(error, 'KRG_PROCESS_BUSY'))) throw error;
+        const isOver = performance.now() - started > PATIENCE_MILLISECONDS;
+        if (isOver || (this.busy.has(moving) && isKorriganError(error, 'KRG_PROCESS_BUSY'))) throw error;
         // A child between vfork and exec, or one that has just ended, looks like an obstacle and is none a moment later.
         await new Promise((resolve) => setTimeout(resolve, CHANGE_MILLISECONDS));
         if (likeness(this.find(moving), withTree) === before && !isKorriganError(error, 'KRG_PROCESS_BUSY')) throw error;
@@ -195,6 +200,7 @@ export class MigrationService implements Disposable {
 
   private preflight(family: readonly MovingPid[]): void {
     const { container } = this.options;
+    const own = (name: string): string | undefined => readProcessLink(container.initPid, `ns/${name}`);
     const tracing = traceeOf(family, processesOfContainer(container.cgroup));
     if (tracing !== undefined) {
       const { tracer, tracee } = tracing;
@@ -202,6 +208,11 @@ export class MigrationService implements Disposable {
       throw new KorriganError('KRG_NOT_MOVABLE', `process ${tracer.pid} cannot move: tracing: ${reason}`);
     }
     for (const { pid: examined, hostPid } of family) {
+      const state = readStat(hostPid)?.state;
+      if (state === undefined) throw new KorriganError('KRG_PROCESS_BUSY', `process ${examined} has just ended`);
+      if (state === UNINTERRUPTIBLE) {
+        throw new KorriganError('KRG_PROCESS_BUSY', `process ${examined} waits in the kernel (a disk, a vfork) and cannot be stopped now`);
+      }
       const mate = [readStat(hostPid)?.parent ?? 0, ...childrenOf(hostPid)].find(
         (relative) => relative > 0 && sharesMemory(hostPid, relative),
       );
@@ -216,9 +227,7 @@ export class MigrationService implements Disposable {
       if (obstacle !== undefined) {
         throw new KorriganError('KRG_NOT_MOVABLE', `process ${examined} cannot move: ${obstacle.resource}: ${obstacle.reason}`);
       }
-      const foreign = NAMESPACES.find(
-        (name) => readProcessLink(hostPid, `ns/${name}`) !== readProcessLink(this.options.container.initPid, `ns/${name}`),
-      );
+      const foreign = NAMESPACES.find((name) => (readProcessLink(hostPid, `ns/${name}`) ?? own(name)) !== own(name));
       if (foreign !== undefined) {
         throw new KorriganError('KRG_NOT_MOVABLE', `process ${examined} cannot move: it has a ${foreign} namespace of its own`);
       }
@@ -263,12 +272,12 @@ export class MigrationService implements Disposable {
         },
       );
     } catch (error) {
-      await this.settled(entry);
+      await this.settlements.giveUp(entry);
       this.relays.aborted(migration);
       throw error;
     }
     if (result.kind === 'unconfirmed') {
-      await this.settlements.settle(entry as unknown as JournalEntry);
+      await this.settlements.settle(entry);
       const microseconds = (performance.now() - started) * 1000;
       const report = { downtimeMicroseconds: microseconds, totalMicroseconds: microseconds, bytes: 0, preCopyRounds: 0, phases: {} };
       log.info({ migration, pids, target }, 'migrated, after the link was lost');
@@ -279,13 +288,6 @@ export class MigrationService implements Disposable {
     if (result.kind !== 'moved') throw new Error(`a source worker answered "${result.kind}"`);
     log.info({ migration, pids, target, ...result.report }, 'migrated');
     return { ...result.report, pids, from: rpc.id, to: target };
-  }
-
-  /** A move that has failed: what its worker did not undo is undone. */
-  private async settled(entry: JournalEntry<SourceRecord> | JournalEntry<TargetRecord>): Promise<void> {
-    const { state } = entry;
-    if (state === 'aborted' || state === 'discarded') this.settlements.end(entry);
-    else await this.settlements.settle(entry as unknown as JournalEntry);
   }
 
   /** The processes run on the target. The home of each is told, until it knows: what is left of them here may end only then. */
@@ -305,68 +307,6 @@ export class MigrationService implements Disposable {
         }
       }),
     );
-  }
-
-  /** What the target's side of a move has made is valid, or gone. */
-  private decided({ migration, processes }: TargetRecord, runsHere: boolean): void {
-    const pids = pidsOf(processes);
-    this.options.proc.arrived(pids, runsHere ? pids : []);
-    this.relays.decided(migration, runsHere);
-  }
-
-  private async prepare(
-    migration: string,
-    family: FamilyDescription,
-    peer: NodeId,
-  ): Promise<{ host: string; port: number; ticket: string }> {
-    const { workers, host, log, container, rpc, proc } = this.options;
-    const taken = family.moving.find((moving) => this.settlements.of(moving) !== undefined);
-    if (taken !== undefined)
-      throw new KorriganError('KRG_PROCESS_BUSY', `an earlier move of process ${taken} is not settled yet; try again`);
-    const ticket = randomBytes(32).toString('hex');
-    const entry = this.settlements.begin<TargetRecord>({ role: 'target', migration, peer, processes: [] });
-    // Pids and thread ids of higher ranges can be given only while they are admitted: until all threads are restored.
-    const admission = container.foreignPids.admit();
-    let husks: MovingPid[];
-    try {
-      await proc.prepare(family);
-      husks = family.moving.map((moving) => this.find(moving));
-      entry.update({ processes: husks.map((husk) => ({ ...identify(husk), returning: wasProcess(husk.hostPid, container.initPid) })) });
-      faultPoint(rpc.id, 'target.planned');
-    } catch (error) {
-      proc.arrived(family.moving, []);
-      this.settlements.end(entry);
-      admission[Symbol.dispose]();
-      throw error;
-    }
-    const job = { container: this.containerReference, slot: entry.slot, ticket, migration, host, node: rpc.id, husks } as const;
-    return new Promise((resolve, reject) => {
-      const work = workers
-        .run({ kind: 'target', ...job }, (message) => {
-          if (message.kind === 'relay') answerAboutRelay(message, migration, this.relays);
-          if (message.kind === 'listening') resolve({ host, port: message.port, ticket });
-        })
-        .then(async (result) => {
-          // The worker has written the rest of the record.
-          const written = JournalEntry.open(container.records, entry.slot) as JournalEntry<TargetRecord>;
-          if (result.kind === 'undecided') await this.settlements.settle(written as unknown as JournalEntry);
-          if (result.kind !== 'arrived') return;
-          this.decided(written.record, result.pids.length > 0);
-          this.settlements.end(entry);
-        })
-        .catch(async (error: unknown) => {
-          const written = JournalEntry.open(container.records, entry.slot) as JournalEntry<TargetRecord>;
-          log.warn({ migration, error }, 'a migration did not arrive');
-          if (written.state === 'discarded') this.decided(written.record, false);
-          await this.settled(written);
-          reject(error);
-        })
-        .finally(() => {
-          admission[Symbol.dispose]();
-          for (const here of family.moving) if (this.arriving.get(here) === work) this.arriving.delete(here);
-        });
-      for (const here of family.moving) this.arriving.set(here, work);
-    });
   }
 
   /** The process and, if asked for, everything below it that runs here; parents before children. */

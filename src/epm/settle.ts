@@ -23,7 +23,7 @@ import {
 } from '../linux/index.ts';
 import { takeLock } from '../fs/index.ts';
 import { discardSignals } from '../ghost/index.ts';
-import { deflate, DEFLATE_REGION_SIZE, HUSK_MEMORY, isHusk, resumeHusk } from '../proc/index.ts';
+import { deflate, DEFLATE_REGION_SIZE, isHusk, resumeHusk } from '../proc/index.ts';
 import { thawGroup } from './hold.ts';
 import { isAlive, type MoveRecord, type SourceRecord, type TargetRecord } from './journal.ts';
 
@@ -71,6 +71,7 @@ function resumeSource(record: SourceRecord): void {
 
 function takeLocks(remote: RemoteProcess, locks: SourceRecord['locks']): void {
   const pidfd = pidfdOpen(remote.pid);
+  remote.takeOverRegion();
   remote.openRegion(REGION_SIZE);
   const inside = inProcess(remote);
   try {
@@ -127,6 +128,7 @@ function deflateSource(record: SourceRecord, options: SettleOptions): void {
         resumeHusk(remote);
         return;
       }
+      remote.takeOverRegion();
       remote.park();
       held.push({ pid, remote });
     });
@@ -155,18 +157,16 @@ function discardTarget(record: TargetRecord, options: SettleOptions): void {
   const held: { pid: number; remote: RemoteProcess }[] = [];
   for (const { pid, hostPid, returning } of record.processes.filter(isAlive).toReversed()) {
     ignoreEnded(() => {
+      if (isHusk(hostPid)) {
+        resumeHusk(RemoteProcess.stop(hostPid));
+        return;
+      }
       if (!returning) {
         killAndWait(hostPid);
         return;
       }
-      const isUntouched = readMaps(hostPid).every(
-        ({ start, name }) => name === '[vsyscall]' || (start >= HUSK_MEMORY.start && start < HUSK_MEMORY.end),
-      );
       const remote = RemoteProcess.stop(hostPid);
-      if (isUntouched) {
-        resumeHusk(remote);
-        return;
-      }
+      remote.takeOverRegion();
       remote.park();
       held.push({ pid, remote });
     });

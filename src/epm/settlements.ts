@@ -59,7 +59,7 @@ export class Settlements {
     if (slot === undefined)
       throw new KorriganError('KRG_LIMIT', `${slots.count} moves are under way on this node or wait for an answer; try again`);
     const entry = JournalEntry.create(slots, slot, record);
-    this.entries.set(record.migration, entry as unknown as JournalEntry);
+    this.entries.set(record.migration, entry);
     return entry;
   }
 
@@ -89,10 +89,18 @@ export class Settlements {
     this.entries.set(entry.record.migration, entry);
     const { migration, role, peer } = entry.record;
     this.options.log.info({ migration, role, peer, state: entry.state }, 'a move is being settled');
-    if (entry.record.role === 'source') await this.settleSource(entry as unknown as JournalEntry<SourceRecord>);
-    else await this.settleTarget(entry as unknown as JournalEntry<TargetRecord>);
+    if (entry.record.role === 'source') await this.settleSource(entry as JournalEntry<SourceRecord>);
+    else await this.settleTarget(entry as JournalEntry<TargetRecord>);
     this.options.log.info({ migration, role, peer, state: entry.state }, 'a move is settled');
     this.end(entry);
+  }
+
+  /** A move that has failed: what its worker did not undo is undone. */
+  async giveUp(entry: JournalEntry<SourceRecord> | JournalEntry<TargetRecord>): Promise<void> {
+    const { state } = entry;
+    const isUntouched = state === 'preparing' && JournalEntry.open(this.options.slots, entry.slot).record.cgroup === undefined;
+    if (state === 'aborted' || state === 'discarded' || (isUntouched && entry.record.role === 'source')) this.end(entry);
+    else await this.settle(entry);
   }
 
   /** Asks and tells nobody any more. */

@@ -1,5 +1,15 @@
 /** The target's side of proc and fs, for the engine in target.ts. */
-import { inProcess, KorriganError, type ProgramRunner, type RemoteProcess } from '../linux/index.ts';
+import {
+  AT_FDCWD,
+  call,
+  type Conversation,
+  converse,
+  inProcess,
+  KorriganError,
+  OPEN,
+  type ProgramRunner,
+  type RemoteProcess,
+} from '../linux/index.ts';
 import { DescriptorStore, type FilesImage, filesImageSchema, installFiles, takeRecordLocks } from '../fs/index.ts';
 import { deflate, HUSK_MEMORY, holdHusk, resumeHusk, wasProcess } from '../proc/index.ts';
 import { findArrivedRelays, type RelayHome } from '../streams/index.ts';
@@ -45,6 +55,10 @@ export class LocalTargetParts implements TargetParts {
     const husk = this.made.get(pid);
     if (husk === undefined) throw new KorriganError('KRG_PEER_PROTOCOL', `process ${pid} is not part of this migration`);
     return husk;
+  }
+
+  chooseNextPid(pid: number): void {
+    converse(this.lane, setLastPid(pid - 1));
   }
 
   installFilesAhead(image: unknown, processes: ReadonlyMap<number, RemoteProcess>): void {
@@ -111,4 +125,10 @@ export class LocalTargetParts implements TargetParts {
     }
     this.made.clear();
   }
+}
+
+function* setLastPid(pid: number): Conversation<void> {
+  const text = Buffer.from(String(pid));
+  const [fd = -1] = yield [call('openat', AT_FDCWD, '/proc/sys/kernel/ns_last_pid', OPEN.writeOnly | OPEN.closeOnExec, 0)];
+  yield [call('write', fd, text, text.length), call('close', fd)];
 }

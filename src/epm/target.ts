@@ -100,7 +100,10 @@ export class TargetMigration {
     this.parts.holdHusks();
     for (const pid of hello.pids) {
       const husk = this.parts.takeHusk(pid);
-      const inflation = new Inflation(husk.remote, { returning: husk.returning });
+      const inflation = new Inflation(husk.remote, {
+        returning: husk.returning,
+        chooseNextPid: (next) => this.parts.chooseNextPid(next),
+      });
       this.arriving.set(pid, { husk, inflation, layout: [] });
       inflation.clear(husk.own);
     }

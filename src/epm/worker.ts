@@ -103,3 +103,5 @@ parentPort?.on('message', (job: Job) => {
     tell({ kind: 'failed', error: { code, message, ...(stack === undefined ? {} : { stack }) } });
   }
 });
+
+tell({ kind: 'ready' });

@@ -13,15 +13,15 @@ interface Waiting {
 }
 
 export class GhostWorkers implements AsyncDisposable {
-  private readonly workers: Worker[];
-  private readonly idle: Worker[];
+  private readonly workers: Worker[] = [];
+  private readonly idle: Worker[] = [];
+  private isClosed = false;
   private readonly waiting: Waiting[] = [];
   private readonly current = new Map<Worker, Waiting>();
 
   /** @param lanes lanes of the container, one for each worker */
   constructor(lanes: readonly number[]) {
-    this.workers = lanes.map((lane) => this.start(lane));
-    this.idle = [...this.workers];
+    this.start([...lanes]);
   }
 
   /** Runs a job to its end. @throws KorriganError as the worker threw it */
@@ -33,15 +33,24 @@ export class GhostWorkers implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.isClosed = true;
     await Promise.all(this.workers.map((worker) => worker.terminate()));
   }
 
-  private start(lane: number): Worker {
+  /** One after the other: the first is at work soonest when it need not share the processors with the others. */
+  private start([lane, ...rest]: number[]): void {
+    if (lane === undefined || this.isClosed) return;
     const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: { lane } });
     worker.unref();
-    worker.on('message', (message: WorkerMessage) => this.answered(worker, message));
+    this.workers.push(worker);
+    worker.on('message', (message: WorkerMessage) => {
+      if (message.kind === 'ready') {
+        this.start(rest);
+        this.idle.push(worker);
+        this.next();
+      } else this.answered(worker, message);
+    });
     worker.on('error', (error) => this.finish(worker)?.reject(error as Error));
-    return worker;
   }
 
   private next(): void {
@@ -52,7 +61,7 @@ export class GhostWorkers implements AsyncDisposable {
     worker.postMessage(waiting.job, []);
   }
 
-  private answered(worker: Worker, message: WorkerMessage): void {
+  private answered(worker: Worker, message: Exclude<WorkerMessage, { kind: 'ready' }>): void {
     if (message.kind === 'listening' || message.kind === 'committed' || message.kind === 'relay') {
       this.current.get(worker)?.onProgress(message);
       return;

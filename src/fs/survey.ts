@@ -272,7 +272,7 @@ function* readLongLink(fd: number): Conversation<Uint8Array> {
 export function findSharedTables(processes: readonly MovingProcess[], others: readonly number[]): Refusal | undefined {
   for (const [n, { pid, hostPid }] of processes.entries()) {
     for (const tid of readdirSync(`/proc/${hostPid}/task`).map(Number)) {
-      if (tid !== hostPid && !(shareDescriptorTable(hostPid, tid) && shareFileSystemState(hostPid, tid))) {
+      if (tid !== hostPid && hasItsOwn(hostPid, tid)) {
         return new Refusal(
           'table.shared-threads',
           `a thread of process ${pid} has a descriptor table or working directory of its own (unshare)`,
@@ -291,11 +291,20 @@ export function findSharedTables(processes: readonly MovingProcess[], others: re
   return undefined;
 }
 
+function hasItsOwn(pid: number, tid: number): boolean {
+  return !unlessEnded(true, () => shareDescriptorTable(pid, tid) && shareFileSystemState(pid, tid));
+}
+
 function sharesWith(pid: number, other: number): boolean {
+  return unlessEnded(false, () => shareDescriptorTable(pid, other) || shareFileSystemState(pid, other));
+}
+
+/** The processes and threads that are compared may run, and end. */
+function unlessEnded(otherwise: boolean, compare: () => boolean): boolean {
   try {
-    return shareDescriptorTable(pid, other) || shareFileSystemState(pid, other);
+    return compare();
   } catch (error) {
-    if (error instanceof SyscallError && error.errno === ERRNO.ESRCH) return false;
+    if (error instanceof SyscallError && error.errno === ERRNO.ESRCH) return otherwise;
     throw error;
   }
 }

@@ -7,12 +7,15 @@ const PR_SET_SECUREBITS = 28;
 const PR_SET_NO_NEW_PRIVS = 38;
 const PR_CAP_AMBIENT = 47;
 const PR_CAP_AMBIENT_RAISE = 2;
+const PR_CAP_AMBIENT_CLEAR_ALL = 4;
 const SECBIT_KEEP_AND_NO_FIXUP = (1 << 2) | (1 << 4);
 const CAPABILITY_VERSION_3 = 0x20080522;
 const CAPABILITIES = 41;
+/** CAP_SETGID, CAP_SETUID, CAP_SETPCAP and CAP_SYS_ADMIN */
+const CHANGING = (1n << 6n) | (1n << 7n) | (1n << 8n) | (1n << 21n);
 
 /** Records that restoring one thread's credentials takes at most, and bytes of data. */
-export const CREDENTIAL_RECORDS = 3 * CAPABILITIES + 10;
+export const CREDENTIAL_RECORDS = 3 * CAPABILITIES + 12;
 
 /** @param pid thread group, @param tid thread; in the caller's pid namespace. `secureBits` is asked inside the process. */
 export function captureCredentials(pid: number, tid: number, secureBits: number): Credentials {
@@ -45,30 +48,51 @@ export function credentialBytes(credentials: Credentials): number {
   return 4 * credentials.supplementary.length + 64;
 }
 
-/** Appends the change from a fully privileged thread to `credentials`. */
-export function restoreCredentials(program: Program, credentials: Credentials): void {
+/** True when a thread with these credentials may take on others and make threads under chosen ids. */
+export function isPrivileged({ effective }: Credentials): boolean {
+  return (effective & CHANGING) === CHANGING;
+}
+
+/**
+ * Appends the change from a fully privileged thread to `credentials`; or, for a thread that is not, from the `present` ones: it can only do
+ * what the process did itself since it had them.
+ */
+export function restoreCredentials(program: Program, credentials: Credentials, present?: Credentials): void {
+  const before = present === undefined || isPrivileged(present) ? undefined : present;
+  const differs = (...keys: readonly (keyof Credentials)[]): boolean =>
+    before === undefined || keys.some((key) => String(before[key]) !== String(credentials[key]));
   const [realUser = 0, effectiveUser = 0, savedUser = 0, fileUser = 0] = credentials.users;
   const [realGroup = 0, effectiveGroup = 0, savedGroup = 0, fileGroup = 0] = credentials.groups;
-  for (let capability = 0; capability < CAPABILITIES; capability++) {
+  for (let capability = 0; differs('bounding') && capability < CAPABILITIES; capability++) {
     if (((credentials.bounding >> BigInt(capability)) & 1n) === 0n) program.tryCall('prctl', PR_CAPBSET_DROP, capability, 0, 0, 0);
   }
   const supplementary = credentials.supplementary;
-  program.call('setgroups', supplementary.length, supplementary.length === 0 ? 0 : program.data(integers(supplementary)));
-  program.call('setresgid', realGroup, effectiveGroup, savedGroup);
-  program.call('setfsgid', fileGroup);
-  // Without fix-up the change of user ids leaves the capability sets alone until capset says what they are.
-  program.call('prctl', PR_SET_SECUREBITS, SECBIT_KEEP_AND_NO_FIXUP, 0, 0, 0);
-  program.call('setresuid', realUser, effectiveUser, savedUser);
-  program.call('setfsuid', fileUser);
-  program.call('prctl', PR_SET_SECUREBITS, credentials.secureBits, 0, 0, 0);
+  if (differs('supplementary'))
+    program.call('setgroups', supplementary.length, supplementary.length === 0 ? 0 : program.data(integers(supplementary)));
+  if (differs('groups')) {
+    program.call('setresgid', realGroup, effectiveGroup, savedGroup);
+    program.call('setfsgid', fileGroup);
+  }
+  if (differs('users')) {
+    // Without fix-up the change of user ids leaves the capability sets alone until capset says what they are.
+    if (before === undefined) program.call('prctl', PR_SET_SECUREBITS, SECBIT_KEEP_AND_NO_FIXUP, 0, 0, 0);
+    program.call('setresuid', realUser, effectiveUser, savedUser);
+    program.call('setfsuid', fileUser);
+  }
+  if (differs('secureBits')) program.call('prctl', PR_SET_SECUREBITS, credentials.secureBits, 0, 0, 0);
   const low = (set: bigint): number => Number(set & 0xffffffffn);
   const high = (set: bigint): number => Number(set >> 32n);
   const { effective, permitted, inheritable, ambient } = credentials;
-  const header = program.data(integers([CAPABILITY_VERSION_3, 0]));
-  const sets = [low(effective), low(permitted), low(inheritable), high(effective), high(permitted), high(inheritable)];
-  program.call('capset', header, program.data(integers(sets)));
-  for (let capability = 0; capability < CAPABILITIES; capability++) {
-    if (((ambient >> BigInt(capability)) & 1n) === 1n) program.call('prctl', PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0);
+  if (differs('users', 'effective', 'permitted', 'inheritable')) {
+    const header = program.data(integers([CAPABILITY_VERSION_3, 0]));
+    const sets = [low(effective), low(permitted), low(inheritable), high(effective), high(permitted), high(inheritable)];
+    program.call('capset', header, program.data(integers(sets)));
+  }
+  if (differs('users', 'ambient')) {
+    if (before !== undefined) program.call('prctl', PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+    for (let capability = 0; capability < CAPABILITIES; capability++) {
+      if (((ambient >> BigInt(capability)) & 1n) === 1n) program.call('prctl', PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0);
+    }
   }
   if (credentials.noNewPrivileges) program.call('prctl', PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }

@@ -63,7 +63,7 @@ function examineBlindly(pid: number, tids: readonly number[]): Obstacle[] {
 }
 
 /** Pid 1 of the pid namespace in which a process lives, in the caller's numbers. */
-function initOf(pid: number): number {
+export function initOf(pid: number): number {
   for (let at = pid; at > 0; at = readStat(at)?.parent ?? 0) {
     if (/NSpid:.*\t1$/m.test(readProcessFile(at, 'status') ?? '')) return at;
   }

@@ -4,6 +4,7 @@
  */
 import type { RegisterName, RestartableSequence } from '../linux/index.ts';
 import type { Area, MemoryPolicy } from '../mm/index.ts';
+import type { IntervalTimers } from './timers.ts';
 import type { Wait } from './waits.ts';
 
 /** Version of this layout; a reader refuses any other. */
@@ -125,8 +126,7 @@ export interface ProcessImage {
   actions: SignalAction[];
   /** Signals pending for the process, raw siginfo_t. */
   pending: Uint8Array[];
-  /** struct itimerval of ITIMER_REAL, VIRTUAL and PROF. */
-  intervalTimers: Uint8Array[];
+  intervalTimers: IntervalTimers;
   posixTimers: PosixTimer[];
   /** Soft and hard limit by resource number. */
   limits: [bigint, bigint][];

@@ -30,7 +30,6 @@ export interface Finding {
 }
 
 const ELF_CLASS_64 = 2;
-const VFORK_WAIT = 'D';
 /** untag_mask of a process that has none of its addresses masked. */
 const NO_TAGS = '0xffffffffffffffff';
 /** What AppArmor calls a process without a profile. */
@@ -49,8 +48,6 @@ export function examineProcess(pid: number): Finding[] {
   if (stat.state === 'Z' && stat.threads > 1) refuse('threads', 'its main thread has ended while others run');
   const tracer = status.get('TracerPid');
   if (tracer !== undefined && tracer !== '0') refuse('tracer', `process ${tracer} traces it; end the debugger or tracer first`);
-  if (stat.state === VFORK_WAIT)
-    refuse('process', 'it waits in the kernel and cannot be stopped now (a vfork, or a file system that does not answer)');
   const filters = Number(status.get('Seccomp_filters') ?? '0');
   if (filters > 1) refuse('seccomp', `${filters - 1} filter(s) of its own; a filter cannot be read back completely`);
   if (elfClass(pid) === 'other') refuse('executable', 'a 32-bit program; only 64-bit programs move');

@@ -2,10 +2,12 @@
  * Import: a held husk becomes the process of an image. Three steps, so that pages can arrive between them and the decision to run
  * comes last: {@link Inflation.mapMemory}, {@link Inflation.complete}, {@link Inflation.resume}. Until `resume` nothing of the program has run.
  */
-import { readdirSync } from 'node:fs';
 import {
+  isErrno,
+  KorriganError,
   readMaps,
-  readStatus,
+  readProcessLink,
+  RECORD_SIZE,
   Registers,
   resumption,
   type Program,
@@ -13,7 +15,6 @@ import {
   type StoppedThread,
   syscall,
   tolerateDeath,
-  Tracee,
 } from '../linux/index.ts';
 import {
   type Area,
@@ -28,17 +29,17 @@ import {
   RECORDS_PER_AREA,
   subtract,
 } from '../mm/index.ts';
-import { MEMORY_MAP_FIELDS, type ProcessImage, type ThreadImage } from './image.ts';
+import { isPrivileged } from './credentials.ts';
+import { comeBack } from './home-coming.ts';
+import { type Credentials, MEMORY_MAP_FIELDS, type ProcessImage, type ThreadImage } from './image.ts';
 import { restoreLimits } from './limits.ts';
 import { restoreNumber, restoreScheduling } from './outside.ts';
 import { restoreActions, restorePending } from './signals.ts';
+import { adoptThreads, CLONE_ARGS_SIZE, holdThreads, spawnThreads } from './thread-births.ts';
 import { restoreThread, threadCapacity } from './threads.ts';
-import { adjustWaits, armWaits, putTimesBack } from './waits.ts';
+import { adjustWaits, armWaits, CLOCK_MONOTONIC, putTimesBack, timeInside } from './waits.ts';
 import { restoreIntervalTimers, restorePosixTimers, withoutRepeating } from './timers.ts';
 
-const CLONE_ARGS_SIZE = 88;
-/** VM, FS, FILES, SIGHAND, THREAD, SYSVSEM, CHILD_CLEARTID (include/uapi/linux/sched.h). */
-const THREAD_FLAGS = 0x100 | 0x200 | 0x400 | 0x800 | 0x10000 | 0x40000 | 0x200000;
 const PR_SET_DUMPABLE = 4;
 const PR_SET_CHILD_SUBREAPER = 36;
 const PR_SET_THP_DISABLE = 41;
@@ -58,6 +59,8 @@ const EMPTY_IMAGE = { areas: [] as readonly Area[], threads: [] as ThreadImage[]
 export interface InflationOptions {
   /** True for a husk that was this process before: its executable is still known to the kernel and may not be replaced. */
   returning: boolean;
+  /** Makes the next process or thread of the container get this id, unless another is born first. */
+  chooseNextPid: (pid: number) => void;
 }
 
 export class Inflation {
@@ -70,6 +73,8 @@ export class Inflation {
   /** Areas that were mapped before the freeze, by their places. */
   private layout = new Map<number, Area>();
   private cleared = false;
+  /** Credentials of a husk that was this process before. */
+  private readonly present: Credentials | undefined;
   /** Registers of threads whose calls were begun again here, by their places. */
   private armed: ReadonlyMap<number, Registers> = new Map();
   /** What the threads go on with, by their places; known from {@link Inflation.leaveMemory} on. */
@@ -81,6 +86,7 @@ export class Inflation {
     this.remote = remote;
     this.options = options;
     this.image = EMPTY_IMAGE;
+    if (options.returning) this.present = comeBack(remote);
     remote.park();
   }
 
@@ -149,7 +155,10 @@ export class Inflation {
       if (kind === 'shared-anonymous' && object !== undefined)
         objects.set(object, `/proc/${image.pid}/map_files/${start.toString(16)}-${end.toString(16)}`);
     }
-    this.openRegion(this.completionCapacity());
+    this.inRegion({ records: 16, data: 1024 + image.auxiliaryVector.length + image.executable.length * 3 }, (program) =>
+      this.setMemoryMap(program),
+    );
+    this.openRegion(this.spaceToComplete());
   }
 
   /** Unmaps what has changed since {@link Inflation.mapLayout}, but for memory that holds pages. @returns the areas that have not */
@@ -172,9 +181,9 @@ export class Inflation {
   /** Everything else: protections, kernel fields, signals, timers, threads. Pages and descriptors are in place. */
   complete(): void {
     const { remote, image } = this;
+    const now = timeInside(remote, CLOCK_MONOTONIC);
     const program = remote.newProgram(this.completionCapacity());
     finishLayout(program, image.areas, this.filled);
-    this.setMemoryMap(program);
     restoreActions(program, image.actions);
     if (image.childSubreaper) program.call('prctl', PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     const huge = image.transparentHugePagesDisabled;
@@ -186,17 +195,22 @@ export class Inflation {
     const [leader, ...others] = image.threads;
     if (leader === undefined) throw new Error('an image has at least one thread');
     // Threads read credentials and memory of the leader at their birth, so they are made before it gives up its privileges.
-    this.spawnThreads(program, others);
+    const adopts = this.present !== undefined && !isPrivileged(this.present);
+    if (adopts) remote.threads = [remote.main, ...adoptThreads(remote, others, this.options.chooseNextPid)];
+    else spawnThreads(program, others, (thread) => this.restoreOne(program, thread));
     restorePosixTimers(program, image.posixTimers, [...image.pending, ...image.threads.flatMap((thread) => thread.pending)]);
-    restoreIntervalTimers(program, image.intervalTimers);
+    restoreIntervalTimers(program, image.intervalTimers, now);
     restorePending(program, image.pid, undefined, withoutRepeating(image.pending, image.posixTimers));
     if (image.lockedFuture !== 0) program.call('mlockall', image.lockedFuture);
     restoreLimits(program, image.limits);
-    restoreThread(program, image.pid, { ...leader, pending: withoutRepeating(leader.pending, image.posixTimers) });
+    this.restoreOne(program, leader);
     program.call('personality', image.personality);
     program.call('prctl', PR_SET_DUMPABLE, image.dumpable === 2 ? 0 : image.dumpable, 0, 0, 0);
-    remote.run(program);
-    remote.threads = [remote.main, ...this.holdThreads(others)].map((thread, n) => {
+    const jobs = [{ program, thread: remote.main }];
+    if (adopts) jobs.push(...this.programsOfThreads());
+    this.runAsProcess(jobs);
+    const held = adopts ? remote.threads.slice(1) : holdThreads(remote.pid, others);
+    remote.threads = [remote.main, ...held].map((thread, n) => {
       const { registers, signalMask } = image.threads[n] ?? leader;
       return { ...thread, registers: Registers.fromRecord(registers), signalMask };
     });
@@ -255,8 +269,15 @@ export class Inflation {
   }
 
   private openRegion(capacity: { records: number; data: number }): void {
-    const size = Math.max(MINIMUM_REGION, (capacity.records + 1) * 64 + capacity.data);
+    const size = Math.max(MINIMUM_REGION, sizeOf(capacity));
     this.remote.openRegion(size, Math.max(1, this.image.threads.length));
+  }
+
+  /** Of all programs that run at the same time. */
+  private spaceToComplete(): { records: number; data: number } {
+    const { records, data } = this.completionCapacity();
+    const own = this.present === undefined ? 0 : this.image.threads.reduce((sum, thread) => sum + sizeOf(threadCapacity(thread)), 0);
+    return { records, data: data + own };
   }
 
   private completionCapacity(): { records: number; data: number } {
@@ -281,7 +302,7 @@ export class Inflation {
     view.setUint32(96, image.auxiliaryVector.length, true);
     view.setInt32(100, NO_FILE, true);
     const address = program.data(map);
-    if (this.options.returning) {
+    if (this.options.returning && readProcessLink(this.remote.pid, 'exe') === image.executable) {
       program.call('prctl', PR_SET_MM, PR_SET_MM_MAP, address, map.length, 0);
       return;
     }
@@ -292,54 +313,39 @@ export class Inflation {
     program.call('close', 0);
   }
 
-  /** Each thread does its own part, counts itself, and waits in the region until it is held. */
-  private spawnThreads(program: Program, threads: readonly ThreadImage[]): void {
-    if (threads.length === 0) return;
-    const ready = program.data(8);
-    const forever = program.data(8);
-    const spawns = threads.map((thread) => {
-      const tid = new Uint8Array(4);
-      new DataView(tid.buffer).setInt32(0, thread.tid, true);
-      const args = new Uint8Array(CLONE_ARGS_SIZE);
-      const view = new DataView(args.buffer);
-      view.setBigUint64(0, BigInt(THREAD_FLAGS), true);
-      view.setBigUint64(16, thread.clearTid, true); // child_tid
-      view.setBigUint64(64, BigInt(program.data(tid)), true);
-      view.setBigUint64(72, 1n, true);
-      return program.operation('spawn', program.data(args), CLONE_ARGS_SIZE, 0);
-    });
-    const jump = program.operation('jump', 0);
-    threads.forEach((thread, n) => {
-      program.patch(spawns[n] ?? 0, 2, program.addressOfRecord(program.length));
-      restoreThread(program, this.image.pid, { ...thread, pending: withoutRepeating(thread.pending, this.image.posixTimers) });
-      program.operation('incrementAndWake', ready);
-      program.operation('waitWhileEqual', forever, 0);
-    });
-    program.patch(jump, 0, program.addressOfRecord(program.length));
-    const wait = program.call('sched_yield');
-    program.operation('jumpIfLess', ready, threads.length, program.addressOfRecord(wait));
+  private restoreOne(program: Program, thread: ThreadImage): void {
+    const pending = withoutRepeating(thread.pending, this.image.posixTimers);
+    restoreThread(program, this.image.pid, { ...thread, pending }, this.present);
   }
 
-  private holdThreads(threads: readonly ThreadImage[]): StoppedThread[] {
-    if (threads.length === 0) return [];
-    const pid = this.remote.pid;
-    const byClusterTid = new Map<number, number>();
-    for (const name of readdirSync(`/proc/${pid}/task`)) {
-      const numbers = readStatus(pid, Number(name))?.get('NSpid')?.split(/\s+/);
-      byClusterTid.set(Number(numbers?.at(-1)), Number(name));
+  /** What threads that were adopted do for themselves; their programs lie behind the main thread's. */
+  private programsOfThreads(): { program: Program; thread: StoppedThread }[] {
+    const { remote, image } = this;
+    let offset = sizeOf(this.completionCapacity());
+    return remote.threads.slice(1).map((thread, n) => {
+      const own = image.threads[n + 1];
+      if (own === undefined) throw new Error('more threads than the image has');
+      const capacity = threadCapacity(own);
+      const program = remote.newProgram(capacity, offset);
+      offset += sizeOf(capacity);
+      this.restoreOne(program, own);
+      return { program, thread };
+    });
+  }
+
+  /** @throws KorriganError KRG_NOT_MOVABLE when a husk that came to be an ordinary user's may not become what its process is by now */
+  private runAsProcess(jobs: Parameters<RemoteProcess['runTogether']>[0]): void {
+    try {
+      this.remote.runTogether(jobs);
+    } catch (error) {
+      if (this.present === undefined || !isErrno(error, 'EPERM')) throw error;
+      const { message } = error as Error;
+      throw new KorriganError(
+        'KRG_NOT_MOVABLE',
+        `process ${this.image.pid} left this node with fewer rights than it has now, and cannot get them back here (${message})`,
+        { cause: error },
+      );
     }
-    // All are told to stop before any is waited for: they stop side by side.
-    const tracees = threads.map((thread) => {
-      const tid = byClusterTid.get(thread.tid);
-      if (tid === undefined) throw new Error(`thread ${thread.tid} ended while it was being restored`);
-      const tracee = Tracee.seize(tid);
-      tracee.interrupt();
-      return { tracee, thread };
-    });
-    return tracees.map(({ tracee, thread }) => {
-      tracee.wait();
-      return { tracee, registers: Registers.fromRecord(thread.registers), signalMask: thread.signalMask, groupStop: 0 };
-    });
   }
 
   private setFromOutside(): void {
@@ -362,4 +368,9 @@ function isSameArea(one: Area, other: Area | undefined): boolean {
   if (one.policy !== undefined) return false;
   if (other === undefined || one.end !== other.end || one.kind !== other.kind || one.protection !== other.protection) return false;
   return one.path === other.path && one.offset === other.offset && one.flags.join() === other.flags.join();
+}
+
+/** Bytes of the region that a program takes, with what ends it. */
+function sizeOf({ records, data }: { records: number; data: number }): number {
+  return Math.ceil(((records + 1) * RECORD_SIZE + data) / RECORD_SIZE) * RECORD_SIZE;
 }

@@ -9,7 +9,7 @@ import {
   syscall,
 } from '../linux/index.ts';
 import { captureThreadPolicy, MEMORY_POLICY_BYTES, restoreThreadPolicy } from '../mm/index.ts';
-import type { ThreadImage } from './image.ts';
+import type { Credentials, ThreadImage } from './image.ts';
 import { captureCredentials, CREDENTIAL_RECORDS, credentialBytes, restoreCredentials } from './credentials.ts';
 import { captureScheduling } from './outside.ts';
 import { pendingBytes, restorePending } from './signals.ts';
@@ -152,8 +152,11 @@ export function threadCapacity(thread: ThreadImage, leaderPending: readonly Uint
   };
 }
 
-/** Appends what a thread does for itself when its memory is in place: everything that belongs to the thread, credentials last. */
-export function restoreThread(program: Program, pid: number, thread: ThreadImage): void {
+/**
+ * Appends what a thread does for itself when its memory is in place: everything that belongs to the thread, credentials last.
+ * @param present its credentials until then, where they may be those of an ordinary user
+ */
+export function restoreThread(program: Program, pid: number, thread: ThreadImage, present?: Credentials): void {
   const stack = new Uint8Array(STACK_SIZE);
   const view = new DataView(stack.buffer);
   view.setBigUint64(0, thread.alternateStack.address, true);
@@ -175,7 +178,7 @@ export function restoreThread(program: Program, pid: number, thread: ThreadImage
   });
   restoreThreadPolicy(program, thread.memoryPolicy);
   restorePending(program, pid, thread.tid, thread.pending);
-  restoreCredentials(program, thread.credentials);
+  restoreCredentials(program, thread.credentials, present);
   // A change of credentials clears the parent-death signal.
   program.call('prctl', PR_SET_PDEATHSIG, thread.parentDeathSignal, 0, 0, 0);
 }

@@ -1,11 +1,16 @@
 /**
- * Interval timers and POSIX timers: capture and restore. Interval timers are kept as the time that remains, POSIX timers as the time of
- * their next expiration, so that a move does not delay them.
+ * Interval timers and POSIX timers: capture and restore. What runs by a clock that all nodes share keeps the time of its next expiration, so that a
+ * move does not delay it; timers of processor time keep what remains.
  */
-import { readProcessFile, type Program } from '../linux/index.ts';
+import { type Program, readProcessFile, syscall } from '../linux/index.ts';
 import type { PosixTimer } from './image.ts';
 
 const ITIMERS = 3;
+const ITIMER_REAL = 0;
+const ITIMER_VIRTUAL = 1;
+const CLOCK_MONOTONIC = 1;
+/** Microseconds for which a timer is set to see what becomes of it. */
+const PROBE = 1_000_000_000n;
 const ITIMERVAL_SIZE = 32;
 const ITIMERSPEC_SIZE = 32;
 const TIMESPEC_SIZE = 16;
@@ -21,23 +26,71 @@ const SIGEV_THREAD_ID = 4;
 /** Linux 6.15: timer_create then takes the id it is given. */
 const PR_TIMER_CREATE_RESTORE_IDS = 77;
 
-export function captureIntervalTimers(program: Program): () => Uint8Array[] {
+/** Interval timers as they were found. */
+export interface IntervalTimers {
+  /** struct itimerval of ITIMER_REAL, VIRTUAL and PROF. */
+  timers: Uint8Array[];
+  /** When they were found, nanoseconds on CLOCK_MONOTONIC, which all nodes share. */
+  at: bigint;
+}
+
+export function captureIntervalTimers(program: Program): () => IntervalTimers {
   const buffers = Array.from({ length: ITIMERS }, (_, which) => {
     const buffer = program.data(ITIMERVAL_SIZE);
     program.call('getitimer', which, buffer);
     return buffer;
   });
-  return () => buffers.map((buffer) => program.bytesAt(buffer, ITIMERVAL_SIZE).slice());
+  const time = program.data(TIMESPEC_SIZE);
+  program.call('clock_gettime', CLOCK_MONOTONIC, time);
+  return () => ({
+    timers: buffers.map((buffer) => program.bytesAt(buffer, ITIMERVAL_SIZE).slice()),
+    at: timeAt(program.viewAt(time, TIMESPEC_SIZE), 0),
+  });
 }
 
-export function restoreIntervalTimers(program: Program, timers: readonly Uint8Array[]): void {
+/** @param now CLOCK_MONOTONIC of the process */
+export function restoreIntervalTimers(program: Program, { timers, at }: IntervalTimers, now: bigint): void {
   timers.forEach((timer, which) => {
     if (timer.every((byte) => byte === 0)) return;
-    const [interval, remaining] = [timer.slice(0, ITIMERVAL_SIZE / 2), timer.slice(ITIMERVAL_SIZE / 2)];
+    const setting = timer.slice();
+    const view = new DataView(setting.buffer);
+    const remaining = valueAt(view, VALUE);
     // No time but an interval: expired, and not started again before its SIGALRM is taken (kernel/time/itimer.c, it_real_fn).
-    const setting = remaining.every((byte) => byte === 0) ? [...interval, ...interval] : timer;
-    program.call('setitimer', which, program.data(Uint8Array.from(setting)), 0);
+    const next = remaining === 0n ? valueAt(view, 0) : remaining - (which === ITIMER_REAL ? (now - at) / 1000n : clockTick());
+    setValueAt(view, VALUE, next > 0n ? next : 1n);
+    program.call('setitimer', which, program.data(setting), 0);
   });
+}
+
+/** Offset of it_value in struct itimerval. */
+const VALUE = 16;
+/** Ticks a second for which kernels are built. */
+const FREQUENCIES = [100n, 250n, 300n, 1000n];
+let tick: bigint | undefined;
+
+/** What the kernel adds to each timer of processor time that it is given (kernel/time/itimer.c, set_cpu_itimer), microseconds. */
+function clockTick(): bigint {
+  if (tick === undefined) {
+    const asked = new Uint8Array(ITIMERVAL_SIZE);
+    const given = new Uint8Array(ITIMERVAL_SIZE);
+    setValueAt(new DataView(asked.buffer), VALUE, PROBE);
+    syscall('setitimer', ITIMER_VIRTUAL, asked, 0);
+    syscall('setitimer', ITIMER_VIRTUAL, new Uint8Array(ITIMERVAL_SIZE), given);
+    const added = valueAt(new DataView(given.buffer), VALUE) - PROBE;
+    const distance = (candidate: bigint): bigint => (candidate > added ? candidate - added : added - candidate);
+    tick = FREQUENCIES.map((frequency) => 1_000_000n / frequency).reduce((best, one) => (distance(one) < distance(best) ? one : best));
+  }
+  return tick;
+}
+
+/** struct timeval, in microseconds. */
+function valueAt(view: DataView, at: number): bigint {
+  return view.getBigInt64(at, true) * 1_000_000n + view.getBigInt64(at + 8, true);
+}
+
+function setValueAt(view: DataView, at: number, value: bigint): void {
+  view.setBigInt64(at, value / 1_000_000n, true);
+  view.setBigInt64(at + 8, value % 1_000_000n, true);
 }
 
 /** Timers as /proc/PID/timers lists them (man 5 proc); `interval` and `expiration` are still unknown. */

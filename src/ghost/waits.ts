@@ -23,7 +23,7 @@ import {
 } from '../linux/index.ts';
 
 const CLOCK_REALTIME = 0;
-const CLOCK_MONOTONIC = 1;
+export const CLOCK_MONOTONIC = 1;
 const CLOCK_BOOTTIME = 7;
 const CLOCK_TAI = 11;
 const TIMER_ABSTIME = 1;
@@ -220,7 +220,7 @@ function clockOffsets(pid: number): ClockOffsets {
 }
 
 /** The time on a clock inside the process, whose region is open and idle. */
-function timeInside(remote: RemoteProcess, clock: number): bigint {
+export function timeInside(remote: RemoteProcess, clock: number): bigint {
   const program = remote.newProgram(PROGRAM);
   const time = program.data(TIME_SIZE);
   remote.stepSystemCall('clock_gettime', clock, time);

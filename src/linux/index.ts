@@ -16,6 +16,7 @@ export * from './process-memory.ts';
 export * from './processors.ts';
 export * from './ptrace.ts';
 export * from './registers.ts';
+export { REGION_ADDRESS, REGION_LIMIT } from './program-region.ts';
 export * from './remote-process.ts';
 export * from './stopped-threads.ts';
 export * from './batch.ts';

@@ -14,6 +14,7 @@ import { INTERPRETER_CODE, INTERPRETER_ENTRY, RECORD_SIZE } from './interpreter.
 import { syscall } from './native.ts';
 import { readMemory, writeMemory } from './process-memory.ts';
 import { Program, type Word } from './program.ts';
+import { CODE_SIZE, findRegion, type Region, REGION_ADDRESS, regionOf, regionSize, TAIL_IN_CODE_PAGE } from './program-region.ts';
 import { type Abandonment, buildTail, TAIL_SIZE, tailAddress } from './program-tail.ts';
 import { EVENT_SECCOMP, type Tracee, type WaitStatus } from './ptrace.ts';
 import type { Registers } from './registers.ts';
@@ -27,26 +28,9 @@ const ALL_SIGNALS = 0xffffffffffffffffn;
  * A breakpoint whose signal is blocked makes the kernel reset the program's own action for it (kernel/signal.c, force_sig_info_to_task).
  */
 const ALL_BUT_BREAKPOINTS = ALL_SIGNALS & ~(1n << BigInt(SIGTRAP - 1));
-const PAGE = 4096;
 const PROT_READ_WRITE_EXEC = 7;
 const MAP_PRIVATE_ANONYMOUS = 0x22;
 const MAP_FIXED_NOREPLACE = 0x100000;
-/** Below the tails: where a handler of the program finds a stack that interrupts an abandoned thread in its very last steps. */
-const HANDLER_ROOM = 32768;
-/** In a region that was there already the tail of the only thread lies behind the interpreter. */
-const TAIL_IN_CODE_PAGE = 3072;
-
-/** Where regions lie: from here up to the second address. Preflight refuses a process that has memory of its own there. */
-export const REGION_ADDRESS = 0x3f0000000000;
-export const REGION_LIMIT = REGION_ADDRESS + (1 << 30);
-
-/** Where in the target the interpreter and its programs lie: a page of code, programs, tails of the threads. */
-interface Region {
-  readonly address: number;
-  readonly size: number;
-  readonly programsEnd: number;
-  readonly tails: number;
-}
 
 export class RemoteProcess {
   /** Process id in the caller's pid namespace. */
@@ -115,25 +99,29 @@ export class RemoteProcess {
    * @param size bytes for programs and their data
    * @param threads for which it is made; more than there are when some will be made later
    */
-  openRegion(size: number, threads = this.threads.length): void {
-    const known = this.region?.address === REGION_ADDRESS ? this.region : undefined;
-    const before = known?.size ?? 0;
-    const tails = this.guarded ? HANDLER_ROOM + threads * TAIL_SIZE : 0;
-    const needed = Math.ceil((PAGE + size + tails) / PAGE) * PAGE;
-    if (known !== undefined && before >= needed && known.tails <= REGION_ADDRESS + before - threads * TAIL_SIZE) return;
-    const total = Math.max(needed, before + PAGE);
+  openRegion(size: number, threads: number = this.threads.length): void {
+    const there = this.region?.address === REGION_ADDRESS ? this.region : undefined;
+    const total = regionSize(size, this.guarded ? threads : 0, there);
+    const before = there?.size ?? 0;
+    if (total === before) return;
     const flags = MAP_PRIVATE_ANONYMOUS | MAP_FIXED_NOREPLACE;
     this.stepSystemCall('mmap', REGION_ADDRESS + before, total - before, PROT_READ_WRITE_EXEC, flags, -1, 0);
     if (before === 0) writeMemory(this.pid, REGION_ADDRESS, INTERPRETER_CODE);
-    const end = REGION_ADDRESS + total;
-    this.region = { address: REGION_ADDRESS, size: total, programsEnd: end - tails, tails: end - threads * TAIL_SIZE };
-    this.tailed.clear();
+    this.enter(regionOf(total, this.guarded ? threads : 0));
+  }
+
+  /** Takes over the region that somebody has left there who was killed. @returns false when there is none */
+  takeOverRegion(): boolean {
+    const size = findRegion(this.pid);
+    if (size === undefined) return false;
+    writeMemory(this.pid, REGION_ADDRESS, INTERPRETER_CODE);
+    this.enter(regionOf(size, this.threads.length));
+    return true;
   }
 
   /** Uses an interpreter that lies at `address` already, with `size` bytes in all, its programs from the second page on. Of one thread. */
   useRegion(address: number, size: number): void {
-    this.region = { address, size, programsEnd: address + size, tails: address + TAIL_IN_CODE_PAGE };
-    this.tailed.clear();
+    this.enter({ address, size, programsEnd: address + size, tails: address + TAIL_IN_CODE_PAGE });
   }
 
   /** Unmaps the region. In a process that is parked all threads wait in the vDSO then, until {@link RemoteProcess.leaveVdso}. */
@@ -165,7 +153,7 @@ export class RemoteProcess {
   /** Where programs may lie: from the first address up to the second. */
   get programSpace(): readonly [start: number, end: number] {
     const { address, programsEnd } = this.requireRegion();
-    return [address + PAGE, programsEnd];
+    return [address + CODE_SIZE, programsEnd];
   }
 
   /**
@@ -280,6 +268,11 @@ export class RemoteProcess {
   kill(): void {
     syscall('kill', this.pid, SIGKILL);
     for (const { tracee } of this.threads.toReversed()) awaitEnd(tracee);
+  }
+
+  private enter(region: Region): void {
+    this.region = region;
+    this.tailed.clear();
   }
 
   private place({ base, image, usedParts }: Program): void {

@@ -2,6 +2,7 @@
  * Moves processes by the engine alone, without a cluster: a process is exported, killed, and imported under its pids in another pid namespace
  * of this machine. A stopped dummy process plays the husk; descriptors are those the dummy was born with.
  */
+import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { NativeMemory, Pagemap, readDetailedMaps, readStatus, RemoteProcess } from '../../src/linux/index.ts';
@@ -65,7 +66,7 @@ export async function moveByEngine(pid: number, output: string): Promise<number>
   source.openRegion(captureRegionSize(source.threads.length));
   const image = captureProcess(source, flags, observed);
   const husk = holdAsHusk(dummy);
-  const inflation = new Inflation(husk, { returning: false });
+  const inflation = new Inflation(husk, { returning: false, chooseNextPid: () => assert.fail('nobody comes home here') });
   inflation.mapMemory(image, []);
   copyPages(pid, dummy, image.areas);
   inflation.complete();

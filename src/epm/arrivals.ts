@@ -1,0 +1,105 @@
+/** Moves to this node, on the daemon's main thread: room is made for the processes, and a ghost worker receives them. */
+import { randomBytes } from 'node:crypto';
+import { KorriganError, readStatus } from '../linux/index.ts';
+import { type FamilyDescription, wasProcess } from '../proc/index.ts';
+import type { NodeId } from '../rpc/index.ts';
+import type { RelayService } from '../streams/index.ts';
+import { faultPoint } from './fault-points.ts';
+import type { ContainerReference } from './jobs.ts';
+import { identify, JournalEntry, type TargetRecord } from './journal.ts';
+import type { MovingPid } from './parts.ts';
+import { answerAboutRelay } from './relay-questions.ts';
+import type { MigrationServiceOptions } from './service.ts';
+import type { Settlements } from './settlements.ts';
+
+export interface ArrivalsOptions extends MigrationServiceOptions {
+  readonly relays: RelayService;
+  readonly settlements: Settlements;
+  readonly containerReference: ContainerReference;
+}
+
+export class Arrivals {
+  private readonly options: ArrivalsOptions;
+  /** Those that are under way, by pid. */
+  private readonly arriving = new Map<number, Promise<void>>();
+
+  constructor(options: ArrivalsOptions) {
+    this.options = options;
+  }
+
+  /** Resolves when this daemon has taken note of all that came along with a process. */
+  async underWay(pid: number): Promise<void> {
+    await this.arriving.get(pid);
+  }
+
+  /** What the target's side of a move has made is valid, or gone. */
+  decided({ migration, processes }: TargetRecord, runsHere: boolean): void {
+    const pids = processes.map(({ pid }) => pid);
+    this.options.proc.arrived(pids, runsHere ? pids : []);
+    this.options.relays.decided(migration, runsHere);
+  }
+
+  /** Makes room for processes of another node. @returns where it may connect, once, with which ticket */
+  async prepare(migration: string, family: FamilyDescription, peer: NodeId): Promise<{ host: string; port: number; ticket: string }> {
+    const { workers, host, log, container, rpc, proc, relays, settlements, containerReference } = this.options;
+    const taken = family.moving.find((moving) => settlements.of(moving) !== undefined);
+    if (taken !== undefined)
+      throw new KorriganError('KRG_PROCESS_BUSY', `an earlier move of process ${taken} is not settled yet; try again`);
+    const ticket = randomBytes(32).toString('hex');
+    const entry = settlements.begin<TargetRecord>({ role: 'target', migration, peer, processes: family.moving.map(unknown) });
+    // Pids and thread ids of higher ranges can be given only while they are admitted: until all threads are restored.
+    const admission = container.foreignPids.admit();
+    let husks: MovingPid[];
+    try {
+      await proc.prepare(family);
+      husks = family.moving.map((moving) => this.find(moving));
+      entry.update({ processes: husks.map((husk) => ({ ...identify(husk), returning: wasProcess(husk.hostPid, container.initPid) })) });
+      faultPoint(rpc.id, 'target.planned');
+    } catch (error) {
+      proc.arrived(family.moving, []);
+      settlements.end(entry);
+      admission[Symbol.dispose]();
+      throw error;
+    }
+    const job = { container: containerReference, slot: entry.slot, ticket, migration, host, node: rpc.id, husks } as const;
+    return new Promise((resolve, reject) => {
+      const work = workers
+        .run({ kind: 'target', ...job }, (message) => {
+          if (message.kind === 'relay') answerAboutRelay(message, migration, relays);
+          if (message.kind === 'listening') resolve({ host, port: message.port, ticket });
+        })
+        .then(async (result) => {
+          // The worker has written the rest of the record.
+          const written = JournalEntry.open(container.records, entry.slot) as JournalEntry<TargetRecord>;
+          if (result.kind === 'undecided') await settlements.settle(written);
+          if (result.kind !== 'arrived') return;
+          this.decided(written.record, result.pids.length > 0);
+          settlements.end(entry);
+        })
+        .catch(async (error: unknown) => {
+          const written = JournalEntry.open(container.records, entry.slot) as JournalEntry<TargetRecord>;
+          log.warn({ migration, error }, 'a migration did not arrive');
+          if (written.state === 'discarded') this.decided(written.record, false);
+          await settlements.giveUp(written);
+          reject(error);
+        })
+        .finally(() => {
+          admission[Symbol.dispose]();
+          for (const here of family.moving) if (this.arriving.get(here) === work) this.arriving.delete(here);
+        });
+      for (const here of family.moving) this.arriving.set(here, work);
+    });
+  }
+
+  private find(wanted: number): MovingPid {
+    const hostPid = this.options.container.hostPidOf(wanted);
+    if (hostPid === undefined || readStatus(hostPid) === undefined)
+      throw new KorriganError('KRG_PROCESS_BUSY', `the husk of process ${wanted} has just ended; try again`);
+    return { pid: wanted, hostPid };
+  }
+}
+
+/** A process of which only the pid is known yet. */
+function unknown(pid: number): TargetRecord['processes'][number] {
+  return { pid, hostPid: 0, startTime: 0, returning: false };
+}

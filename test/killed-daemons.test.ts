@@ -1,0 +1,115 @@
+/**
+ * Daemons are killed at random moments while programs run and are moved: all programs end exactly as if nothing had been.
+ * KORRIGAN_KILLS and KORRIGAN_SEED choose how often and with which numbers; the seed of a run is printed.
+ */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { daemonPid } from '../src/node/index.ts';
+import { eventually, startTestCluster, type TestCluster } from './support/cluster.ts';
+
+const KILLS = Number(process.env['KORRIGAN_KILLS'] ?? 50);
+const SEED = Number(process.env['KORRIGAN_SEED'] ?? Date.now() % 1_000_000);
+const NODES = 3;
+/** Shells fork all the time and may be refused; whether they move is not this test's matter. */
+const SHELL = 'n=0; while [ ! -e $STOP ]; do echo $n; n=$((n + 1)); sleep 0.05; done; echo end';
+
+let cluster: TestCluster;
+before(async () => {
+  cluster = await startTestCluster('killed');
+  for (const [name, flags] of [
+    ['counter', []],
+    ['ring', ['-pthread']],
+  ] as const) {
+    execFileSync('gcc', [
+      '-O1',
+      ...flags,
+      '-o',
+      join(cluster.directory, name),
+      join(import.meta.dirname, 'programs', 'engine', `${name}.c`),
+    ]);
+  }
+});
+after(() => cluster[Symbol.asyncDispose]());
+
+/** Park and Miller's generator. */
+function generator(seed: number): () => number {
+  let state = (seed % 2_147_483_646) + 1;
+  return () => (state = (state * 48_271) % 2_147_483_647) / 2_147_483_647;
+}
+
+const lines = (file: string): string[] => readFileSync(file, 'utf8').split('\n').slice(0, -1);
+
+function assertCounted(file: string, seen: readonly string[]): void {
+  assert.deepEqual(
+    seen,
+    seen.map((_, n) => String(n)),
+    `${file}, seed ${SEED}`,
+  );
+}
+
+test(`${KILLS} daemons are killed while programs run and move`, async (t) => {
+  t.diagnostic(`KORRIGAN_SEED=${SEED}`);
+  const random = generator(SEED);
+  const file = (name: string): string => join(cluster.directory, name);
+  const counters = await Promise.all(
+    [1, 2, 3].map(async (n) => ({ output: file(`counter-${n}`), pid: await cluster.start(file('counter'), file(`counter-${n}`)) })),
+  );
+  const ring = await cluster.start(file('ring'), file('ring.out'));
+  const shell = await cluster.start(`sh -c '${SHELL}'`, file('shell.out'), { STOP: file('stop') });
+  const movable = [...counters.map(({ pid }) => pid), ring, shell];
+  let isOver = false;
+  let moves = 0;
+  const moving = movable.map(async (pid) => {
+    while (!isOver) {
+      const node = 1 + Math.floor(random() * NODES);
+      await cluster.move(pid, node, true).then(
+        () => moves++,
+        () => undefined,
+      );
+      await delay(random() * 20);
+    }
+  });
+  for (let kill = 0; kill < KILLS; kill++) {
+    await delay(random() * 400);
+    const node = 1 + Math.floor(random() * NODES);
+    try {
+      process.kill(daemonPid(cluster.description.cluster, node), 'SIGKILL');
+    } catch (error) {
+      assert.equal((error as NodeJS.ErrnoException).code, 'ESRCH'); // it is being started again
+    }
+  }
+  isOver = true;
+  await Promise.all(moving);
+  await eventually('all nodes', async () =>
+    cluster.client.status().then(
+      ({ nodes }) => nodes.every(({ state }) => state === 'online'),
+      () => false,
+    ),
+  );
+  t.diagnostic(`${moves} moves`);
+  assert.ok(moves > 0);
+
+  for (const { output } of counters) {
+    const seen = lines(output).length;
+    await eventually(`${output} to go on`, () => lines(output).length > seen + 3);
+    assertCounted(output, lines(output));
+  }
+  const rounds = lines(file('ring.out')).length;
+  await eventually('the threads to go on', () => lines(file('ring.out')).length > rounds);
+  assert.deepEqual(
+    lines(file('ring.out')).filter((line) => line.includes('BAD')),
+    [],
+  );
+  writeFileSync(file('stop'), '');
+  await eventually('the end of the shell', () => lines(file('shell.out')).at(-1) === 'end');
+  assertCounted('shell.out', lines(file('shell.out')).slice(0, -1));
+  const listed = (await cluster.client.processes()).filter(({ kind }) => kind === 'process');
+  for (const pid of [...counters.map((counter) => counter.pid), ring])
+    assert.equal(listed.filter((process) => process.pid === pid).length, 1, `process ${pid}, seed ${SEED}`);
+  for (const pid of [...counters.map((counter) => counter.pid), ring]) await cluster.client.kill(pid, 9);
+  await eventually('all to have ended', async () => (await cluster.client.processes()).length === 0);
+});
