@@ -1,4 +1,7 @@
-/** A real terminal for tests: tmux on a server of its own. */
+/**
+ * A real terminal for tests: tmux on a server of its own. The end of the command is shown by a shell, for tmux itself does not always say
+ * that a program has ended.
+ */
 import { execFileSync } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 
@@ -10,12 +13,13 @@ export class TestTerminal implements Disposable {
 
   /** @param command runs in the terminal; when it ends the terminal stays as it is */
   constructor(command: readonly string[], size: { columns: number; rows: number }, environment: Readonly<Record<string, string>> = {}) {
-    const settings = ['set', '-g', 'remain-on-exit', 'on', ';', 'set', '-g', 'status', 'off', ';'];
+    const settings = ['set', '-g', 'status', 'off', ';'];
+    const shell = ['sh', '-c', '"$@"; echo "[ended with status $?]"; exec sleep 600', 'sh'];
     const variables = Object.entries(environment).flatMap(([name, value]) => ['-e', `${name}=${value}`]);
     const { columns, rows } = size;
     // The server needs a session before it has options, so the first one only waits.
     this.#tmux('-f', '/dev/null', 'new-session', '-d', '-s', 'wait', 'sleep 600', ';', ...settings);
-    this.#tmux('new-session', '-d', '-s', 'main', '-x', String(columns), '-y', String(rows), ...variables, ...command);
+    this.#tmux('new-session', '-d', '-s', 'main', '-x', String(columns), '-y', String(rows), ...variables, ...shell, ...command);
   }
 
   /** Presses keys, by the names of tmux(1): `C-c`, `Enter`, or text. */
