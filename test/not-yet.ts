@@ -13,9 +13,9 @@ export const NOT_YET: Readonly<Record<string, { kind: 'refused' | 'differs'; why
   process_busy_family: { kind: 'differs', why: 'a family that changes faster than it can be prepared' },
   process_child_of_thread: { kind: 'differs', why: 'children of a thread that is not the first' },
   process_continue_unreported: { kind: 'differs', why: 'a continuation that was not reported yet' },
-  process_stop_unreported: { kind: 'differs', why: 'a stop that was not reported yet' },
-  process_stopped: { kind: 'differs', why: 'the stop is reported to the parent a second time' },
-  process_stopped_threads: { kind: 'differs', why: 'the stop is reported to the parent a second time' },
+  process_stop_unreported: { kind: 'refused', why: 'a stopped child whose parent moves too' },
+  process_stopped: { kind: 'refused', why: 'a stopped child whose parent moves too' },
+  process_stopped_threads: { kind: 'refused', why: 'a stopped child whose parent moves too' },
   syscall_signal_masks: {
     kind: 'differs',
     why: "a pending signal that only the call's own mask blocks is delivered before the call begins again",

@@ -45,6 +45,8 @@ const HOME_RETRY_MILLISECONDS = 200;
 /** A family that changes while it is being prepared, and a process that waits for a disk, are asked again for so long. */
 const PATIENCE_MILLISECONDS = 2000;
 /** State of a process that no signal wakes: proc_pid_stat(5). */
+/** State in /proc/PID/stat of a process that job control has stopped. */
+const STOPPED = 'T';
 const UNINTERRUPTIBLE = 'D';
 const CHANGE_MILLISECONDS = 5;
 
@@ -226,6 +228,10 @@ export class MigrationService implements Disposable {
       const obstacle = examineProcess(hostPid).find(({ verdict }) => verdict === 'refused');
       if (obstacle !== undefined) {
         throw new KorriganError('KRG_NOT_MOVABLE', `process ${examined} cannot move: ${obstacle.resource}: ${obstacle.reason}`);
+      }
+      if (state === STOPPED && family.some((other) => other.hostPid === readStat(hostPid)?.parent)) {
+        const reason = 'it is stopped, and its parent, which moves too, would be told of it a second time; continue it first';
+        throw new KorriganError('KRG_NOT_MOVABLE', `process ${examined} cannot move: ${reason}`);
       }
       const foreign = NAMESPACES.find((name) => (readProcessLink(hostPid, `ns/${name}`) ?? own(name)) !== own(name));
       if (foreign !== undefined) {

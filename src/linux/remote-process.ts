@@ -23,6 +23,7 @@ import { SYS, type SystemCallName } from './system-call-numbers.ts';
 
 const SIGTRAP = 5;
 const SIGKILL = 9;
+const SIGSTOP = 19;
 const ALL_SIGNALS = 0xffffffffffffffffn;
 /**
  * A breakpoint whose signal is blocked makes the kernel reset the program's own action for it (kernel/signal.c, force_sig_info_to_task).
@@ -42,6 +43,8 @@ export class RemoteProcess {
   private whenAbandoned: Abandonment = 'resume';
   /** In place while threads wait there. */
   private foothold: Foothold | undefined;
+  /** Nobody can block SIGSTOP: it is taken while we hold the process, and stops it when it is let go. */
+  private stopArrived = false;
   /** Threads that have run something of ours: their registers and masks must be put back. */
   private readonly used = new Set<StoppedThread>();
   /** Threads whose tails are in place. */
@@ -262,6 +265,7 @@ export class RemoteProcess {
         thread.tracee.detach(this.guarded ? 0 : thread.groupStop);
       });
     }
+    if (this.stopArrived) tolerateDeath(this.main.tracee, () => void syscall('kill', this.pid, SIGSTOP));
   }
 
   /** Ends the process. While we hold it, its end is shown to its parent only after we have seen that of every thread; the leader's comes last. */
@@ -371,7 +375,8 @@ export class RemoteProcess {
     for (;;) {
       const status = tracee.wait();
       if (this.isProgramEnd(status)) return;
-      if (status.kind === 'signal') {
+      if (status.kind === 'signal' && status.signal === SIGSTOP) this.stopArrived = true;
+      else if (status.kind === 'signal') {
         const place = tracee.registers().get('rip').toString(16);
         throw new KorriganError('KRG_INTERNAL', `thread ${tracee.tid} got signal ${status.signal} at ${place} while it ran a program`);
       }
