@@ -84,7 +84,7 @@ export async function measure(cluster: BenchCluster, bench: BenchCase): Promise<
   const output = join(directory, 'output');
   using gap = new GapFile(join(directory, 'gap'));
   try {
-    const pid = await cluster.node(1).ask('start', bench.name, await bench.command(gap.path), output);
+    const pid = await cluster.node(1).ask('start', await bench.command(gap.path), output);
     const printed = (): string => readFileSync(output, 'utf8');
     await wait(`"ready" of ${bench.title}`, READY_MILLISECONDS, () => printed().startsWith('ready'));
     const moves: Move[] = [];

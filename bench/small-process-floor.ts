@@ -18,7 +18,7 @@ export async function measureSmallProcessFloor(cluster: BenchCluster): Promise<R
   const directory = mkdtempSync(join(tmpdir(), 'korrigan-bench-'));
   try {
     const output = join(directory, 'output');
-    const pid = await cluster.node(1).ask('start', 'floor', await small.command(join(directory, 'gap')), output);
+    const pid = await cluster.node(1).ask('start', await small.command(join(directory, 'gap')), output);
     while (!readFileSync(output, 'utf8').startsWith('ready')) await new Promise((resolve) => setTimeout(resolve, 10));
     const { sum, ...steps } = await cluster.node(1).ask('systemCallFloor', pid);
     const tcp = summarize(await measureTcpCopies(BYTES, COPIES)).median * 1000;

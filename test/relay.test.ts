@@ -10,83 +10,26 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { once } from 'node:events';
 import { after, before, test } from 'node:test';
-import { Container, containerCgroup, nodeOfPid, pidRangeOf } from '../src/container/index.ts';
-import { GhostWorkers, MigrationService } from '../src/epm/index.ts';
-import { ProcService } from '../src/proc/index.ts';
-import { RpcNode } from '../src/rpc/index.ts';
-import { Streams } from '../src/streams/index.ts';
 import { until } from './support/engine.ts';
+import { type JoinedNode, startJoinedNodes } from './support/joined-node.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'korrigan-relay-'));
 chmodSync(directory, 0o755);
-const log = { info() {}, warn: (details: object, message: string) => console.error(message, details), debug() {}, error() {} };
-const cluster = `test-relay-${process.pid}`;
 
-interface TestNode {
-  id: number;
-  container: Container;
-  streams: Streams;
-  rpc: RpcNode;
-  workers: GhostWorkers;
-  proc: ProcService;
-  epm: MigrationService;
-  ended: Map<number, number>;
-  records: Socket;
-  timer: NodeJS.Timeout;
-}
-
-const nodes: TestNode[] = [];
+let nodes: readonly JoinedNode[] = [];
 let atFirst: string[][] = [];
 
-async function startNode(id: number): Promise<TestNode> {
-  const cgroup = containerCgroup(cluster, id);
-  const container = await Container.create({
-    cgroup,
-    hostName: `node${id}`,
-    range: pidRangeOf(id),
-    clockOffsets: { monotonic: 0n, boottime: 0n },
-  });
-  const rpc = new RpcNode({ id, cluster, secret: new Uint8Array(32).fill(9), oneMachine: true });
-  const pipe = container.openPipe();
-  const streams = new Streams(container);
-  const workers = new GhostWorkers([1, 2, 3]);
-  const homeOf = (pid: number): number => nodeOfPid(pid);
-  const proc = new ProcService({ rpc, container, lane: 4, recordPipe: pipe.writeEnd, homeOf, log });
-  const epm = new MigrationService({ rpc, container, streams, workers, proc, host: '127.0.0.1', recordPipe: pipe.writeEnd, homeOf, log });
-  const records = new Socket({ fd: container.takeDescriptor(pipe.readEnd), readable: true, writable: false });
-  records.on('data', (chunk) => proc.recordsRead(chunk));
-  const ended = new Map<number, number>();
-  const timer = setInterval(() => {
-    for (const { pid, status, sequence } of container.reaped.read()) {
-      container.reaped.acknowledge(sequence + 1);
-      if (homeOf(pid) === id) ended.set(pid, status);
-    }
-  }, 5);
-  return { id, container, streams, rpc, workers, proc, epm, ended, records, timer };
-}
-
 before(async () => {
-  for (const id of [1, 2]) nodes.push(await startNode(id));
-  const addresses = await Promise.all(nodes.map(({ rpc }) => rpc.listen({ host: '127.0.0.1', port: 0 })));
-  for (const { rpc, id } of nodes) addresses.forEach(({ host, port }, n) => n + 1 !== id && rpc.addPeer(n + 1, host, port));
+  nodes = await startJoinedNodes(`test-relay-${process.pid}`, 2);
   atFirst = [1, 2].map(descriptorsOfInit);
 });
 
 after(async () => {
-  for (const { container, streams, rpc, workers, proc, epm, records, timer } of nodes) {
-    clearInterval(timer);
-    records.destroy();
-    await proc[Symbol.asyncDispose]();
-    epm[Symbol.dispose]();
-    await rpc.close();
-    await workers[Symbol.asyncDispose]();
-    await streams[Symbol.asyncDispose]();
-    await container.destroy();
-  }
+  for (const joined of nodes) await joined[Symbol.asyncDispose]();
   rmSync(directory, { recursive: true });
 });
 
-function node(id: number): TestNode {
+function node(id: number): JoinedNode {
   const found = nodes[id - 1];
   assert.ok(found);
   return found;

@@ -1,0 +1,100 @@
+/** A node without a daemon: its modules are joined by hand as src/node does it, in the process of a test or a benchmark, with all ports on 127.0.0.1. */
+import { Socket } from 'node:net';
+import { Container, containerCgroup, nodeOfPid, pidRangeOf } from '../../src/container/index.ts';
+import { GhostWorkers, MigrationService } from '../../src/epm/index.ts';
+import { ProcService } from '../../src/proc/index.ts';
+import { RpcNode } from '../../src/rpc/index.ts';
+import { Streams } from '../../src/streams/index.ts';
+
+export const HOST = '127.0.0.1';
+const SECRET = new Uint8Array(32).fill(7);
+const LANES = { workers: [1, 2, 3], proc: 4 } as const;
+const POLL_MILLISECONDS = 5;
+const [AT_FDCWD, O_WRITE_CREATE_APPEND] = [-100, 0o2101];
+const log = {
+  info: () => undefined,
+  warn: (details: object, message: string) => console.error(message, details),
+  debug: () => undefined,
+  error: () => undefined,
+};
+
+export interface JoinedNode extends AsyncDisposable {
+  readonly id: number;
+  readonly container: Container;
+  readonly rpc: RpcNode;
+  readonly proc: ProcService;
+  readonly epm: MigrationService;
+  /** Of processes whose home is here: what their parent or pid 1 saw of their end, a wait status by pid. */
+  readonly ended: ReadonlyMap<number, number>;
+  readonly port: number;
+  /** Starts a shell command, its output appended to a file. @returns its pid */
+  start(command: string, output: string): Promise<number>;
+}
+
+export async function startJoinedNode(cluster: string, id: number): Promise<JoinedNode> {
+  const container = await Container.create({
+    cgroup: containerCgroup(cluster, id),
+    hostName: `node${id}`,
+    range: pidRangeOf(id),
+    clockOffsets: { monotonic: 0n, boottime: 0n },
+  });
+  const rpc = new RpcNode({ id, cluster, secret: SECRET, oneMachine: true });
+  const { readEnd, writeEnd: recordPipe } = container.openPipe();
+  const streams = new Streams(container);
+  const workers = new GhostWorkers([...LANES.workers]);
+  const homeOf = (pid: number): number => nodeOfPid(pid);
+  const proc = new ProcService({ rpc, container, lane: LANES.proc, recordPipe, homeOf, log });
+  const epm = new MigrationService({ rpc, container, streams, workers, proc, host: HOST, recordPipe, homeOf, log });
+  const records = new Socket({ fd: container.takeDescriptor(readEnd), readable: true, writable: false });
+  records.on('data', (chunk) => proc.recordsRead(chunk));
+  const ended = new Map<number, number>();
+  const timer = setInterval(() => {
+    for (const { pid, status, sequence } of container.reaped.read()) {
+      container.reaped.acknowledge(sequence + 1);
+      if (homeOf(pid) === id) ended.set(pid, status);
+    }
+  }, POLL_MILLISECONDS);
+  const { port } = await rpc.listen({ host: HOST, port: 0 });
+  return {
+    id,
+    container,
+    rpc,
+    proc,
+    epm,
+    ended,
+    port,
+    start: async (command, output) => {
+      const input = container.lane.call('openat', AT_FDCWD, '/dev/null', 0, 0);
+      const written = container.lane.call('openat', AT_FDCWD, output, O_WRITE_CREATE_APPEND, 0o644);
+      const { pid } = await container.launch({
+        arguments: ['sh', '-c', command],
+        environment: { PATH: '/usr/local/bin:/usr/bin:/bin', HOME: '/' },
+        workingDirectory: '/',
+        credentials: { uid: 0, gid: 0, groups: [] },
+        umask: 0o22,
+        streams: { kind: 'descriptors', fds: [input, written, written] },
+        cgroup: container.newApplication(),
+      });
+      for (const fd of [input, written]) container.closeDescriptor(fd);
+      return pid;
+    },
+    [Symbol.asyncDispose]: async () => {
+      clearInterval(timer);
+      records.destroy();
+      await proc[Symbol.asyncDispose]();
+      epm[Symbol.dispose]();
+      await rpc.close();
+      await workers[Symbol.asyncDispose]();
+      await streams[Symbol.asyncDispose]();
+      await container.destroy();
+    },
+  };
+}
+
+/** Nodes 1 to `count` that know each other. */
+export async function startJoinedNodes(cluster: string, count: number): Promise<JoinedNode[]> {
+  const nodes: JoinedNode[] = [];
+  for (let id = 1; id <= count; id++) nodes.push(await startJoinedNode(cluster, id));
+  for (const { rpc, id } of nodes) for (const peer of nodes) if (peer.id !== id) rpc.addPeer(peer.id, HOST, peer.port);
+  return nodes;
+}
