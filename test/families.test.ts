@@ -165,6 +165,73 @@ describe('the middle of a chain moves', { concurrency: 2 }, () => {
   });
 });
 
+describe('groups and sessions', { concurrency: 2 }, () => {
+  const leads = (kin: Family, member: string, leader: string): RegExp =>
+    new RegExp(`^who pid ${kin.pid(member)} .* group ${kin.pid(leader)} `);
+
+  family('a signal to the group reaches its members on all nodes once, those born there too', async (kin) => {
+    for (const child of ['one', 'two', 'three']) await kin.fork('root', child);
+    await kin.move('one', 2);
+    await kin.move('two', 3);
+    await kin.fork('one', 'born-on-2');
+    await kin.fork('two', 'born-on-3');
+    const members = ['root', 'one', 'two', 'three', 'born-on-2', 'born-on-3'];
+    const senders = ['root', 'one', 'born-on-3'];
+    const signal = (sender: string): string => `signal ${REALTIME} code 0 by ${kin.pid(sender)}`;
+    for (const sender of senders) {
+      assert.equal(await kin.do(sender, `kill -${kin.pid('root')} ${REALTIME}`), 'kill 0');
+      for (const member of members) await kin.sees(member, signal(sender));
+    }
+    for (const member of members) await kin.hasSeen(member, senders.map(signal));
+  });
+
+  family('SIGKILL to the group ends all of it, wherever they are', async (kin) => {
+    await kin.fork('root', 'leader');
+    await kin.do('leader', 'setpgid 0 0');
+    await kin.fork('leader', 'child');
+    await kin.move('leader', 2);
+    await kin.fork('leader', 'born-on-2');
+    await kin.move('born-on-2', 3);
+    assert.equal(await kin.do('root', `kill -${kin.pid('leader')} ${SIGKILL}`), 'kill 0');
+    await kin.hasSeen('root', kin.ended('leader', KILLED, SIGKILL, SIGKILL));
+    for (const member of ['leader', 'child', 'born-on-2']) await kin.isGone(member);
+  });
+
+  family('a member that is away leads a group of its own, and is reached by its number', async (kin) => {
+    await kin.fork('root', 'child');
+    await kin.move('child', 2);
+    assert.equal(await kin.do('child', 'setpgid 0 0'), 'setpgid 0');
+    assert.match(await kin.do('child', 'who'), leads(kin, 'child', 'child'));
+    assert.equal(await kin.do('root', `kill -${kin.pid('child')} ${SIGUSR1}`), 'kill 0');
+    await kin.hasSeen('child', [`signal ${SIGUSR1} code 0 by ${kin.pid('root')}`]);
+    await kin.move('child', 1);
+    assert.match(await kin.do('child', 'who'), leads(kin, 'child', 'child'));
+  });
+
+  family('a parent puts its child that is away into a group', async (kin) => {
+    await kin.fork('root', 'child');
+    await kin.move('child', 2);
+    assert.equal(await kin.do('root', `setpgid ${kin.pid('child')} ${kin.pid('child')}`), 'setpgid 0');
+    assert.match(await kin.do('child', 'who'), leads(kin, 'child', 'child'));
+    await kin.move('child', 3);
+    assert.match(await kin.do('child', 'who'), leads(kin, 'child', 'child'));
+  });
+
+  family('a member that is away leads a session of its own', async (kin) => {
+    await kin.fork('root', 'child');
+    await kin.fork('child', 'grandchild');
+    await kin.move('child', 2);
+    assert.equal(await kin.do('child', 'setsid'), 'setsid 0');
+    await kin.move('child', 3);
+    await kin.move('child', 1);
+    assert.match(await kin.do('child', 'who'), new RegExp(` group ${kin.pid('child')} session ${kin.pid('child')}$`));
+    kin.order('grandchild', 'exit 2');
+    await kin.hasSeen('child', kin.ended('grandchild', EXITED, 2, 2 << 8));
+    kin.order('child', 'exit 3');
+    await kin.hasSeen('root', kin.ended('child', EXITED, 3, 3 << 8));
+  });
+});
+
 describe('orphans', { concurrency: 2 }, () => {
   for (const mover of ['middle', 'last'] as const) {
     family(`the parent ends first, ${mover} is away`, async (kin) => {

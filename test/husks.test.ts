@@ -131,7 +131,7 @@ describe('husks', () => {
     const reported: MonitorEvent[] = [];
     const monitor = new HuskMonitor({ table, hostPidOf: (pid) => container.hostPidOf(pid), report: (event) => reported.push(event) });
     for (const pid of living) monitor.adopt(pid);
-    const gone = monitor.tidy({ husks: living, kept: [] });
+    const gone = monitor.tidy({ husks: living, kept: [], proxies: [] });
     assert.deepEqual(new Set(gone), new Set(living));
     assert.deepEqual(reported, []);
     monitor[Symbol.dispose]();

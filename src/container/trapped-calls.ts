@@ -19,9 +19,12 @@ export const TRAPPED_CALLS: readonly TrappedCall[] = [
   { name: 'pidfd_open', pidArgument: 0 },
 ];
 
+/** Calls that are trapped whenever a program makes them: its relatives on other nodes follow it. */
+export const ALWAYS_TRAPPED_CALLS = ['setsid', 'setpgid'] as const;
+
 /** Installs the filter for the calling thread of pid 1 and all that it will clone. @returns the listener, a descriptor of pid 1 */
 export function* installFilter(range: PidRange): Conversation<number> {
-  const filter = pidFilter(TRAPPED_CALLS, { lowest: range.high - range.low, own: range });
+  const filter = pidFilter(TRAPPED_CALLS, { lowest: range.high - range.low, own: range }, ALWAYS_TRAPPED_CALLS);
   const program = new Uint8Array(16);
   new DataView(program.buffer).setUint16(0, filter.length / 8, true);
   const structure = { bytes: program, pointers: [{ offset: 8, to: filter }] };

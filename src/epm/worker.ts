@@ -13,7 +13,7 @@ import { TargetMigration } from './target.ts';
 import { LocalTargetParts } from './target-parts.ts';
 
 /** How long the source may take to connect, and either side to answer. */
-const CONNECT_MILLISECONDS = 5000;
+const CONNECT_MILLISECONDS = 20_000;
 const SILENCE_MILLISECONDS = 30_000;
 const ACKNOWLEDGE_MILLISECONDS = 5000;
 

@@ -43,8 +43,8 @@ export class RemoteProcess {
   private whenAbandoned: Abandonment = 'resume';
   /** In place while threads wait there. */
   private foothold: Foothold | undefined;
-  /** Nobody can block SIGSTOP: it is taken while we hold the process, and stops it when it is let go. */
-  private stopArrived = false;
+  /** A SIGSTOP came while the process was held; it is sent again when it is let go. */
+  stopArrived = false;
   /** Threads that have run something of ours: their registers and masks must be put back. */
   private readonly used = new Set<StoppedThread>();
   /** Threads whose tails are in place. */

@@ -26,7 +26,7 @@ const AUDIT_ARCH_X86_64 = 0xc000003e;
 const X32_BIT = 0x40000000;
 
 /** Offsets in struct seccomp_data. */
-const DATA = { number: 0, architecture: 4, argument: (n: number): number => 16 + 8 * n };
+const DATA = { instructionHigh: 12, number: 0, architecture: 4, argument: (n: number): number => 16 + 8 * n };
 
 /** Opcodes of classic BPF (include/uapi/linux/bpf_common.h). */
 const BPF = { loadAbsolute: 0x20, jumpIfEqual: 0x15, jumpIfAboveOrEqual: 0x35, jumpIfAnyBit: 0x45, return: 0x06 } as const;
@@ -53,6 +53,9 @@ export interface TrappedCall {
  */
 const ABSENT_CALLS = ['io_uring_setup'] as const satisfies readonly SystemCallName[];
 
+/** Upper halves of the addresses where interpreters of ours lie, in pid 1, husks and processes that are held; programs are never there. */
+const OWN_CODE = { low: 0x2aff, high: 0x4000 } as const;
+
 /** Pids whose calls need no notification: below `lowest` no process of another node can be, `own` are this node's. */
 export interface NativePids {
   readonly lowest: number;
@@ -64,7 +67,7 @@ export interface NativePids {
  * pass: 0 and negative pids (groups) included, and other architectures, whose numbers it does not know. Calls of the x32 ABI, and those
  * that are absent, get ENOSYS, as on a kernel without them. {@link STOP_CALL} stops for a tracer.
  */
-export function pidFilter(calls: readonly TrappedCall[], pids: NativePids): Uint8Array {
+export function pidFilter(calls: readonly TrappedCall[], pids: NativePids, always: readonly SystemCallName[] = []): Uint8Array {
   const program: Instruction[] = [
     instruction(BPF.loadAbsolute, DATA.architecture),
     instruction(BPF.jumpIfEqual, AUDIT_ARCH_X86_64, 1, 0),
@@ -89,6 +92,16 @@ export function pidFilter(calls: readonly TrappedCall[], pids: NativePids): Uint
       instruction(BPF.jumpIfAboveOrEqual, pids.lowest, 0, 3),
       instruction(BPF.jumpIfAboveOrEqual, pids.own.high, 1, 0),
       instruction(BPF.jumpIfAboveOrEqual, pids.own.low, 1, 0),
+      instruction(BPF.return, RET_USER_NOTIFICATION),
+      instruction(BPF.return, RET_ALLOW),
+    );
+  }
+  for (const name of always) {
+    program.push(
+      instruction(BPF.jumpIfEqual, SYS[name], 0, 5),
+      instruction(BPF.loadAbsolute, DATA.instructionHigh),
+      instruction(BPF.jumpIfAboveOrEqual, OWN_CODE.low, 0, 1),
+      instruction(BPF.jumpIfAboveOrEqual, OWN_CODE.high, 0, 1),
       instruction(BPF.return, RET_USER_NOTIFICATION),
       instruction(BPF.return, RET_ALLOW),
     );

@@ -94,6 +94,7 @@ async function answerTrappedCall(
 ): Promise<NotificationAnswer> {
   const [target, signal] = call.args;
   const pid = Number(BigInt.asIntN(32, target));
+  if (call.number === SYS.setsid || call.number === SYS.setpgid) return relate(call, container, proc);
   if (container.hostPidOf(pid) !== undefined) return { kind: 'continue' };
   if (proc.knows(pid)) return { kind: 'error', errno: ERRNO.ESRCH };
   if (call.number !== SYS.kill) return { kind: 'error', errno: ERRNO.ESRCH };
@@ -104,4 +105,14 @@ async function answerTrappedCall(
   } catch (error) {
     return { kind: 'error', errno: isKorriganError(error, 'KRG_NOT_YOUR_PROCESS') ? ERRNO.EPERM : ERRNO.ESRCH };
   }
+}
+
+/** A process is about to change its session or group, or that of a child: relatives on other nodes see it before it does. */
+async function relate(call: TrappedCallInFlight, container: Container, proc: ProcService): Promise<NotificationAnswer> {
+  const caller = container.containerPidOf(Number(readStatus(call.thread)?.get('Tgid') ?? 0)) ?? 0;
+  const [first = 0, second = 0] = call.args.map((argument) => Number(BigInt.asIntN(32, argument)));
+  const isSession = call.number === SYS.setsid;
+  const pid = isSession || first === 0 ? caller : first;
+  if (proc.concernsOthers(pid)) await proc.relate(pid, isSession ? 0 : second === 0 ? pid : second);
+  return { kind: 'continue' };
 }

@@ -2,6 +2,7 @@
 import { ERRNO, KorriganError, readMaps, readProcessLink, RemoteProcess, SYS } from '../linux/index.ts';
 import { HUSK_ADDRESS, HUSK_ENTRY, HUSK_LOOP, HUSK_REGION_SIZE, HUSK_SIZE } from './husk-body.ts';
 
+const SIGSTOP = 19;
 const ALL_SIGNALS = 0xffffffffffffffffn;
 /** Calls that a husk makes in one turn of its loop, twice each, and many more. */
 const TURN_LIMIT = 1000;
@@ -41,7 +42,8 @@ export function resumeHusk(remote: RemoteProcess): void {
 }
 
 /** What the husk goes on with is the start of its loop from here on, also when the one who holds it dies. */
-function finishTurn({ main: { tracee, registers } }: RemoteProcess): void {
+function finishTurn(remote: RemoteProcess): void {
+  const { tracee, registers } = remote.main;
   const isAtStart = isWaiting(registers.getNumber('rbx'), registers.getNumber('rip'), registers.getNumber('rax'));
   registers.set('rip', HUSK_ENTRY).set('rbx', HUSK_LOOP).set('r12', 0).set('originalRax', -1);
   if (isAtStart) return;
@@ -50,6 +52,10 @@ function finishTurn({ main: { tracee, registers } }: RemoteProcess): void {
     const status = tracee.wait();
     if (status.kind === 'exited' || status.kind === 'killed')
       throw new KorriganError('KRG_NO_SUCH_PROCESS', `husk ${tracee.tid} has ended`);
+    if (status.kind === 'signal' && status.signal === SIGSTOP) {
+      remote.stopArrived = true;
+      continue;
+    }
     if (status.kind === 'signal') throw new KorriganError('KRG_INTERNAL', `husk ${tracee.tid} got signal ${status.signal}`);
     const at = tracee.registers();
     // As a call begins its result is ENOSYS; this one is not made.

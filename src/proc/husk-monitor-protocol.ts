@@ -26,7 +26,9 @@ export interface MonitorCommands {
   continue(pid: number): void;
   children(pid: number): ChildChange[];
   collect(pid: number): boolean;
-  relate(pid: number, group: number | 'new session'): number;
+  proxies(husks: readonly number[], visitors: readonly number[], present: ReadonlyMap<number, number>): Map<number, number>;
+  deathSignal(pid: number): number;
+  relate(pid: number, group: number): void;
   tidy(request: TidyRequest): number[];
   /** Queues signals to a running process; see deliverSignals. */
   deliver(pid: number, signals: readonly Uint8Array[]): void;

@@ -11,13 +11,14 @@ import {
   EPOLL,
   EXIT_EVENT,
   isErrno,
+  isKorriganError,
   KorriganError,
   pidfdOpen,
   pidfdStatus,
   readProcessFile,
-  type RemoteProcess,
+  RemoteProcess,
+  SIGINFO_SIZE,
   syscall,
-  SyscallError,
   TRACE_OPTION,
   Tracee,
   trySyscall,
@@ -26,13 +27,16 @@ import {
 import type { FamilyDescription } from './family-description.ts';
 import { holdHusk, isHusk, resumeHusk } from './held-husk.ts';
 import { endHeldHusk, stopHeldHusk } from './husk-end.ts';
-import { HuskFamily } from './husk-family.ts';
-import { planHusks } from './husk-plan.ts';
+import { HuskFamily, type HuskFamilyOptions } from './husk-family.ts';
+import { planProxies, proxySteps } from './group-proxies.ts';
+import { type HuskStep, planHusks } from './husk-plan.ts';
 import { type ChildChange, collectFrom, takeChildChanges } from './husk-children.ts';
 import type { ContainerTable } from './process-table.ts';
+import { HUSK_NAME } from './template.ts';
 import { mirroredSignal } from './records.ts';
 import { INIT_PID, superfluousHusks } from './relatives.ts';
 
+const PR_GET_PDEATHSIG = 2;
 const SIGSTOP = 19;
 const SIGCONT = 18;
 
@@ -59,6 +63,7 @@ export interface TidyRequest {
   readonly husks: readonly number[];
   /** Husks that stay as long as their processes live: those of this home. */
   readonly kept: readonly number[];
+  readonly proxies: readonly number[];
 }
 
 interface Traced {
@@ -78,6 +83,8 @@ export class HuskMonitor {
   private readonly options: MonitorOptions;
   /** By host pid. */
   private readonly traced = new Map<number, Traced>();
+  /** Host pids of husks that are stopped as their processes are. */
+  private readonly stopped = new Set<number>();
   /** By descriptor. */
   private readonly watched = new Map<number, Watched>();
   private readonly epoll = new Epoll();
@@ -127,40 +134,84 @@ export class HuskMonitor {
 
   /**
    * Makes what is missing of a family; see planHusks. Those that are to move in are let go of.
-   * @returns the pids that were made
+   * @returns those of the family that are husks, or zombies, of this node's making
    */
   prepare(family: FamilyDescription, husks: readonly number[], template: number): number[] {
     const { table, hostPidOf } = this.options;
     const known = new Set([...husks, template]);
+    for (const { pid } of family.members) if (!known.has(pid) && isHusk(hostPidOf(pid) ?? 0)) known.add(pid);
     const steps = planHusks({ wanted: family.members, here: table.all(), isHusk: (pid) => known.has(pid), template });
+    const strays = family.members.map(({ pid }) => pid).filter((pid) => known.has(pid) && !husks.includes(pid));
     const appearance = new Map(family.members.map((member) => [member.pid, member]));
-    const held: [pid: number, hostPid: number][] = [];
-    const work = new HuskFamily({
-      hostPidOf,
-      appearanceOf: (pid) => appearance.get(pid),
-      hold: (hostPid) => {
-        const pid = this.traced.get(hostPid)?.pid;
-        if (pid !== undefined) held.push([pid, hostPid]);
-        return this.hold(hostPid);
-      },
-    });
-    let made: Map<number, number>;
-    try {
-      work.execute(steps);
-      made = work.finish();
-    } catch (error) {
-      work.discard();
-      throw error;
-    } finally {
-      for (const [pid, hostPid] of held) this.trace(pid, hostPid);
-    }
+    const made = this.perform(steps, (pid) => appearance.get(pid));
     const moving = new Set(family.moving);
     for (const [pid, hostPid] of made) {
       this.watch(pid);
       if (!moving.has(pid) && isHusk(hostPid)) this.trace(pid, hostPid);
     }
+    for (const pid of strays) this.adopt(pid);
     this.release(family.moving);
-    return [...made.keys()];
+    return [...made.keys(), ...strays];
+  }
+
+  /** Makes and removes proxies as the groups need them. @returns the proxies that there are now, by group */
+  proxies(husks: readonly number[], visitors: readonly number[], present: ReadonlyMap<number, number>): Map<number, number> {
+    const { table, hostPidOf } = this.options;
+    const proxies = new Map([...present].filter(([, pid]) => isHusk(hostPidOf(pid) ?? 0)));
+    const { missing, superfluous } = planProxies(table.all(), new Set(husks), new Set(visitors), proxies);
+    for (const pid of superfluous) this.end(pid, 0);
+    for (const { group, creator } of missing) {
+      const like = table.appearanceOf(creator);
+      const looks = like === undefined ? undefined : { ...like, command: HUSK_NAME };
+      try {
+        for (const [pid, hostPid] of this.perform(proxySteps(group, creator), () => looks)) {
+          proxies.set(group, pid);
+          this.trace(pid, hostPid);
+        }
+      } catch (error) {
+        // The group or the creator has ended meanwhile.
+        if (!isErrno(error, 'EPERM', 'ESRCH') && !isKorriganError(error, 'KRG_PROCESS_BUSY')) throw error;
+      }
+    }
+    return new Map([...proxies].filter(([, pid]) => !superfluous.includes(pid)));
+  }
+
+  /** Carries a plan out. @returns the host pids of the husks that were made, by pid; they are not traced */
+  private perform(steps: readonly HuskStep[], appearanceOf: HuskFamilyOptions['appearanceOf']): Map<number, number> {
+    const held: { pid: number; remote: RemoteProcess }[] = [];
+    const work = new HuskFamily({
+      hostPidOf: this.options.hostPidOf,
+      appearanceOf,
+      hold: (hostPid) => {
+        const pid = this.traced.get(hostPid)?.pid;
+        const remote = this.hold(hostPid);
+        if (pid !== undefined) held.push({ pid, remote });
+        return remote;
+      },
+    });
+    try {
+      work.execute(steps);
+      return work.finish();
+    } catch (error) {
+      work.discard();
+      throw error;
+    } finally {
+      for (const { pid, remote } of held) this.resumed(pid, remote);
+    }
+  }
+
+  /** The parent-death signal of a husk (PR_SET_PDEATHSIG). */
+  deathSignal(pid: number): number {
+    let signal = 0;
+    this.whileHeld(pid, (remote) => {
+      const program = remote.newProgram({ records: 2, data: 8 });
+      const place = program.data(8);
+      program.call('prctl', PR_GET_PDEATHSIG, place, 0, 0, 0);
+      remote.run(program);
+      signal = program.viewAt(place, 4).getInt32(0, true);
+      return remote;
+    });
+    return signal;
   }
 
   /** Ends a husk as its process ended. Nothing happens when there is none. */
@@ -179,7 +230,10 @@ export class HuskMonitor {
 
   /** Stops a husk as its process was stopped. */
   stop(pid: number, signal: number): void {
-    this.whileHeld(pid, (remote) => stopHeldHusk(remote, signal));
+    this.whileHeld(pid, (remote) => {
+      this.stopped.add(remote.pid);
+      return stopHeldHusk(remote, signal);
+    });
   }
 
   continue(pid: number): void {
@@ -209,27 +263,37 @@ export class HuskMonitor {
     return hasCollected;
   }
 
-  /** A husk moves to a session of its own, or to another group. @returns 0, or the errno with which the kernel refuses it */
-  relate(pid: number, group: number | 'new session'): number {
-    let errno = 0;
-    this.whileHeld(pid, (remote) => {
+  /** A husk, or a process, leads a session of its own (`group` 0) or enters another group. Nothing happens where the kernel refuses it. */
+  relate(pid: number, group: number): void {
+    const enter = (remote: RemoteProcess): RemoteProcess => {
       try {
-        if (group === 'new session') remote.stepSystemCall('setsid');
+        if (group === 0) remote.stepSystemCall('setsid');
         else remote.stepSystemCall('setpgid', 0, group);
       } catch (error) {
-        if (!(error instanceof SyscallError)) throw error;
-        errno = error.errno;
+        if (!isErrno(error, 'EPERM', 'ESRCH', 'EACCES')) throw error;
       }
       return remote;
-    });
-    return errno;
+    };
+    const hostPid = this.options.hostPidOf(pid);
+    if (hostPid === undefined) return;
+    if (isHusk(hostPid)) {
+      this.whileHeld(pid, enter);
+      return;
+    }
+    const remote = RemoteProcess.stop(hostPid);
+    try {
+      enter(remote);
+    } finally {
+      remote.release();
+    }
   }
 
   /** Removes the husks that nobody needs. What was queued to them is reported. @returns who is gone */
-  tidy({ husks, kept }: TidyRequest): number[] {
+  tidy({ husks, kept, proxies }: TidyRequest): number[] {
     const known = new Set(husks);
     const stays = new Set(kept);
-    const here = this.options.table.all();
+    const without = new Set(proxies);
+    const here = this.options.table.all().filter(({ pid }) => !without.has(pid));
     const superfluous = superfluousHusks(
       here,
       (pid) => known.has(pid),
@@ -240,7 +304,7 @@ export class HuskMonitor {
   }
 
   [Symbol.dispose](): void {
-    for (const hostPid of [...this.traced.keys()]) this.letGo(hostPid);
+    for (const hostPid of this.traced.keys()) this.letGo(hostPid);
     for (const pidfd of this.watched.keys()) syscall('close', pidfd);
     this.epoll[Symbol.dispose]();
   }
@@ -265,8 +329,14 @@ export class HuskMonitor {
       remote = action(remote);
     } finally {
       resumeHusk(remote);
-      this.trace(pid, hostPid);
+      this.resumed(pid, remote);
     }
+  }
+
+  /** A husk that was held is on its own again: a stop that was kept from it comes now, under our eyes. */
+  private resumed(pid: number, remote: RemoteProcess): void {
+    this.trace(pid, remote.pid);
+    if (remote.stopArrived) trySyscall('kill', remote.pid, SIGSTOP);
   }
 
   /** @throws KorriganError KRG_PROCESS_BUSY for one that is about to end */
@@ -275,7 +345,13 @@ export class HuskMonitor {
     if (traced?.dying === true || !this.letGo(hostPid)) {
       throw new KorriganError('KRG_PROCESS_BUSY', `the husk of process ${traced?.pid ?? hostPid} is just ending; try again`);
     }
-    return holdHusk(hostPid);
+    const remote = holdHusk(hostPid);
+    // It was stopped when nobody traced it.
+    if (traced !== undefined && remote.main.groupStop !== 0 && !this.stopped.has(hostPid)) {
+      this.stopped.add(hostPid);
+      this.options.report({ kind: 'signal', pid: traced.pid, information: stopInformation() });
+    }
+    return remote;
   }
 
   private trace(pid: number, hostPid: number): void {
@@ -317,6 +393,7 @@ export class HuskMonitor {
       case 'exited':
       case 'killed':
         this.traced.delete(hostPid);
+        this.stopped.delete(hostPid);
         return;
       case 'event':
         if (status.event !== EXIT_EVENT) {
@@ -327,8 +404,10 @@ export class HuskMonitor {
         this.options.report({ kind: 'killed', pid });
         return;
       case 'interrupted':
-        if (status.groupStop === 0) tracee.resume();
-        else tracee.listen();
+        if (status.groupStop === 0) {
+          this.stopped.delete(hostPid);
+          tracee.resume();
+        } else tracee.listen();
         return;
       case 'signal':
         if (status.signal === SIGSTOP) this.options.report({ kind: 'signal', pid, information: tracee.signalInformation() });
@@ -376,4 +455,11 @@ function zombieStatus(hostPid: number): number | undefined {
   if (text === undefined) return undefined;
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
   return fields[0] === 'Z' ? Number(fields[49]) : undefined;
+}
+
+/** A SIGSTOP of which nothing else is known. */
+function stopInformation(): Uint8Array {
+  const information = new Uint8Array(SIGINFO_SIZE);
+  new DataView(information.buffer).setInt32(0, SIGSTOP, true);
+  return information;
 }

@@ -9,7 +9,20 @@ const nothing = z.object({});
 
 export const noticeSchema = z.discriminatedUnion('kind', [
   /** A signal for the process, sent to its husk: raw siginfo_t. */
-  z.object({ kind: z.literal('signal'), pid, information: bytes }),
+  z.object({ kind: z.literal('signal'), pid, information: bytes, broadcast: z.string().optional() }),
+  /**
+   * A signal for all members of a process group but those that it has reached, on the node where the process runs or on its home. `broadcast` names
+   * it: nobody gets it twice.
+   */
+  z.object({
+    kind: z.literal('group-signal'),
+    pid,
+    to: z.enum(['process', 'home']),
+    group: pid,
+    reached: z.array(pid),
+    information: bytes,
+    broadcast: z.string(),
+  }),
   /** The process has ended with this wait status: its husks do the same. */
   z.object({ kind: z.literal('ended'), pid, status: z.number().int() }),
   /** The process was stopped by a signal; 0: it goes on. */
@@ -24,6 +37,9 @@ export type Notice = z.infer<typeof noticeSchema>;
 
 /** Notices in their order. Answered when they have been seen to, or wait for something that takes long. */
 export const tellCall = defineCall('proc.tell', z.object({ notices: z.array(noticeSchema) }), nothing);
+
+/** To the home, and from it to all others: the process is about to lead a session (`group` 0) or to enter a group, and its husks do so first. */
+export const relateCall = defineCall('proc.relate', z.object({ pid, group: z.number().int().nonnegative() }), nothing);
 
 /** To the home: the process runs on `node` from now on. A husk stays behind on the node that says so. */
 export const movedCall = defineCall('proc.moved', z.object({ pid, node }), nothing);

@@ -2,8 +2,7 @@
 import { parseSignalRecords, SIGNAL_RECORD_SIZE, type SignalRecord } from './husk-body.ts';
 
 const SIGCHLD = 17;
-const CLD_STOPPED = 5;
-const CLD_CONTINUED = 6;
+const SI_USER = 0;
 const SI_TIMER = -2;
 const SI_KERNEL = 128;
 /** SIGALRM, SIGVTALRM and SIGPROF, as setitimer(2) sends them. */
@@ -42,10 +41,15 @@ export function mirroredSignal(signal: number): Uint8Array {
   return information;
 }
 
-/** Does a record tell that a child of the husk was stopped, or goes on? */
+/** Who sent a signal with kill(2), as the container knows it; undefined for other signals. */
+export function senderOf(information: Uint8Array): number | undefined {
+  const view = new DataView(information.buffer, information.byteOffset);
+  return view.getInt32(8, true) === SI_USER && view.getInt32(16, true) > 0 ? view.getInt32(16, true) : undefined;
+}
+
+/** Does a record tell of a child of the husk? Of several that change at once the kernel tells of one. */
 export function isChildChange({ information }: SignalRecord): boolean {
-  const code = new DataView(information.buffer, information.byteOffset).getInt32(8, true);
-  return signalNumber(information) === SIGCHLD && (code === CLD_STOPPED || code === CLD_CONTINUED);
+  return signalNumber(information) === SIGCHLD && new DataView(information.buffer, information.byteOffset).getInt32(8, true) > 0;
 }
 
 /**

@@ -11,10 +11,12 @@ import type { NodeId, RpcNode } from '../rpc/index.ts';
 import { Directory } from './directory.ts';
 import type { FamilyDescription } from './family-description.ts';
 import { HuskKeeper } from './husk-keeper.ts';
+import { ContainerTable } from './process-table.ts';
 import type { MonitorEvent } from './husk-monitor.ts';
-import { holdCall, locateCall, movedCall, type Notice, reconcileCall, tellCall } from './messages.ts';
+import { holdCall, locateCall, movedCall, type Notice, reconcileCall, relateCall, tellCall } from './messages.ts';
 import { Outbox } from './outbox.ts';
-import { isChildChange, isForwarded, RecordReader, signalNumber } from './records.ts';
+import { INIT_PID } from './relatives.ts';
+import { isChildChange, isForwarded, RecordReader, senderOf, signalNumber } from './records.ts';
 
 const SIGKILL = 9;
 const SIGSTOP = 19;
@@ -23,6 +25,7 @@ const SIGINFO_SIZE = 128;
 const AGAIN_MILLISECONDS = 2;
 /** How long whoever tells something waits for it to be done. */
 const TOLD_MILLISECONDS = 1000;
+const BROADCASTS_KEPT = 10_000;
 const RECONCILE_MILLISECONDS = 500;
 /** How often nobody may claim a process before it counts as lost with its node. */
 const RECONCILE_ROUNDS = 4;
@@ -38,6 +41,9 @@ export interface ProcServiceOptions {
   readonly homeOf: (pid: number) => NodeId;
   readonly log: { warn(details: object, message: string): void };
 }
+
+type GroupSignal = Extract<Notice, { kind: 'group-signal' }>;
+type Signal = Extract<Notice, { kind: 'signal' | 'group-signal' }>;
 
 /** A process or husk that a daemon finds in a container that it adopts. */
 export interface Resident {
@@ -69,12 +75,20 @@ export class ProcService implements AsyncDisposable {
   /** What is being done about each process, one thing after the other. */
   private readonly queues = new Map<number, Promise<void>>();
   private tidying: Promise<void> | undefined;
+  /** Those that follow a change of group that was made elsewhere. */
+  private readonly relating = new Set<number>();
+  /** The proxy of each group that has one here. */
+  private proxies = new Map<number, number>();
+  /** Signals to groups that were delivered lately, with the member. */
+  private readonly delivered = new Set<string>();
+  private readonly table: ContainerTable;
   private isClosed = false;
 
   constructor(options: ProcServiceOptions) {
     this.options = options;
     const { rpc, container, lane, recordPipe } = options;
     this.directory = new Directory(rpc.id);
+    this.table = new ContainerTable(container.procfsPath);
     this.outbox = new Outbox(rpc);
     this.keeper = new HuskKeeper({ container, lane, recordPipe, onEvent: (event) => this.seen(event) });
     rpc.handle(tellCall, async ({ notices }, { caller: from }) => {
@@ -88,6 +102,10 @@ export class ProcService implements AsyncDisposable {
     });
     rpc.handle(holdCall, async ({ pids }, { caller: from }) => ({ ended: await this.heldElsewhere(pids, from) }));
     rpc.handle(locateCall, async ({ pid }) => ({ node: await this.locate(pid) }));
+    rpc.handle(relateCall, async ({ pid, group }, { caller: from }) => {
+      await this.relate(pid, group, from);
+      return {};
+    });
     rpc.handle(reconcileCall, ({ running, husks, ended }, { caller: from }) => this.reconciled(from, running, husks, ended));
   }
 
@@ -102,7 +120,7 @@ export class ProcService implements AsyncDisposable {
 
   /** Is what has this pid here only a husk? */
   isHusk(pid: number): boolean {
-    return this.present.has(pid) || this.keeper.isTemplate(pid);
+    return this.present.has(pid) || this.keeper.isTemplate(pid) || this.groupOf(pid) !== undefined;
   }
 
   /** Was it here a moment ago? When it is no more, then it is nowhere. */
@@ -183,10 +201,37 @@ export class ProcService implements AsyncDisposable {
     this.tidy();
   }
 
+  /** Does the process have husks, or is it one? */
+  concernsOthers(pid: number): boolean {
+    const isFollowing = this.relating.has(pid);
+    return !isFollowing && (this.present.has(pid) || this.visitors.has(pid) || this.directory.has(pid));
+  }
+
+  /**
+   * Everywhere else the process, or its husk, leads a session of its own (`group` 0) or enters a group, as far as that is possible there: a group none
+   * of whose members are known on a node does not exist there.
+   * @param from the node where it happens, which does it itself
+   */
+  async relate(pid: number, group: number, from: NodeId = this.options.rpc.id): Promise<void> {
+    const { rpc, homeOf } = this.options;
+    const options = { deadlineMs: TOLD_MILLISECONDS };
+    const here = from === rpc.id ? [] : [this.followInto(pid, group)];
+    const others = homeOf(pid) === rpc.id ? this.directory.others(pid, from).filter((node) => node !== rpc.id) : [];
+    if (from === rpc.id && homeOf(pid) !== rpc.id) others.push(homeOf(pid));
+    await Promise.all([...here, ...others.map((node) => rpc.call(node, relateCall, { pid, group }, options))]).catch((error: unknown) =>
+      this.complain(error, 'the new group of a process was not told everywhere'),
+    );
+  }
+
+  private async followInto(pid: number, group: number): Promise<void> {
+    this.relating.add(pid);
+    await this.keeper.do('relate', pid, group).finally(() => this.relating.delete(pid));
+  }
+
   /** Bytes from the pipe of the husks. */
   recordsRead(chunk: Uint8Array): void {
     for (const record of this.records.push(chunk)) {
-      if (isChildChange(record)) this.inOrder(record.pid, () => this.tellOfChildren(record.pid));
+      if (isChildChange(record)) void this.inOrder(record.pid, () => this.tellOfChildren(record.pid));
       else this.recorded(record.pid, record.information);
     }
   }
@@ -198,17 +243,16 @@ export class ProcService implements AsyncDisposable {
   recover(residents: readonly Resident[], ended: readonly Pick<ReapedProcess, 'pid' | 'status'>[]): void {
     const { rpc, homeOf } = this.options;
     for (const { pid, kind } of residents) {
-      if (kind === 'template') this.keeper.adoptTemplate(pid);
+      const member = kind === 'template' ? this.table.find(pid) : undefined;
+      if (member !== undefined && member.session !== INIT_PID) this.proxies.set(member.group, pid);
+      else if (kind === 'template') this.keeper.adoptTemplate(pid);
       else if (kind === 'husk') this.present.add(pid);
       else if (kind === 'undecided') this.arriving.add(pid);
       else if (homeOf(pid) !== rpc.id) this.visitors.add(pid);
     }
     for (const pid of this.arriving) this.present.add(pid);
     this.command('watch', [...this.visitors, ...this.arriving]);
-    this.command(
-      'adopt',
-      [...this.present].filter((pid) => !this.arriving.has(pid)),
-    );
+    this.command('adopt', [...[...this.present].filter((pid) => !this.arriving.has(pid)), ...this.proxies.values()]);
     const claimed = Promise.all(rpc.peers.map((peer) => this.reconcileWith(peer, ended)));
     claimed
       .then(() => this.endUnclaimed(RECONCILE_ROUNDS))
@@ -233,7 +277,7 @@ export class ProcService implements AsyncDisposable {
     }
     switch (event.kind) {
       case 'killed':
-        if (this.present.has(pid)) this.forward(pid, killed());
+        this.killed(pid);
         return;
       case 'signal':
         this.recorded(pid, event.information);
@@ -247,6 +291,17 @@ export class ProcService implements AsyncDisposable {
       case 'collected':
         this.collected(pid).catch((error: unknown) => this.complain(error, 'that a process was collected was not told'));
     }
+  }
+
+  private killed(pid: number): void {
+    const group = this.groupOf(pid);
+    if (group === undefined) {
+      if (this.present.has(pid)) this.forward(pid, killed());
+      return;
+    }
+    this.forwardToGroup(group, killed());
+    this.proxies.delete(group);
+    this.keeper.do('end', pid, SIGKILL).catch((error: unknown) => this.complain(error, 'a proxy was not ended'));
   }
 
   /** A husk ended that nobody held: it was killed at home, and its process follows it; elsewhere it was to become a process, which failed. */
@@ -273,7 +328,61 @@ export class ProcService implements AsyncDisposable {
   }
 
   private recorded(pid: number, information: Uint8Array): void {
-    if (isForwarded(information, this.options.homeOf(pid) === this.options.rpc.id)) this.forward(pid, information);
+    const { homeOf, rpc } = this.options;
+    const group = this.groupOf(pid);
+    if (!isForwarded(information, homeOf(group ?? pid) === rpc.id)) return;
+    if (group !== undefined) this.forwardToGroup(group, information);
+    else
+      void this.inOrder(pid, async () => {
+        if (!(await this.isDeathSignal(pid, information))) await this.carryOut({ kind: 'signal', pid, information }, rpc.id);
+      });
+  }
+
+  /** The kernel sends a husk what it has sent to the process itself, on the node where that runs: the signal of its parent's death. */
+  private async isDeathSignal(pid: number, information: Uint8Array): Promise<boolean> {
+    const sender = senderOf(information);
+    if (sender === undefined || !this.present.has(pid)) return false;
+    const living = this.table.find(sender);
+    if (living !== undefined && living.ended === undefined) return false;
+    return (await this.keeper.do('deathSignal', pid)) === signalNumber(information);
+  }
+
+  /** The group that a proxy stands for. */
+  private groupOf(proxy: number): number | undefined {
+    for (const [group, pid] of this.proxies) if (pid === proxy) return group;
+    return undefined;
+  }
+
+  /** A signal that was sent to a group here: its members here, husks included, have got it. */
+  private forwardToGroup(group: number, information: Uint8Array): void {
+    const pid = group;
+    this.spread({ kind: 'group-signal', pid, to: 'home', group, reached: this.membersOf(group), information, broadcast: randomUUID() });
+  }
+
+  /** To the nodes of the members that have husks here, and to the homes of those that visit. */
+  private spread(notice: GroupSignal): void {
+    const { homeOf, rpc } = this.options;
+    this.remember(notice.broadcast);
+    for (const pid of this.membersOf(notice.group)) {
+      if (this.present.has(pid)) void this.take({ ...notice, pid, to: 'process' }, rpc.id);
+      else if (this.visitors.has(pid)) this.outbox.put(homeOf(pid), { ...notice, pid, to: 'home' });
+    }
+  }
+
+  private membersOf(group: number): number[] {
+    const members = this.table.all().filter((member) => member.group === group && member.ended === undefined);
+    return members.map(({ pid }) => pid).filter((pid) => this.groupOf(pid) === undefined);
+  }
+
+  /** The members here that it has not reached get the signal, and other nodes hear of it. */
+  private signalGroup(notice: GroupSignal): void {
+    const { group, reached, information, broadcast } = notice;
+    if (this.delivered.has(broadcast)) return;
+    this.spread(notice);
+    const elsewhere = new Set(reached);
+    for (const pid of this.membersOf(group)) {
+      if (!elsewhere.has(pid) && !this.present.has(pid)) void this.take({ kind: 'signal', pid, information, broadcast }, this.options.rpc.id);
+    }
   }
 
   /** A signal that reached a husk goes to its process. */
@@ -303,8 +412,8 @@ export class ProcService implements AsyncDisposable {
   private async carryOut(notice: Notice, from: NodeId): Promise<void> {
     const { rpc, homeOf } = this.options;
     const { pid } = notice;
-    if (notice.kind === 'signal') {
-      await this.route(notice);
+    if (notice.kind === 'signal' || notice.kind === 'group-signal') {
+      await this.route(notice, from);
       return;
     }
     if (homeOf(pid) === rpc.id) this.passOn(notice, from);
@@ -313,7 +422,7 @@ export class ProcService implements AsyncDisposable {
   }
 
   /** The home tells everybody else, and keeps its own account. */
-  private passOn(notice: Exclude<Notice, { kind: 'signal' }>, from: NodeId): void {
+  private passOn(notice: Exclude<Notice, Signal>, from: NodeId): void {
     const { rpc } = this.options;
     const { pid } = notice;
     if (notice.kind === 'dropped') {
@@ -325,7 +434,7 @@ export class ProcService implements AsyncDisposable {
   }
 
   /** A husk here does as its process did. */
-  private async follow(notice: Exclude<Notice, { kind: 'signal' }>): Promise<void> {
+  private async follow(notice: Exclude<Notice, Signal>): Promise<void> {
     const { pid } = notice;
     switch (notice.kind) {
       case 'ended':
@@ -346,14 +455,18 @@ export class ProcService implements AsyncDisposable {
   }
 
   /** Brings a signal to the process, wherever it is just moving. */
-  private async route(notice: Extract<Notice, { kind: 'signal' }>): Promise<void> {
-    const { rpc, homeOf, container } = this.options;
-    const { pid, information } = notice;
+  private async route(notice: Signal, from: NodeId): Promise<void> {
+    const { rpc, homeOf } = this.options;
+    const { pid } = notice;
+    if (notice.kind === 'group-signal' && notice.to === 'home' && from !== rpc.id) {
+      this.signalGroup(notice);
+      return;
+    }
     for (; !this.isClosed; await delay(AGAIN_MILLISECONDS, undefined, { ref: false })) {
       const home = homeOf(pid);
       const isHere = home === rpc.id ? !this.present.has(pid) && this.directory.nodeOf(pid) === rpc.id : this.visitors.has(pid);
       if (isHere) {
-        if (container.hostPidOf(pid) === undefined || (await this.deliver(pid, information))) return;
+        if (await this.deliver(notice)) return;
       } else if (this.arriving.has(pid)) {
         continue;
       } else if (home !== rpc.id) {
@@ -367,20 +480,31 @@ export class ProcService implements AsyncDisposable {
   }
 
   /** @returns false when the process is just being moved */
-  private async deliver(pid: number, information: Uint8Array): Promise<boolean> {
-    const signal = signalNumber(information);
-    if (signal === SIGKILL || signal === SIGSTOP) {
-      trySyscall('kill', this.options.container.hostPidOf(pid) ?? 0, signal);
+  private async deliver(notice: Signal): Promise<boolean> {
+    if (notice.kind === 'group-signal') {
+      this.signalGroup(notice);
       return true;
     }
+    const { pid, information, broadcast } = notice;
+    const hostPid = this.options.container.hostPidOf(pid);
+    if (hostPid === undefined || (broadcast !== undefined && this.delivered.has(`${broadcast} ${pid}`))) return true;
+    const signal = signalNumber(information);
     try {
-      await this.keeper.do('deliver', pid, [information]);
+      if (signal === SIGKILL || signal === SIGSTOP) trySyscall('kill', hostPid, signal);
+      else await this.keeper.do('deliver', pid, [information]);
+      if (broadcast !== undefined) this.remember(`${broadcast} ${pid}`);
       return true;
     } catch (error) {
       if (isKorriganError(error, 'KRG_NO_SUCH_PROCESS')) return true; // it has ended: a signal to a zombie has no effect
       if (isKorriganError(error, 'KRG_TRACED')) return false;
       throw error;
     }
+  }
+
+  private remember(delivered: string): void {
+    this.delivered.add(delivered);
+    const [oldest] = this.delivered;
+    if (this.delivered.size > BROADCASTS_KEPT && oldest !== undefined) this.delivered.delete(oldest);
   }
 
   private inOrder(pid: number, action: () => Promise<void>): Promise<void> {
@@ -433,13 +557,18 @@ export class ProcService implements AsyncDisposable {
   private async removeSuperfluous(): Promise<void> {
     const { rpc, homeOf } = this.options;
     await new Promise((resolve) => setImmediate(resolve));
-    if ([...this.present].every((pid) => homeOf(pid) === rpc.id || this.arriving.has(pid))) return;
     const husks = [...this.present].filter((pid) => !this.arriving.has(pid));
-    const removed = await this.keeper.do('tidy', { husks, kept: husks.filter((pid) => homeOf(pid) === rpc.id) });
-    for (const pid of removed) {
-      this.present.delete(pid);
-      this.outbox.put(homeOf(pid), { kind: 'dropped', pid });
+    const kept = husks.filter((pid) => homeOf(pid) === rpc.id);
+    if (kept.length < husks.length) {
+      const removed = await this.keeper.do('tidy', { husks, kept, proxies: [...this.proxies.values()] });
+      for (const pid of removed) {
+        this.present.delete(pid);
+        this.outbox.put(homeOf(pid), { kind: 'dropped', pid });
+      }
     }
+    if (this.present.size + this.visitors.size + this.proxies.size === 0) return;
+    const staying = [...this.present].filter((pid) => !this.arriving.has(pid));
+    this.proxies = await this.keeper.do('proxies', staying, [...this.visitors], this.proxies);
   }
 
   // After a restart

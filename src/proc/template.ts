@@ -5,7 +5,8 @@ import { deflate, DEFLATE_REGION_SIZE, type DeflateOptions } from './deflate.ts'
 
 const PR_SET_NAME = 15;
 const MEMORY = 4096;
-const NAME = 'husk';
+/** Of husks that stand for nobody. */
+export const HUSK_NAME = 'husk';
 
 /**
  * The group of husks that were never processes here. Those that become processes leave it.
@@ -17,7 +18,7 @@ export function huskCgroup(container: Container): ControlGroup {
 /** Makes the process that {@link becomeTemplate} turns into the template. */
 export async function spawnTemplate(container: Container): Promise<StartedProcess> {
   const program = new Program(SPAWN_ADDRESS, { records: 4, data: 64 });
-  program.tryCall('prctl', PR_SET_NAME, program.string(NAME), 0, 0, 0);
+  program.tryCall('prctl', PR_SET_NAME, program.string(HUSK_NAME), 0, 0, 0);
   program.operation('waitWhileEqual', program.data(8), 0);
   for (;;) {
     try {

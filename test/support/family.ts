@@ -111,6 +111,15 @@ export class Family {
     return [`child ${this.pid(child)} code 6 status 18 uid 0`, `wait ${this.pid(child)} ffff`];
   }
 
+  /** Its pid is free on all nodes. */
+  async isGone(member: string): Promise<void> {
+    const pid = this.pid(member);
+    await eventually(`${member} (${pid}) to be gone`, async () => {
+      const processes = await this.cluster.client.processes({ husks: true });
+      return processes.every((process) => process.pid !== pid);
+    });
+  }
+
   /** Ends everybody that still lives. */
   async end(): Promise<void> {
     for (const pid of this.pids.values()) {
