@@ -10,6 +10,7 @@
 import {
   type KernelTask,
   KorriganError,
+  PidNamespace,
   type Program,
   readKernelTasks,
   readProcessFile,
@@ -151,10 +152,11 @@ export function captureWaits(remote: RemoteProcess, observed: ObservedThreads): 
       `process ${remote.pid} waits for a time that this kernel does not tell: ${whyNoKernelTasks()}`,
     );
   const offsets = clockOffsets(remote.pid);
+  using namespace = new PidNamespace(remote.pid);
   return remote.threads.map(({ tracee, registers }, n) => {
     const call = waiting[n];
     if (call === undefined) return undefined;
-    const tid = Number(/NSpid:.*\t(\d+)$/m.exec(readProcessFile(tracee.tid, 'status') ?? '')?.[1] ?? 0);
+    const tid = namespace.toThere(tracee.tid);
     const task = tasks.find((candidate) => candidate.tid === tid);
     if (task === undefined) return undefined;
     return call.form === undefined
