@@ -7,7 +7,7 @@ import { EPOLL, ERRNO, KorriganError, SyscallError } from '../linux/index.ts';
 import type { FrameLink } from './frame-link.ts';
 import type { Frame } from './frames.ts';
 import type { Readiness } from './readiness.ts';
-import { RING_SIZE, type StreamSlot } from './store.ts';
+import { RING_SIZE, type StreamSlot } from './slot.ts';
 
 /** Bytes that may wait for confirmation. The rest of the ring is for what a terminal still holds when its processes leave. */
 export const WINDOW_BYTES = RING_SIZE - 64 * 1024;
