@@ -14,6 +14,8 @@ import { eventually, startTestCluster, type TestCluster } from './support/cluste
 const KILLS = Number(process.env['KORRIGAN_KILLS'] ?? 50);
 const SEED = Number(process.env['KORRIGAN_SEED'] ?? Date.now() % 1_000_000);
 const NODES = 3;
+/** Of 10 ms: so long is waited for a move between two kills. */
+const PATIENCE_TURNS = 150;
 /** Shells fork all the time and may be refused; whether they move is not this test's matter. */
 const SHELL = 'n=0; while [ ! -e $STOP ]; do echo $n; n=$((n + 1)); sleep 0.05; done; echo end';
 
@@ -61,10 +63,10 @@ test(`${KILLS} daemons are killed while programs run and move`, async (t) => {
   const ring = await cluster.start(file('ring'), file('ring.out'));
   const shell = await cluster.start(`sh -c '${SHELL}'`, file('shell.out'), { STOP: file('stop') });
   const movable = [...counters.map(({ pid }) => pid), ring, shell];
-  let isOver = false;
+  const over = new AbortController();
   let moves = 0;
   const moving = movable.map(async (pid) => {
-    while (!isOver) {
+    while (!over.signal.aborted) {
       const node = 1 + Math.floor(random() * NODES);
       await cluster.move(pid, node, true).then(
         () => moves++,
@@ -73,16 +75,20 @@ test(`${KILLS} daemons are killed while programs run and move`, async (t) => {
       await delay(random() * 20);
     }
   });
-  for (let kill = 0; kill < KILLS; kill++) {
-    await delay(random() * 400);
+  for (let kills = 0; kills < KILLS; ) {
+    // Not only among those that are being started again: something is to be on its way.
+    const before = moves;
+    for (let turn = 0; turn < PATIENCE_TURNS && moves === before; turn++) await delay(10);
+    await delay(random() * 100);
     const node = 1 + Math.floor(random() * NODES);
     try {
       process.kill(daemonPid(cluster.description.cluster, node), 'SIGKILL');
+      kills++;
     } catch (error) {
       assert.equal((error as NodeJS.ErrnoException).code, 'ESRCH'); // it is being started again
     }
   }
-  isOver = true;
+  over.abort();
   await Promise.all(moving);
   await eventually('all nodes', async () =>
     cluster.client.status().then(

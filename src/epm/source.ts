@@ -1,13 +1,24 @@
 /**
  * The source's engine: brings processes to another node over a channel, or leaves them running as they were. Blocking; runs in a ghost worker.
  */
-import { type ControlGroup, currentProcessor, KorriganError, NativeMemory, Pagemap, RemoteProcess, syscall } from '../linux/index.ts';
+import {
+  type ControlGroup,
+  currentProcessor,
+  isDeath,
+  KorriganError,
+  NativeMemory,
+  Pagemap,
+  RemoteProcess,
+  syscall,
+} from '../linux/index.ts';
 import {
   captureProcess,
   captureRegionSize,
+  captureWaits,
   discardPending,
   type ObservedThreads,
   observeThreads,
+  releaseWaiting,
   signalOf,
   type ProcessImage,
   vdsoDigest,
@@ -163,12 +174,15 @@ export class SourceMigration {
         0,
       );
       if (pages < PRE_COPY.worthwhilePages) continue;
+      const observed = observeThreads(hostPid);
       const remote = RemoteProcess.stop(hostPid);
+      let waits: ReturnType<typeof captureWaits> = [];
       let tracked: TrackedMemory;
       try {
+        waits = captureWaits(remote, observed);
         tracked = new TrackedMemory(remote, areas);
       } finally {
-        remote.release();
+        releaseWaiting(remote, waits);
       }
       this.tracked.set(pid, tracked);
       this.channel.send({ kind: 'ahead', pid, areas: tracked.tracked });
@@ -281,7 +295,17 @@ export class SourceMigration {
         try {
           this.parts.retakeLocks();
         } finally {
-          for (const { remote } of this.frozen) remote.release();
+          for (const { remote, image } of this.frozen) {
+            try {
+              releaseWaiting(
+                remote,
+                (image.threads ?? []).map(({ wait }) => wait),
+              );
+            } catch (error) {
+              remote.leave();
+              if (!isDeath(error)) throw error;
+            }
+          }
           this.parts.releaseFiles();
         }
         return;

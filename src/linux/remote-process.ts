@@ -18,7 +18,7 @@ import { CODE_SIZE, findRegion, type Region, REGION_ADDRESS, regionOf, regionSiz
 import { type Abandonment, buildTail, TAIL_SIZE, tailAddress } from './program-tail.ts';
 import { EVENT_SECCOMP, type Tracee, type WaitStatus } from './ptrace.ts';
 import type { Registers } from './registers.ts';
-import { awaitEnd, resumption, type StoppedThread, type StopOptions, stopThreads, tolerateDeath } from './stopped-threads.ts';
+import { awaitEnd, isDeath, resumption, type StoppedThread, type StopOptions, stopThreads, tolerateDeath } from './stopped-threads.ts';
 import { SYS, type SystemCallName } from './system-call-numbers.ts';
 
 const SIGTRAP = 5;
@@ -251,9 +251,15 @@ export class RemoteProcess {
     try {
       this.closeRegion();
     } catch (error) {
-      if (!(error instanceof KorriganError && error.code === 'KRG_NO_SUCH_PROCESS')) throw error;
+      if (!isDeath(error)) throw error;
+    } finally {
+      this.leave();
     }
-    this.leave();
+  }
+
+  /** Lets go of a process that is parked, or held by something else: nothing is put back. */
+  abandon(): void {
+    for (const { tracee } of this.threads) tolerateDeath(tracee, () => tracee.detach());
   }
 
   /** As {@link RemoteProcess.release}, but the region stays. */
