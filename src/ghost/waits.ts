@@ -264,6 +264,10 @@ export function armWaits(remote: RemoteProcess, waits: readonly (Wait | undefine
   );
 }
 
+function forgetsTime(wait: Wait | undefined): boolean {
+  return wait !== undefined && !isArmed(wait.form);
+}
+
 function isArmed(form: WaitForm): boolean {
   return form.kind === 'sleep' || form.kind === 'poll' || form.kind === 'futex';
 }
@@ -338,9 +342,10 @@ export function adjustWaits(
   remote: RemoteProcess,
   threads: readonly { readonly tid: number; readonly registers: Registers }[],
   waits: readonly (Wait | undefined)[],
+  monotonicTime: () => bigint = () => timeInside(remote, CLOCK_MONOTONIC),
 ): Replaced[] {
-  if (!waits.some((wait) => wait !== undefined && !isArmed(wait.form))) return [];
-  const now = timeInside(remote, CLOCK_MONOTONIC);
+  if (!waits.some(forgetsTime)) return [];
+  const now = monotonicTime();
   const replaced: Replaced[] = [];
   threads.forEach(({ tid, registers }, index) => {
     const wait = waits[index];
@@ -369,4 +374,21 @@ export function putTimesBack(remote: RemoteProcess, replaced: readonly Replaced[
       syscall('sched_yield');
     if (Buffer.compare(remote.read(address, TIME_SIZE), replacement) === 0) remote.write(address, original);
   }
+}
+
+/**
+ * As {@link RemoteProcess.release}, for a process that goes on where it is: the kernel restarts what it can, the other calls are handed the time that
+ * remains.
+ * @param waits of its threads, by their places
+ */
+export function releaseWaiting(remote: RemoteProcess, waits: readonly (Wait | undefined)[]): void {
+  const [task] = waits.some(forgetsTime) ? (readKernelTasks(remote.pid) ?? []) : [];
+  const threads = remote.threads.map(({ tracee: { tid }, registers }) => ({ tid, registers }));
+  const monotonicTime = (): bigint => (task?.now.monotonic ?? 0n) + clockOffsets(remote.pid)(CLOCK_MONOTONIC);
+  const replaced = task === undefined ? [] : adjustWaits(remote, threads, waits, monotonicTime);
+  remote.threads.forEach(({ tracee, registers }, n) => {
+    if (waits[n]?.form.kind === 'register') tracee.setRegisters(registers);
+  });
+  remote.release();
+  putTimesBack(remote, replaced);
 }
