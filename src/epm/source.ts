@@ -291,23 +291,7 @@ export class SourceMigration {
         if (effect.message === 'commit') this.channel.send({ kind: 'commit' });
         return;
       case 'resume':
-        this.hold?.thaw();
-        try {
-          this.parts.retakeLocks();
-        } finally {
-          for (const { remote, image } of this.frozen) {
-            try {
-              releaseWaiting(
-                remote,
-                (image.threads ?? []).map(({ wait }) => wait),
-              );
-            } catch (error) {
-              remote.leave();
-              if (!isDeath(error)) throw error;
-            }
-          }
-          this.parts.releaseFiles();
-        }
+        this.resume();
         return;
       case 'deflate':
         faultPoint(this.options.node, 'source.done');
@@ -331,6 +315,30 @@ export class SourceMigration {
       default:
         throw new Error(`the source does not ${effect.kind}`);
     }
+  }
+
+  /** Every process goes on, whatever becomes of the others. */
+  private resume(): void {
+    this.hold?.thaw();
+    const failures: unknown[] = [];
+    const attempt = (action: () => void, otherwise: () => void = () => undefined): void => {
+      try {
+        action();
+      } catch (error) {
+        otherwise();
+        if (!isDeath(error)) failures.push(error);
+      }
+    };
+    attempt(() => this.parts.retakeLocks());
+    for (const { remote, image } of this.frozen) {
+      const waits = (image.threads ?? []).map(({ wait }) => wait);
+      attempt(
+        () => releaseWaiting(remote, waits),
+        () => remote.leave(),
+      );
+    }
+    this.parts.releaseFiles();
+    if (failures.length > 0) throw failures[0];
   }
 
   private abortWith(error: unknown): void {

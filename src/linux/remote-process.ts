@@ -238,13 +238,8 @@ export class RemoteProcess {
     return result;
   }
 
-  read(address: number, length: number): Uint8Array {
-    return readMemory(this.pid, address, length);
-  }
-
-  write(address: number, bytes: Uint8Array): void {
-    writeMemory(this.pid, address, bytes);
-  }
+  read = (address: number, length: number): Uint8Array => readMemory(this.pid, address, length);
+  write = (address: number, bytes: Uint8Array): void => writeMemory(this.pid, address, bytes);
 
   /** Puts everything back as it was at the stop and lets the process go on. Nothing happens to one that was killed meanwhile. */
   release(): void {
