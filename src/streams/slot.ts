@@ -3,7 +3,7 @@ import type { Container } from '../container/index.ts';
 import { isErrno, type SystemCallName } from '../linux/index.ts';
 
 export const HEADER_SIZE = 4096;
-export const RING_SIZE = 256 * 1024;
+export const RING_SIZE = 512 * 1024;
 export const BODY_SIZE = 2 * RING_SIZE;
 const NOTE_SIZE = 1792;
 
@@ -43,7 +43,7 @@ const F_SETFL = 4;
 const F_SETPIPE_SZ = 1031;
 const O_NONBLOCK = 0o4000;
 /** A larger pipe than the usual 64 KiB, for fewer and larger steps; /proc/sys/fs/pipe-max-size lets everybody have it. */
-const PIPE_CAPACITY = 256 * 1024;
+const PIPE_CAPACITY = 512 * 1024;
 
 interface SlotParts {
   readonly container: Container;
@@ -168,9 +168,7 @@ export class StreamSlot {
    * @returns the bytes read, 0 at the end, or the negated errno. There must be room.
    */
   pull(limit: number): number {
-    const at = this.read % RING_SIZE;
-    const room = Math.min(limit - (this.read - this.confirmed), RING_SIZE - at);
-    return this.move('read', 'source', this.parts.bodyAddress + at, room, FIELD.read);
+    return this.move('readv', 'source', 0, limit - (this.read - this.confirmed), FIELD.read);
   }
 
   /** Puts bytes where {@link StreamSlot.push} takes them. @param position of the first of them, at most a ring's size after `written` */
@@ -185,15 +183,19 @@ export class StreamSlot {
 
   /** Writes staged bytes up to a position into the sink, as far as it takes them. @returns the bytes written or the negated errno */
   push(to: number): number {
-    const at = this.written % RING_SIZE;
-    const length = Math.min(to - this.written, RING_SIZE - at);
-    return this.move('write', 'sink', this.parts.bodyAddress + RING_SIZE + at, length, FIELD.written);
+    return this.move('writev', 'sink', RING_SIZE, to - this.written, FIELD.written);
   }
 
-  private move(call: 'read' | 'write', descriptor: DescriptorName, address: number, length: number, field: number): number {
-    const { lane } = this.parts.container;
-    const program = lane.newProgram({ records: 4, data: 0 });
-    const moved = program.tryCall(call, this.descriptor(descriptor), address, length);
+  /** @param ring offset in the body @param field the position that grows, which also says where in the ring */
+  private move(call: 'readv' | 'writev', descriptor: DescriptorName, ring: number, length: number, field: number): number {
+    const { bodyAddress, container } = this.parts;
+    const { lane } = container;
+    const at = this.get(field) % RING_SIZE;
+    const first = Math.min(length, RING_SIZE - at);
+    // struct iovec, twice: a ring has an end.
+    const vector = BigUint64Array.of(BigInt(bodyAddress + ring + at), BigInt(first), BigInt(bodyAddress + ring), BigInt(length - first));
+    const program = lane.newProgram({ records: 4, data: vector.byteLength });
+    const moved = program.tryCall(call, this.descriptor(descriptor), program.data(new Uint8Array(vector.buffer)), first < length ? 2 : 1);
     program.operation('jumpIfLess', program.addressOfResult(moved), 1, program.addressOfRecord(program.length + 3));
     program.forwardResult(moved, program.length + 1, 1);
     program.operation('add', this.parts.headerAddress + field, 0);

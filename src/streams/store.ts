@@ -10,7 +10,7 @@
  * | offset in the memfd | what |
  * |---|---|
  * | slot × 4096 | its header, see slot.ts |
- * | 4 MiB + slot × 512 KiB | ring of bytes read, 256 KiB; place of bytes to be written, 256 KiB |
+ * | 4 MiB + slot × 1 MiB | ring of bytes read, 512 KiB; place of bytes to be written, 512 KiB |
  */
 import type { Container } from '../container/index.ts';
 import { KorriganError, NativeMemory, syscall } from '../linux/index.ts';
