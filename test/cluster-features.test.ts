@@ -1,5 +1,6 @@
 /**
- * Every feature program on a real cluster: started on node 1, moved to node 3 and on to node 2 while it holds its state, then told to check itself.
+ * Every feature program on a real cluster: started on node 1, moved to node 3, home again, and on to node 2 while it holds its state, then told to
+ * check itself.
  */
 import assert from 'node:assert/strict';
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
@@ -10,7 +11,7 @@ import { NOT_YET } from './not-yet.ts';
 import { eventually, startTestCluster, type TestCluster } from './support/cluster.ts';
 import { buildProgram } from './support/programs.ts';
 
-const ROUTE = [3, 2];
+const ROUTE = [3, 1, 2];
 let cluster: TestCluster;
 before(async () => {
   cluster = await startTestCluster('features');
@@ -37,7 +38,8 @@ async function moved({ name, needs }: Feature): Promise<Verdict> {
     try {
       for (const node of ROUTE) await cluster.move(pid, node, tree);
     } catch (error) {
-      refusal = (error as Error).message;
+      // One that meets its deadline by itself may be at its end on a machine that is slow.
+      if (!(needs.includes('deadline') && /^pass$/m.test(printed()))) refusal = (error as Error).message;
     }
   }
   writeFileSync(go, '');

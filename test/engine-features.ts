@@ -14,6 +14,7 @@ const NEEDS_MORE = new Set([
   'syscall_receive',
   'syscall_signal_masks',
   'syscall_vectors',
+  'syscall_wait_with_memory',
   'limit_file_size',
   'attribute_landlock',
   'attribute_namespaces',

@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { EventEmitter, once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -14,6 +15,8 @@ import { eventually, startTestCluster, type TestCluster } from './support/cluste
 const KILLS = Number(process.env['KORRIGAN_KILLS'] ?? 50);
 const SEED = Number(process.env['KORRIGAN_SEED'] ?? Date.now() % 1_000_000);
 const NODES = 3;
+/** So long is waited for a move between two kills. */
+const PATIENCE_MILLISECONDS = 1500;
 /** Shells fork all the time and may be refused; whether they move is not this test's matter. */
 const SHELL = 'n=0; while [ ! -e $STOP ]; do echo $n; n=$((n + 1)); sleep 0.05; done; echo end';
 
@@ -61,28 +64,35 @@ test(`${KILLS} daemons are killed while programs run and move`, async (t) => {
   const ring = await cluster.start(file('ring'), file('ring.out'));
   const shell = await cluster.start(`sh -c '${SHELL}'`, file('shell.out'), { STOP: file('stop') });
   const movable = [...counters.map(({ pid }) => pid), ring, shell];
-  let isOver = false;
+  const over = new AbortController();
   let moves = 0;
+  const moved = new EventEmitter();
   const moving = movable.map(async (pid) => {
-    while (!isOver) {
+    while (!over.signal.aborted) {
       const node = 1 + Math.floor(random() * NODES);
       await cluster.move(pid, node, true).then(
-        () => moves++,
+        () => {
+          moves++;
+          moved.emit('move');
+        },
         () => undefined,
       );
       await delay(random() * 20);
     }
   });
-  for (let kill = 0; kill < KILLS; kill++) {
-    await delay(random() * 400);
+  for (let kills = 0; kills < KILLS; ) {
+    // Not only among those that are being started again: something is to be on its way.
+    await Promise.race([once(moved, 'move'), delay(PATIENCE_MILLISECONDS)]);
+    await delay(random() * 100);
     const node = 1 + Math.floor(random() * NODES);
     try {
       process.kill(daemonPid(cluster.description.cluster, node), 'SIGKILL');
+      kills++;
     } catch (error) {
       assert.equal((error as NodeJS.ErrnoException).code, 'ESRCH'); // it is being started again
     }
   }
-  isOver = true;
+  over.abort();
   await Promise.all(moving);
   await eventually('all nodes', async () =>
     cluster.client.status().then(

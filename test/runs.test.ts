@@ -171,20 +171,18 @@ test('bytes flow both ways through a program that moves, while daemons are kille
   const program = await start(['cat'], { node: 'node1' });
   const { pid } = await program.started;
   let at = 1;
-  let moves = 0;
   await carryNumbers(program, 12_000_000, 12, async (step) => {
     if (step % 3 === 0) killDaemon(1 + ((step / 3) % 2));
-    else if (step % 3 === 1) {
-      const target = 3 - at;
+    if (step % 3 !== 1) return;
+    const target = 3 - at;
+    // A daemon that was killed just now, or over it, refuses or loses the request; the process goes on.
+    await until('the move', async () => {
       const [result] = await client.migrate({ pids: [pid], node: `node${target}` }).catch(() => []);
-      if (result?.outcome === 'moved') {
-        moves += 1;
-        at = target;
-      }
-    } else await delay(30);
+      return result?.outcome === 'moved' || result?.outcome === 'already-there';
+    });
+    at = target;
   });
   assert.deepEqual(await program.exited, { kind: 'exited', code: 0 });
-  assert.ok(moves > 0, 'the program did not move once');
 });
 
 test('a user who goes away is noticed, and nothing is left in the containers', async () => {

@@ -1,4 +1,5 @@
 /** An interactive shell that was started with `krg run` moves, and its user's real terminal stays with it. */
+import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -25,7 +26,9 @@ test('bash is used on the other node as before: commands, ^C, the size of the wi
     terminal.type(`clear; echo now on ${node}; stty size\n`);
     await terminal.shows(new RegExp(`^now on ${node}\n30 100\n\\$$`, 'm'));
     terminal.type('sleep 1001\n');
+    for (const deadline = Date.now() + 20_000; !krg('ps').includes('sleep 1001'); ) assert.ok(Date.now() < deadline, 'no sleep');
     terminal.press('C-c');
+    await terminal.shows(/\^C/);
     terminal.type('echo interrupted $?\n');
     await terminal.shows(/interrupted 130/);
   }

@@ -1,9 +1,9 @@
 /**
  * Faults on purpose, for tests of what a fault at a given moment does. Nothing happens unless the daemon was started with KORRIGAN_FAULTS, a
  * directory: a file NODE.POINT there makes node NODE stumble when it comes to that point, once.
- * Its content: `kill` (SIGKILL of the daemon), `pause` (the thread waits until the file is gone; NODE.POINT.reached tells that it waits).
+ * The file becomes NODE.POINT.reached then. Its content: `kill` (SIGKILL of the daemon), `pause` (the thread waits until that file is gone).
  */
-import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { sleepMicroseconds } from '../linux/index.ts';
 
@@ -42,12 +42,7 @@ export function faultPoint(node: number, point: FaultPoint): void {
   const file = join(directory, `${node}.${point}`);
   if (!existsSync(file)) return;
   const action = readFileSync(file, 'utf8').trim();
-  if (action === 'kill') {
-    renameSync(file, `${file}.reached`);
-    process.kill(process.pid, 'SIGKILL');
-    for (;;) sleepMicroseconds(PAUSE_MICROSECONDS); // the signal reaches this thread in a moment
-  }
-  writeFileSync(`${file}.reached`, '');
-  while (existsSync(file)) sleepMicroseconds(PAUSE_MICROSECONDS);
-  rmSync(`${file}.reached`, { force: true });
+  renameSync(file, `${file}.reached`);
+  if (action === 'kill') process.kill(process.pid, 'SIGKILL'); // it reaches this thread in a moment
+  while (existsSync(`${file}.reached`)) sleepMicroseconds(PAUSE_MICROSECONDS);
 }

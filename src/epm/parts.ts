@@ -63,6 +63,6 @@ export interface TargetParts {
   installFiles(files: unknown, processes: ReadonlyMap<number, RemoteProcess>): void;
   /** The processes are complete and held by nobody of this thread any more; what is left to decide is not about them. */
   letGo(): void;
-  /** Removes whatever was made and is held. */
+  /** Lets go of everything: what a process has become so far waits, and must be settled. */
   discard(): void;
 }

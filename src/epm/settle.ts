@@ -5,8 +5,8 @@
  */
 import {
   inProcess,
+  isDeath,
   isErrno,
-  isKorriganError,
   pidfdGetfd,
   pidfdOpen,
   type ProgramRunner,
@@ -194,6 +194,6 @@ function ignoreEnded(action: () => void): void {
   try {
     action();
   } catch (error) {
-    if (!isKorriganError(error, 'KRG_NO_SUCH_PROCESS') && !isErrno(error, 'ESRCH')) throw error;
+    if (!isDeath(error)) throw error;
   }
 }

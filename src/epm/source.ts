@@ -1,13 +1,24 @@
 /**
  * The source's engine: brings processes to another node over a channel, or leaves them running as they were. Blocking; runs in a ghost worker.
  */
-import { type ControlGroup, currentProcessor, KorriganError, NativeMemory, Pagemap, RemoteProcess, syscall } from '../linux/index.ts';
+import {
+  type ControlGroup,
+  currentProcessor,
+  isDeath,
+  KorriganError,
+  NativeMemory,
+  Pagemap,
+  RemoteProcess,
+  syscall,
+} from '../linux/index.ts';
 import {
   captureProcess,
   captureRegionSize,
+  captureWaits,
   discardPending,
   type ObservedThreads,
   observeThreads,
+  releaseWaiting,
   signalOf,
   type ProcessImage,
   vdsoDigest,
@@ -163,12 +174,15 @@ export class SourceMigration {
         0,
       );
       if (pages < PRE_COPY.worthwhilePages) continue;
+      const observed = observeThreads(hostPid);
       const remote = RemoteProcess.stop(hostPid);
+      let waits: ReturnType<typeof captureWaits> = [];
       let tracked: TrackedMemory;
       try {
+        waits = captureWaits(remote, observed);
         tracked = new TrackedMemory(remote, areas);
       } finally {
-        remote.release();
+        releaseWaiting(remote, waits);
       }
       this.tracked.set(pid, tracked);
       this.channel.send({ kind: 'ahead', pid, areas: tracked.tracked });
@@ -277,13 +291,7 @@ export class SourceMigration {
         if (effect.message === 'commit') this.channel.send({ kind: 'commit' });
         return;
       case 'resume':
-        this.hold?.thaw();
-        try {
-          this.parts.retakeLocks();
-        } finally {
-          for (const { remote } of this.frozen) remote.release();
-          this.parts.releaseFiles();
-        }
+        this.resume();
         return;
       case 'deflate':
         faultPoint(this.options.node, 'source.done');
@@ -307,6 +315,30 @@ export class SourceMigration {
       default:
         throw new Error(`the source does not ${effect.kind}`);
     }
+  }
+
+  /** Every process goes on, whatever becomes of the others. */
+  private resume(): void {
+    this.hold?.thaw();
+    const failures: unknown[] = [];
+    const attempt = (action: () => void, otherwise: () => void = () => undefined): void => {
+      try {
+        action();
+      } catch (error) {
+        otherwise();
+        if (!isDeath(error)) failures.push(error);
+      }
+    };
+    attempt(() => this.parts.retakeLocks());
+    for (const { remote, image } of this.frozen) {
+      const waits = (image.threads ?? []).map(({ wait }) => wait);
+      attempt(
+        () => releaseWaiting(remote, waits),
+        () => remote.leave(),
+      );
+    }
+    this.parts.releaseFiles();
+    if (failures.length > 0) throw failures[0];
   }
 
   private abortWith(error: unknown): void {

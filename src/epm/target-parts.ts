@@ -9,11 +9,12 @@ import {
   OPEN,
   type ProgramRunner,
   type RemoteProcess,
+  tolerateDeath,
 } from '../linux/index.ts';
 import { DescriptorStore, type FilesImage, filesImageSchema, installFiles, takeRecordLocks } from '../fs/index.ts';
-import { deflate, HUSK_MEMORY, holdHusk, resumeHusk, wasProcess } from '../proc/index.ts';
+import { HUSK_MEMORY, holdHusk, resumeHusk, wasProcess } from '../proc/index.ts';
 import { findArrivedRelays, type RelayHome } from '../streams/index.ts';
-import { allKinds, containerClocks, recordPipeSender } from './source-parts.ts';
+import { allKinds, containerClocks } from './source-parts.ts';
 import type { TargetJob } from './jobs.ts';
 import type { RelayAnswer, RelayQuestion } from './relay-questions.ts';
 import type { HeldHusk, MovingPid, TargetParts } from './parts.ts';
@@ -116,12 +117,10 @@ export class LocalTargetParts implements TargetParts {
 
   discard(): void {
     this.store?.release();
-    for (const { pid, remote, returning } of this.made.values()) {
-      if (!remote.hasRegion) continue;
-      if (remote.regionAddress === HUSK_MEMORY.start)
-        resumeHusk(remote); // nothing of it was changed yet
-      else if (!returning) remote.kill();
-      else deflate(remote, { pid, sendRecordPipe: recordPipeSender(this.lane, this.job.container.recordPipe) });
+    for (const { remote } of this.made.values()) {
+      const isUntouched = remote.hasRegion && remote.regionAddress === HUSK_MEMORY.start;
+      if (isUntouched) tolerateDeath(remote.main.tracee, () => resumeHusk(remote));
+      else remote.abandon();
     }
     this.made.clear();
   }

@@ -45,7 +45,6 @@ export class TargetMigration {
   private ownProcessor: Disposable | undefined;
   private readonly options: TargetOptions;
   private hold: Hold | undefined;
-  private wasLetGo = false;
 
   constructor(channel: MigrationChannel, parts: TargetParts, options: TargetOptions) {
     this.channel = channel;
@@ -181,7 +180,6 @@ export class TargetMigration {
 
   private step(event: TargetEvent): void {
     const { state, effects } = stepTarget(this.state, event);
-    this.wasLetGo = this.state === 'imported';
     this.state = state;
     this.options.journal.setState(state);
     for (const effect of effects) this.perform(effect);
@@ -201,8 +199,8 @@ export class TargetMigration {
         return;
       }
       case 'discard':
-        if (this.wasLetGo) this.options.settle('discard');
         this.parts.discard();
+        this.options.settle('discard');
         return;
       default:
         throw new Error(`the target does not ${effect.kind}`);

@@ -18,11 +18,11 @@ const SILENCE_MILLISECONDS = 30_000;
 const ACKNOWLEDGE_MILLISECONDS = 5000;
 
 const { lane: laneIndex } = workerData as { lane: number };
-let lane: Lane | undefined;
+let ownLane: Lane | undefined;
 
 function laneOf(initPid: number): Lane {
-  lane ??= Lane.attach(initPid, laneIndex);
-  return lane;
+  ownLane ??= Lane.attach(initPid, laneIndex);
+  return ownLane;
 }
 
 function tell(message: WorkerMessage, transfer: MessagePort[] = []): void {

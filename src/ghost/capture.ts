@@ -7,7 +7,7 @@ import { captureLimits } from './limits.ts';
 import { captureNumber } from './outside.ts';
 import { captureActions } from './signals.ts';
 import { captureThread, THREAD_CAPTURE, THREAD_CAPTURE_BYTES } from './threads.ts';
-import { captureIntervalTimers, capturePosixTimers } from './timers.ts';
+import { captureIntervalTimers, capturePosixTimers, countExpirations } from './timers.ts';
 import { captureWaits, type ObservedThreads } from './waits.ts';
 
 const PR_GET_DUMPABLE = 3;
@@ -59,11 +59,14 @@ export function captureProcess(remote: RemoteProcess, flags: AreaFlags, observed
   });
   remote.runTogether([{ program, thread: main }, ...others]);
 
+  const posixTimers = collectPosixTimers();
+  const pending = main.tracee.pendingSignals('shared');
   const threads: ThreadImage[] = [collectThread(), ...others.map(({ collect }) => collect())];
   const hostToCluster = new Map(remote.threads.map((thread, n) => [thread.tracee.tid, threads[n]?.tid ?? 0]));
   const region = { start: remote.regionAddress, end: remote.regionAddress + remote.regionSize };
   const areas = flags.describe(remote.pid, [region]);
   if (flags.mayHavePolicies) askPolicies(remote, areas);
+  countExpirations(posixTimers, [...pending, ...threads.flatMap((thread) => thread.pending)], remote.pid);
   return {
     version: IMAGE_VERSION,
     pid: program.result(pid),
@@ -88,9 +91,9 @@ export function captureProcess(remote: RemoteProcess, flags: AreaFlags, observed
     },
     auxiliaryVector: new Uint8Array(readFileSync(`/proc/${remote.pid}/auxv`)),
     actions: collectActions(),
-    pending: main.tracee.pendingSignals('shared'),
+    pending,
     intervalTimers: collectIntervalTimers(),
-    posixTimers: collectPosixTimers().map((timer) => ({ ...timer, thread: hostToCluster.get(timer.thread) ?? timer.thread })),
+    posixTimers: posixTimers.map((timer) => ({ ...timer, thread: hostToCluster.get(timer.thread) ?? timer.thread })),
     limits: collectLimits(),
     dumpable: program.result(dumpable),
     childSubreaper: program.viewAt(subreaper, 4).getInt32(0, true) !== 0,

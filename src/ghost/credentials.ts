@@ -19,9 +19,9 @@ export const CREDENTIAL_RECORDS = 3 * CAPABILITIES + 12;
 
 /** @param pid thread group, @param tid thread; in the caller's pid namespace. `secureBits` is asked inside the process. */
 export function captureCredentials(pid: number, tid: number, secureBits: number): Credentials {
-  const status = readStatus(pid, tid) ?? new Map<string, string>();
-  const numbers = (key: string): number[] => (status.get(key) ?? '').split(/\s+/).filter(Boolean).map(Number);
-  const mask = (key: string): bigint => BigInt(`0x${status.get(key) ?? '0'}`);
+  const status = readStatus(pid, tid);
+  const numbers = (key: string): number[] => (status?.get(key) ?? '').split(/\s+/).filter(Boolean).map(Number);
+  const mask = (key: string): bigint => BigInt(`0x${status?.get(key) ?? '0'}`);
   return {
     users: numbers('Uid'),
     groups: numbers('Gid'),
@@ -32,7 +32,7 @@ export function captureCredentials(pid: number, tid: number, secureBits: number)
     bounding: mask('CapBnd'),
     ambient: mask('CapAmb'),
     secureBits,
-    noNewPrivileges: status.get('NoNewPrivs') === '1',
+    noNewPrivileges: status?.get('NoNewPrivs') === '1',
   };
 }
 

@@ -33,6 +33,8 @@ export interface PosixTimer {
   interval: bigint;
   /** Nanoseconds, 0: not armed. A time of its clock, which all nodes share; for clocks of processor time what remains. */
   expiration: bigint;
+  /** Expirations since its signal was sent that is still pending, where that is known: at least 1. */
+  expired: number;
 }
 
 /** Credentials of one thread (man 7 credentials, man 7 capabilities). Ids in the order real, effective, saved, file system. */

@@ -10,4 +10,4 @@ export * from './image.ts';
 export * from './preflight.ts';
 export * from './restore.ts';
 export { discardPending, discardSignals, signalOf } from './signals.ts';
-export { observeThreads, type ObservedThreads } from './waits.ts';
+export { captureWaits, observeThreads, type ObservedThreads, releaseWaiting } from './waits.ts';

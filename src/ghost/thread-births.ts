@@ -2,8 +2,8 @@
 import { readdirSync } from 'node:fs';
 import {
   KorriganError,
+  PidNamespace,
   type Program,
-  readStatus,
   Registers,
   type RemoteProcess,
   type StoppedThread,
@@ -102,14 +102,10 @@ function adopt(remote: RemoteProcess, thread: ThreadImage, chooseNextPid: (pid: 
 /** Stops threads that wait in the region, in the order of their images. @param pid in the caller's pid namespace */
 export function holdThreads(pid: number, threads: readonly ThreadImage[]): StoppedThread[] {
   if (threads.length === 0) return [];
-  const byClusterTid = new Map<number, number>();
-  for (const name of readdirSync(`/proc/${pid}/task`)) {
-    const numbers = readStatus(pid, Number(name))?.get('NSpid')?.split(/\s+/);
-    byClusterTid.set(Number(numbers?.at(-1)), Number(name));
-  }
+  using namespace = new PidNamespace(pid);
   // All are told to stop before any is waited for: they stop side by side.
   const tracees = threads.map((thread) => {
-    const tid = byClusterTid.get(thread.tid);
+    const tid = namespace.toHere(thread.tid);
     if (tid === undefined) throw new Error(`thread ${thread.tid} ended while it was being restored`);
     const tracee = Tracee.seize(tid);
     tracee.interrupt();

@@ -2,7 +2,7 @@
  * Interval timers and POSIX timers: capture and restore. What runs by a clock that all nodes share keeps the time of its next expiration, so that a
  * move does not delay it; timers of processor time keep what remains.
  */
-import { type Program, readProcessFile, syscall } from '../linux/index.ts';
+import { type Program, readKernelTasks, readProcessFile, syscall } from '../linux/index.ts';
 import type { PosixTimer } from './image.ts';
 
 const ITIMERS = 3;
@@ -110,6 +110,7 @@ export function parseTimers(text: string): PosixTimer[] {
       thread: thread === 'tid' ? Number(target) : 0,
       interval: 0n,
       expiration: 0n,
+      expired: 1,
     });
   }
   return timers;
@@ -134,8 +135,8 @@ export function capturePosixTimers(program: Program, pid: number): () => PosixTi
 
 /**
  * Creates the timers under their ids. The threads they signal must exist.
- * @param pending raw siginfo_t of all pending signals. A repeating timer whose signal is pending is set to its last expiration, so that
- * it sends that signal itself: it knows then that one is pending, and counts further expirations as its overrun.
+ * @param pending raw siginfo_t of all pending signals. A repeating timer whose signal is pending is set to the expiration that sent it, so that
+ * it sends that signal itself: it knows then that one is pending, and counts all expirations since as its overrun.
  */
 export function restorePosixTimers(program: Program, timers: readonly PosixTimer[], pending: readonly Uint8Array[]): void {
   if (timers.length === 0) return;
@@ -154,7 +155,7 @@ export function restorePosixTimers(program: Program, timers: readonly PosixTimer
     const setting = new Uint8Array(ITIMERSPEC_SIZE);
     const settingView = new DataView(setting.buffer);
     setTimeAt(settingView, 0, timer.interval);
-    setTimeAt(settingView, 16, timer.expiration - (sendsAgain(timer) && sent.has(timer.id) ? timer.interval : 0n));
+    setTimeAt(settingView, 16, timer.expiration - (sendsAgain(timer) && sent.has(timer.id) ? timer.interval * BigInt(timer.expired) : 0n));
     program.call('timer_settime', timer.id, SHARED_CLOCKS.has(timer.clock) ? TIMER_ABSTIME : 0, program.data(setting), 0);
   }
   program.call('prctl', PR_TIMER_CREATE_RESTORE_IDS, 0, 0, 0, 0);
@@ -168,6 +169,18 @@ export function withoutRepeating(pending: readonly Uint8Array[], timers: readonl
 
 function sendsAgain({ clock, interval, expiration }: PosixTimer): boolean {
   return SHARED_CLOCKS.has(clock) && interval > 0n && expiration > 0n;
+}
+
+/**
+ * How often timers whose signal is pending have expired since. To be asked after their times, which makes the kernel count.
+ * @param pid in the caller's pid namespace
+ */
+export function countExpirations(timers: PosixTimer[], pending: readonly Uint8Array[], pid: number): void {
+  const sent = new Set(pending.map(timerOf));
+  const counted = timers.filter((timer) => sendsAgain(timer) && sent.has(timer.id));
+  const [task] = counted.length === 0 ? [] : (readKernelTasks(pid) ?? []);
+  // The kernel begins with −1: the first expiration is the one that the signal tells of.
+  for (const timer of counted) timer.expired = Math.max(1, (task?.overruns.get(timer.id) ?? 0) + 1);
 }
 
 /** The timer that sent a signal: siginfo_t has si_code at 8, si_timerid at 16. */

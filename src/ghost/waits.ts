@@ -10,6 +10,7 @@
 import {
   type KernelTask,
   KorriganError,
+  PidNamespace,
   type Program,
   readKernelTasks,
   readProcessFile,
@@ -151,10 +152,11 @@ export function captureWaits(remote: RemoteProcess, observed: ObservedThreads): 
       `process ${remote.pid} waits for a time that this kernel does not tell: ${whyNoKernelTasks()}`,
     );
   const offsets = clockOffsets(remote.pid);
+  using namespace = new PidNamespace(remote.pid);
   return remote.threads.map(({ tracee, registers }, n) => {
     const call = waiting[n];
     if (call === undefined) return undefined;
-    const tid = Number(/NSpid:.*\t(\d+)$/m.exec(readProcessFile(tracee.tid, 'status') ?? '')?.[1] ?? 0);
+    const tid = namespace.toThere(tracee.tid);
     const task = tasks.find((candidate) => candidate.tid === tid);
     if (task === undefined) return undefined;
     return call.form === undefined
@@ -262,6 +264,10 @@ export function armWaits(remote: RemoteProcess, waits: readonly (Wait | undefine
   );
 }
 
+function forgetsTime(wait: Wait | undefined): boolean {
+  return wait !== undefined && !isArmed(wait.form);
+}
+
 function isArmed(form: WaitForm): boolean {
   return form.kind === 'sleep' || form.kind === 'poll' || form.kind === 'futex';
 }
@@ -336,9 +342,10 @@ export function adjustWaits(
   remote: RemoteProcess,
   threads: readonly { readonly tid: number; readonly registers: Registers }[],
   waits: readonly (Wait | undefined)[],
+  monotonicTime: () => bigint = () => timeInside(remote, CLOCK_MONOTONIC),
 ): Replaced[] {
-  if (!waits.some((wait) => wait !== undefined && !isArmed(wait.form))) return [];
-  const now = timeInside(remote, CLOCK_MONOTONIC);
+  if (!waits.some(forgetsTime)) return [];
+  const now = monotonicTime();
   const replaced: Replaced[] = [];
   threads.forEach(({ tid, registers }, index) => {
     const wait = waits[index];
@@ -367,4 +374,21 @@ export function putTimesBack(remote: RemoteProcess, replaced: readonly Replaced[
       syscall('sched_yield');
     if (Buffer.compare(remote.read(address, TIME_SIZE), replacement) === 0) remote.write(address, original);
   }
+}
+
+/**
+ * As {@link RemoteProcess.release}, for a process that goes on where it is: the kernel restarts what it can, the other calls are handed the time that
+ * remains.
+ * @param waits of its threads, by their places
+ */
+export function releaseWaiting(remote: RemoteProcess, waits: readonly (Wait | undefined)[]): void {
+  const [task] = waits.some(forgetsTime) ? (readKernelTasks(remote.pid) ?? []) : [];
+  const threads = remote.threads.map(({ tracee: { tid }, registers }) => ({ tid, registers }));
+  const monotonicTime = (): bigint => (task?.now.monotonic ?? 0n) + clockOffsets(remote.pid)(CLOCK_MONOTONIC);
+  const replaced = task === undefined ? [] : adjustWaits(remote, threads, waits, monotonicTime);
+  remote.threads.forEach(({ tracee, registers }, n) => {
+    if (waits[n]?.form.kind === 'register') tracee.setRegisters(registers);
+  });
+  remote.release();
+  putTimesBack(remote, replaced);
 }

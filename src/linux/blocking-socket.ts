@@ -14,6 +14,13 @@ const SO_RCVTIMEO = 20;
 const SO_SNDTIMEO = 21;
 const IPPROTO_TCP = 6;
 const TCP_NODELAY = 1;
+const SO_KEEPALIVE = 9;
+const TCP_KEEPIDLE = 4;
+const TCP_KEEPINTVL = 5;
+const TCP_KEEPCNT = 6;
+const TCP_USER_TIMEOUT = 18;
+const PROBE_SECONDS = 1;
+const PROBES = 4;
 const MSG_NOSIGNAL = 0x4000;
 const MSG_DONTWAIT = 0x40;
 const POLLIN = 1;
@@ -53,6 +60,12 @@ export class BlockingSocket implements Disposable {
   constructor(fd: number, deadlineMs: number) {
     this.fd = fd;
     setOption(fd, IPPROTO_TCP, TCP_NODELAY, integer(1));
+    // A link that is cut is noticed although nobody sends, and long before a deadline that a large memory needs.
+    setOption(fd, SOL_SOCKET, SO_KEEPALIVE, integer(1));
+    setOption(fd, IPPROTO_TCP, TCP_KEEPIDLE, integer(PROBE_SECONDS));
+    setOption(fd, IPPROTO_TCP, TCP_KEEPINTVL, integer(PROBE_SECONDS));
+    setOption(fd, IPPROTO_TCP, TCP_KEEPCNT, integer(PROBES));
+    setOption(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, integer(PROBE_SECONDS * PROBES * 1000));
     this.setDeadline(deadlineMs);
   }
 

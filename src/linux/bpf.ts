@@ -2,7 +2,7 @@
  * BPF programs that walk over the tasks of one process (BPF_TRACE_ITER, Linux 5.8; for one process 6.1): their instructions, and how
  * they are loaded and run. Takes CAP_BPF and CAP_PERFMON.
  */
-import { SyscallError } from './errno.ts';
+import { ERRNO, SyscallError } from './errno.ts';
 import { addressOf, NativeMemory, syscall, trySyscall } from './native.ts';
 
 const BPF_PROG_LOAD = 5;
@@ -99,7 +99,11 @@ function bpf(command: number, ...fields: readonly (readonly [offset: number, val
     if (typeof value === 'bigint') view.setBigUint64(offset, value, true);
     else view.setUint32(offset, value, true);
   }
-  return trySyscall('bpf', command, attributes, ATTRIBUTES_SIZE);
+  // The verifier gives up as soon as a signal waits for this thread (kernel/bpf/verifier.c, do_check).
+  for (;;) {
+    const result = trySyscall('bpf', command, attributes, ATTRIBUTES_SIZE);
+    if (result !== -ERRNO.EAGAIN) return result;
+  }
 }
 
 function checked(result: number, what: string): number {

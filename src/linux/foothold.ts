@@ -8,7 +8,7 @@ import { Assembler } from './assembler.ts';
 import { KorriganError } from './errors.ts';
 import { appendResume, appendStop } from './interpreter.ts';
 import { readMemory } from './process-memory.ts';
-import { readMaps } from './process-files.ts';
+import { readNamedArea } from './process-files.ts';
 import type { Abandonment } from './program-tail.ts';
 import type { Registers } from './registers.ts';
 import { SYS } from './system-call-numbers.ts';
@@ -51,7 +51,7 @@ export class Foothold implements Disposable {
 
   /** @throws KorriganError KRG_NOT_MOVABLE when the process has no usable vDSO */
   constructor(pid: number) {
-    const vdso = readMaps(pid).find((area) => area.name === '[vdso]');
+    const vdso = readNamedArea(pid, '[vdso]');
     if (vdso === undefined) throw new KorriganError('KRG_NOT_MOVABLE', 'the process has no vDSO to run a system call in');
     unused ??= endOfContent(readMemory(pid, vdso.start, vdso.end - vdso.start));
     this.address = vdso.start + unused;
@@ -104,7 +104,7 @@ const SYSTEM_CALL = Buffer.of(0x0f, 0x05);
 
 /** The address of a `syscall` instruction in the process's vDSO, for a process that is single-stepped. */
 export function findSystemCallInstruction(pid: number): number {
-  const vdso = readMaps(pid).find((area) => area.name === '[vdso]');
+  const vdso = readNamedArea(pid, '[vdso]');
   if (vdso === undefined) throw new KorriganError('KRG_NOT_MOVABLE', 'the process has no vDSO to run a system call in');
   return vdso.start + Buffer.from(readMemory(pid, vdso.start, vdso.end - vdso.start)).indexOf(SYSTEM_CALL);
 }

@@ -38,7 +38,13 @@ const KEYRING = { session: 0, process: 8, thread: 16 } as const;
 const STACK_CHUNK = 448;
 const STACK_CHUNKS = 4;
 const HEAD_SIZE = AT.stack;
-const RECORD_SIZE = HEAD_SIZE + STACK_CHUNK * STACK_CHUNKS;
+/** Timers of a process that are looked at: node of the list, id, overrun; the last word of the frame is for finding the way. */
+const TIMERS = 18;
+const TIMER = { size: 24, id: 8, overrun: 16 } as const;
+const TIMERS_SIZE = TIMERS * TIMER.size;
+const WAY = STACK_CHUNK - 8;
+const TIMERS_AT = HEAD_SIZE + STACK_CHUNK * STACK_CHUNKS;
+const RECORD_SIZE = TIMERS_AT + TIMERS_SIZE;
 /** Bytes of the program's own stack; a program has 512. */
 const FRAME = -STACK_CHUNK;
 /** Prints the name of the function at an address, as the last part of a record. */
@@ -86,6 +92,10 @@ export interface KernelTask {
   readonly memoryFlags: bigint;
   /** Addresses in the kernel, 0 where there is none. */
   readonly keyrings: Readonly<Record<keyof typeof KEYRING, bigint>>;
+  /**
+   * Expirations of the process's POSIX timers, by id, since the signal that is still pending; −1 when none is. Of the newest ones only.
+   */
+  readonly overruns: ReadonlyMap<number, number>;
   /** What the task has that almost none has. */
   readonly oddities: readonly Oddity[];
 }
@@ -121,6 +131,10 @@ function assemble(types: KernelTypes): Instructions {
       .increase(3, offset)
       .call(HELPER.probeReadKernel);
   };
+  /** Leaves zero where this kernel has no such thing. */
+  const probeOptional = (to: number, length: number, base: number, offset: number | undefined): void => {
+    if (offset !== undefined) probe(to, length, base, offset);
+  };
   const write = (length: number): void => {
     code.move(1, OUTPUT).move(2, FRAME_POINTER).increase(2, FRAME).set(3, length).call(HELPER.seqWrite);
   };
@@ -153,21 +167,28 @@ function assemble(types: KernelTypes): Instructions {
   probe(AT.tid, 4, POINTER, types.offset('pid', 'numbers'));
   probe(AT.scratch, 8, TASK, task('cred'));
   follow();
-  for (const [name, at] of Object.entries(KEYRING)) probe(AT.keyrings + at, 8, POINTER, types.offset('cred', `${name}_keyring`));
-  probe(AT.scratch, 8, POINTER, types.offset('cred', 'security'));
-  follow();
-  probe(AT.security, SECURITY_SIZE, POINTER, 0);
+  for (const [name, at] of Object.entries(KEYRING))
+    probeOptional(AT.keyrings + at, 8, POINTER, types.optionalOffset('cred', `${name}_keyring`));
+  const security = types.optionalOffset('cred', 'security');
+  if (security !== undefined) {
+    probe(AT.scratch, 8, POINTER, security);
+    follow();
+    probe(AT.security, SECURITY_SIZE, POINTER, 0);
+  }
   // Threads share a list, which is made with the first of them and almost always empty: its head leads to itself then.
-  probe(AT.scratch, 8, TASK, task('sysvsem.undo_list'));
-  follow();
-  probe(AT.firstSemaphoreUndo, 8, POINTER, types.offset('sem_undo_list', 'list_proc'));
-  code.increase(POINTER, types.offset('sem_undo_list', 'list_proc')).store(FRAME_POINTER, FRAME + AT.semaphoreUndos, POINTER);
-  probe(AT.portPermissions, 8, TASK, task('thread.io_bitmap'));
+  const undoList = types.optionalOffset('task_struct', 'sysvsem.undo_list');
+  if (undoList !== undefined) {
+    probe(AT.scratch, 8, TASK, undoList);
+    follow();
+    probe(AT.firstSemaphoreUndo, 8, POINTER, types.offset('sem_undo_list', 'list_proc'));
+    code.increase(POINTER, types.offset('sem_undo_list', 'list_proc')).store(FRAME_POINTER, FRAME + AT.semaphoreUndos, POINTER);
+  }
+  probeOptional(AT.portPermissions, 8, TASK, types.optionalOffset('task_struct', 'thread.io_bitmap'));
   probe(AT.segments, SEGMENTS_SIZE, TASK, task('thread.tls_array'));
   probe(AT.scratch, 8, TASK, task('mm'));
   follow();
   probe(AT.memoryFlags, 8, POINTER, types.offset('mm_struct', 'def_flags'));
-  probe(AT.segmentTable, 8, POINTER, types.offset('mm_struct', 'context.ldt'));
+  probeOptional(AT.segmentTable, 8, POINTER, types.optionalOffset('mm_struct', 'context.ldt'));
   probe(AT.memoryRules, 8, POINTER, types.offset('mm_struct', 'flags'));
   probe(AT.scratch, 8, TASK, task('thread.sp'));
   code.load(STACK_POINTER, FRAME_POINTER, FRAME + AT.scratch);
@@ -177,6 +198,25 @@ function assemble(types: KernelTypes): Instructions {
     probe(0, STACK_CHUNK, STACK_POINTER, chunk * STACK_CHUNK);
     write(STACK_CHUNK);
   }
+  clear();
+  // A list with one head only since Linux 6.14; before, what timers count is not known.
+  const firstTimer = types.optionalOffset('signal_struct', 'posix_timers.first');
+  if (firstTimer !== undefined) {
+    const walk = (base: number, offset: number): void => {
+      probe(WAY, 8, base, offset);
+      code.load(POINTER, FRAME_POINTER, FRAME + WAY);
+    };
+    const inTimer = (path: string): number => types.offset('k_itimer', path) - types.offset('k_itimer', 'list');
+    walk(TASK, task('signal'));
+    walk(POINTER, firstTimer);
+    for (let at = 0; at < TIMERS_SIZE; at += TIMER.size) {
+      code.store(FRAME_POINTER, FRAME + at, POINTER);
+      probe(at + TIMER.id, 4, POINTER, inTimer('it_id'));
+      probe(at + TIMER.overrun, 8, POINTER, inTimer('it_overrun'));
+      walk(POINTER, 0);
+    }
+  }
+  write(TIMERS_SIZE);
   probe(AT.restart, RESTART_SIZE, TASK, task('restart_block'));
   code.set(1, NAME_FORMAT).store(FRAME_POINTER, FRAME, 1);
   const address = FRAME + AT.restart + types.offset('restart_block', 'fn');
@@ -194,6 +234,8 @@ function load(): Layout {
     'pid',
     'cred',
     'sem_undo_list',
+    'signal_struct',
+    'k_itimer',
     'bpf_iter_task',
   ]);
   const program = loadIterator(assemble(types), types.id('bpf_iter_task'));
@@ -206,28 +248,19 @@ function load(): Layout {
       expires: sleeper('timer.node.expires'),
       earliest: sleeper('timer._softexpires'),
       wake: sleeper('timer.function'),
-      state: stateOf(types),
+      // Linux 6.17 made hrtimer.state a flag.
+      state: types.optionalOffset('hrtimer_sleeper', 'timer.is_queued') ?? sleeper('timer.state'),
     },
     restart: {
       sleepClock: restart('nanosleep.clockid'),
       remainder: restart('nanosleep.rmtp'),
       sleepExpires: restart('nanosleep.expires'),
       pollLimited: restart('poll.has_timeout'),
-      pollSeconds: restart('poll.tv_sec'),
-      pollNanoseconds: restart('poll.tv_nsec'),
+      pollSeconds: types.optionalOffset('restart_block', 'poll.tv_sec') ?? restart('poll.end_time.tv_sec'),
+      pollNanoseconds: types.optionalOffset('restart_block', 'poll.tv_nsec') ?? restart('poll.end_time.tv_nsec'),
       futexTime: restart('futex.time'),
     },
   };
-}
-
-/** Linux 6.18 made hrtimer.state a flag is_queued. */
-function stateOf(types: KernelTypes): number {
-  try {
-    return types.offset('hrtimer_sleeper', 'timer.is_queued');
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    return types.offset('hrtimer_sleeper', 'timer.state');
-  }
 }
 
 let loaded: Layout | { readonly missing: string } | undefined;
@@ -277,6 +310,15 @@ export function readKernelTasks(pid: number): KernelTask[] | undefined {
   }
 }
 
+function readOverruns(record: DataView): Map<number, number> {
+  const overruns = new Map<number, number>();
+  for (let at = TIMERS_AT; at < RECORD_SIZE; at += TIMER.size) {
+    if (record.getBigUint64(at, true) === 0n) break;
+    overruns.set(record.getInt32(at + TIMER.id, true), Number(record.getBigInt64(at + TIMER.overrun, true)));
+  }
+  return overruns;
+}
+
 /** MMF_HAS_MDWE (include/linux/mm_types.h). */
 const NO_WRITE_EXECUTE = 1n << 28n;
 
@@ -319,6 +361,7 @@ function parse({ sleeper, restart }: Layout, record: DataView, resumedBy: string
       process: word(AT.keyrings + KEYRING.process),
       thread: word(AT.keyrings + KEYRING.thread),
     },
+    overruns: readOverruns(record),
     oddities: findOddities(word),
     security: new BigUint64Array(record.buffer.slice(record.byteOffset + AT.security, record.byteOffset + AT.memoryFlags)),
   };
@@ -326,7 +369,7 @@ function parse({ sleeper, restart }: Layout, record: DataView, resumedBy: string
 
 /** The timer that wakes a task lies on its stack, as a struct hrtimer_sleeper that names the task (kernel/time/sleep_timeout.c). */
 function findSleeper(record: DataView, task: bigint, sleeper: Layout['sleeper']): bigint | undefined {
-  for (let at = AT.stack; at + sleeper.task + 8 <= RECORD_SIZE; at += 8) {
+  for (let at = AT.stack; at + sleeper.task + 8 <= TIMERS_AT; at += 8) {
     const word = (offset: number): bigint => record.getBigUint64(at + offset, true);
     if (word(sleeper.task) !== task || word(sleeper.wake) < KERNEL_CODE) continue;
     const earliest = word(sleeper.earliest);

@@ -70,6 +70,16 @@ export class KernelTypes {
     return offset;
   }
 
+  /** As {@link KernelTypes.offset}; undefined where this kernel was built without it. */
+  optionalOffset(structure: string, path: string): number | undefined {
+    try {
+      return this.offset(structure, path);
+    } catch (error) {
+      if (error instanceof RangeError) return undefined;
+      throw error;
+    }
+  }
+
   private index(wanted: ReadonlySet<string>): Uint32Array {
     const { words } = this;
     const starts: number[] = [0];

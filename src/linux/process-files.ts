@@ -1,15 +1,12 @@
 /**
  * Parsers for /proc/PID files (man 5 proc). Pids are those of the procfs that is mounted on this process's /proc.
  */
-import { readFileSync, readlinkSync } from 'node:fs';
+import { readlinkSync } from 'node:fs';
+import { readSmallFile } from './small-files.ts';
 
 /** The text of /proc/PID/FILE, or undefined when the process or file is gone. */
 export function readProcessFile(pid: number, file: string): string | undefined {
-  try {
-    return readFileSync(`/proc/${pid}/${file}`, 'latin1');
-  } catch {
-    return undefined;
-  }
+  return readSmallFile(`/proc/${pid}/${file}`);
 }
 
 /** One line of /proc/PID/maps. Addresses and offsets are Numbers: user addresses are below 2^47. */
@@ -47,6 +44,17 @@ export function parseMaps(text: string): MemoryArea[] {
     });
   }
   return areas;
+}
+
+/** The first area with this name. */
+export function readNamedArea(pid: number, name: string): MemoryArea | undefined {
+  const text = readProcessFile(pid, 'maps') ?? '';
+  for (let at = text.indexOf(name); at >= 0; at = text.indexOf(name, at + 1)) {
+    const end = text.indexOf('\n', at);
+    const [area] = parseMaps(text.slice(text.lastIndexOf('\n', at) + 1, end < 0 ? text.length : end));
+    if (area?.name === name) return area;
+  }
+  return undefined;
 }
 
 export function readMaps(pid: number): MemoryArea[] {
@@ -161,19 +169,26 @@ export function readStat(pid: number): ProcessStat | undefined {
   return text === undefined ? undefined : parseStat(text);
 }
 
-/** "Key:\tvalue" lines of /proc/PID/status or fdinfo. */
-export function parseKeyValues(text: string): Map<string, string> {
-  const values = new Map<string, string>();
-  for (const line of text.split('\n')) {
-    const colon = line.indexOf(':');
-    if (colon > 0) values.set(line.slice(0, colon), line.slice(colon + 1).trim());
+/** "Key:\tvalue" lines of /proc/PID/status. */
+export class KeyValues {
+  private readonly text: string;
+
+  constructor(text: string) {
+    this.text = `\n${text}`;
   }
-  return values;
+
+  /** The value of the first line with this key, trimmed. Searched for: of some 60 lines few are ever asked for. */
+  get(key: string): string | undefined {
+    const at = this.text.indexOf(`\n${key}:`);
+    if (at < 0) return undefined;
+    const end = this.text.indexOf('\n', at + 1);
+    return this.text.slice(at + key.length + 2, end < 0 ? this.text.length : end).trim();
+  }
 }
 
-export function readStatus(pid: number, thread?: number): Map<string, string> | undefined {
+export function readStatus(pid: number, thread?: number): KeyValues | undefined {
   const text = readProcessFile(pid, thread === undefined ? 'status' : `task/${thread}/status`);
-  return text === undefined ? undefined : parseKeyValues(text);
+  return text === undefined ? undefined : new KeyValues(text);
 }
 
 /** The target of /proc/PID/NAME, a magic link such as exe, cwd or fd/3. */

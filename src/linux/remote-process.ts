@@ -18,7 +18,7 @@ import { CODE_SIZE, findRegion, type Region, REGION_ADDRESS, regionOf, regionSiz
 import { type Abandonment, buildTail, TAIL_SIZE, tailAddress } from './program-tail.ts';
 import { EVENT_SECCOMP, type Tracee, type WaitStatus } from './ptrace.ts';
 import type { Registers } from './registers.ts';
-import { awaitEnd, resumption, type StoppedThread, type StopOptions, stopThreads, tolerateDeath } from './stopped-threads.ts';
+import { awaitEnd, isDeath, resumption, type StoppedThread, type StopOptions, stopThreads, tolerateDeath } from './stopped-threads.ts';
 import { SYS, type SystemCallName } from './system-call-numbers.ts';
 
 const SIGTRAP = 5;
@@ -238,22 +238,23 @@ export class RemoteProcess {
     return result;
   }
 
-  read(address: number, length: number): Uint8Array {
-    return readMemory(this.pid, address, length);
-  }
-
-  write(address: number, bytes: Uint8Array): void {
-    writeMemory(this.pid, address, bytes);
-  }
+  read = (address: number, length: number): Uint8Array => readMemory(this.pid, address, length);
+  write = (address: number, bytes: Uint8Array): void => writeMemory(this.pid, address, bytes);
 
   /** Puts everything back as it was at the stop and lets the process go on. Nothing happens to one that was killed meanwhile. */
   release(): void {
     try {
       this.closeRegion();
     } catch (error) {
-      if (!(error instanceof KorriganError && error.code === 'KRG_NO_SUCH_PROCESS')) throw error;
+      if (!isDeath(error)) throw error;
+    } finally {
+      this.leave();
     }
-    this.leave();
+  }
+
+  /** Lets go of a process that is parked, or held by something else: nothing is put back. */
+  abandon(): void {
+    for (const { tracee } of this.threads) tolerateDeath(tracee, () => tracee.detach());
   }
 
   /** As {@link RemoteProcess.release}, but the region stays. */

@@ -75,6 +75,11 @@ export function tolerateDeath(tracee: Tracee, action: () => void): void {
   }
 }
 
+/** Whether something failed because the process was killed. */
+export function isDeath(error: unknown): boolean {
+  return isErrno(error, 'ESRCH') || (error instanceof KorriganError && error.code === 'KRG_NO_SUCH_PROCESS');
+}
+
 /** Waits for the end of a thread that has been killed. */
 export function awaitEnd(tracee: Tracee): void {
   for (;;) {

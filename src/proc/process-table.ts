@@ -1,6 +1,6 @@
 /** The processes of a container as its own procfs shows them: all pids are those of the container. */
 import { readdirSync, readFileSync } from 'node:fs';
-import { parseKeyValues, parseStat, type ProcessStat } from '../linux/index.ts';
+import { KeyValues, parseStat, type ProcessStat } from '../linux/index.ts';
 import type { Member, ProcessTable } from './relatives.ts';
 
 /** What a husk shows of its process to ps, and to the checks of kill(2). */
@@ -40,7 +40,7 @@ export class ContainerTable implements ProcessTable {
   appearanceOf(pid: number): Appearance | undefined {
     const text = this.read(pid, 'status');
     if (text === undefined) return undefined;
-    const [real = 0, , saved = 0] = (parseKeyValues(text).get('Uid') ?? '').split(/\s+/).map(Number);
+    const [real = 0, , saved = 0] = (new KeyValues(text).get('Uid') ?? '').split(/\s+/).map(Number);
     const command = Buffer.from((this.read(pid, 'comm') ?? '').replace(/\n$/, ''), 'latin1').toString('utf8');
     const exitSignal = parseStat(this.read(pid, 'stat') ?? '').exitSignal;
     return { command, commandLine: Buffer.from(this.read(pid, 'cmdline') ?? '', 'latin1'), users: [real, saved], exitSignal };

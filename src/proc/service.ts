@@ -436,6 +436,8 @@ export class ProcService implements AsyncDisposable {
   /** A husk here does as its process did. */
   private async follow(notice: Exclude<Notice, Signal>): Promise<void> {
     const { pid } = notice;
+    // What is just becoming a husk, or a process, is in the hand of another thread.
+    while (this.arriving.has(pid) && !this.isClosed) await delay(AGAIN_MILLISECONDS, undefined, { ref: false });
     switch (notice.kind) {
       case 'ended':
         if (!this.present.delete(pid)) return;

@@ -5,7 +5,7 @@ import type { RpcNode } from '../rpc/index.ts';
 import type { Conduit } from './conduit.ts';
 import { FrameLink } from './frame-link.ts';
 import { type AwayNote, homeMessage, type KnownRelay, type RelayState, relayStream } from './relay-protocol.ts';
-import { RING_SIZE, type StreamSlot } from './store.ts';
+import { RING_SIZE, type StreamSlot } from './slot.ts';
 import type { Streams } from './streams.ts';
 
 const RETRY_MILLISECONDS = 200;

@@ -7,12 +7,14 @@ import { EPOLL, ERRNO, KorriganError, SyscallError } from '../linux/index.ts';
 import type { FrameLink } from './frame-link.ts';
 import type { Frame } from './frames.ts';
 import type { Readiness } from './readiness.ts';
-import { RING_SIZE, type StreamSlot } from './store.ts';
+import { RING_SIZE, type StreamSlot } from './slot.ts';
 
 /** Bytes that may wait for confirmation. The rest of the ring is for what a terminal still holds when its processes leave. */
 export const WINDOW_BYTES = RING_SIZE - 64 * 1024;
 /** The other end is told of written bytes when there are so many, or when nothing waits to be written. */
-const TELL_BYTES = 64 * 1024;
+const TELL_BYTES = 128 * 1024;
+/** A full ring is filled again when there is so much room: each step is a program of pid 1, which costs the same whatever it moves. */
+const REFILL_BYTES = WINDOW_BYTES / 2;
 
 export interface ConduitOptions {
   readonly slot: StreamSlot;
@@ -42,6 +44,7 @@ export class Conduit {
   private sourceEnded = false;
   private endsWhenEmpty = false;
   private isFinished = false;
+  private isPushing = false;
 
   constructor(options: ConduitOptions) {
     this.options = options;
@@ -108,7 +111,7 @@ export class Conduit {
         return;
       case 'written':
         this.confirm(frame.position, this.sent);
-        this.pull();
+        if (WINDOW_BYTES - (this.slot.read - this.slot.confirmed) >= REFILL_BYTES) this.pull();
         return;
       case 'end':
         this.incomingEnded = true;
@@ -148,7 +151,7 @@ export class Conduit {
     }
     this.slot.stage(this.received, bytes);
     this.received += bytes.length;
-    this.push();
+    this.pushSoon();
   }
 
   private confirm(position: number, limit: number): void {
@@ -187,6 +190,16 @@ export class Conduit {
         throw new SyscallError('read', -length);
       }
     }
+  }
+
+  /** Together with what else has come by then. */
+  private pushSoon(): void {
+    if (this.isPushing) return;
+    this.isPushing = true;
+    setImmediate(() => {
+      this.isPushing = false;
+      this.push();
+    });
   }
 
   /** Writes until nothing is left or the sink is full. */

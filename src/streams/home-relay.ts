@@ -4,7 +4,7 @@ import { ERRNO, KorriganError, syscall, TERMINAL, TTY, trySyscall } from '../lin
 import type { Conduit } from './conduit.ts';
 import { type ByteLink, FrameLink } from './frame-link.ts';
 import type { HomeMessage, HomeNote, RelayState } from './relay-protocol.ts';
-import type { StreamSlot } from './store.ts';
+import type { StreamSlot } from './slot.ts';
 import type { Streams } from './streams.ts';
 
 /** TIOCSTI: as if it had been typed. */

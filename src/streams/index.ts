@@ -17,7 +17,7 @@ export type { ArrivedRelay, KnownRelay, RelayDirection, RelayState } from './rel
 export { RelayService, type NewRelay, type RelayServiceOptions } from './relay-service.ts';
 
 export { RetainedBytes } from './retained-bytes.ts';
-export type { StreamSlot } from './store.ts';
+export type { StreamSlot } from './slot.ts';
 export { Streams } from './streams.ts';
 
 /** Kinds of streams, for the engines of fs. */

@@ -16,7 +16,7 @@ import {
   type RelayState,
   relayStream,
 } from './relay-protocol.ts';
-import type { StreamSlot } from './store.ts';
+import type { StreamSlot } from './slot.ts';
 import type { Streams } from './streams.ts';
 
 export interface RelayServiceOptions {

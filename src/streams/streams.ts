@@ -2,7 +2,8 @@
 import type { Container } from '../container/index.ts';
 import { Conduit, type ConduitOptions } from './conduit.ts';
 import { Readiness } from './readiness.ts';
-import { type StreamSlot, StreamStore } from './store.ts';
+import type { StreamSlot } from './slot.ts';
+import { StreamStore } from './store.ts';
 
 /** One for each container and daemon; belongs to the daemon's main thread. */
 export class Streams implements AsyncDisposable {

@@ -2,6 +2,7 @@
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { FaultPoint } from '../../src/epm/index.ts';
 import { eventually } from './cluster.ts';
 
 export class Faults implements Disposable {
@@ -12,28 +13,29 @@ export class Faults implements Disposable {
   }
 
   /** At this point, once. */
-  kill(node: number, point: string): void {
+  kill(node: number, point: FaultPoint): void {
     writeFileSync(this.file(node, point), 'kill');
   }
 
-  pause(node: number, point: string): void {
+  pause(node: number, point: FaultPoint): void {
     writeFileSync(this.file(node, point), 'pause');
   }
 
-  goOn(node: number, point: string): void {
-    rmSync(this.file(node, point), { force: true });
+  /** Lets the daemon go on that waits at a point. */
+  goOn(node: number, point: FaultPoint): void {
+    rmSync(`${this.file(node, point)}.reached`);
   }
 
-  wasReached(node: number, point: string): boolean {
+  wasReached(node: number, point: FaultPoint): boolean {
     return existsSync(`${this.file(node, point)}.reached`);
   }
 
-  async reached(node: number, point: string): Promise<void> {
+  async reached(node: number, point: FaultPoint): Promise<void> {
     await eventually(`node ${node} to come to ${point}`, () => this.wasReached(node, point));
   }
 
   /** Nothing is disturbed any more. */
-  forget(node: number, point: string): void {
+  forget(node: number, point: FaultPoint): void {
     for (const file of [this.file(node, point), `${this.file(node, point)}.reached`]) rmSync(file, { force: true });
   }
 
@@ -42,7 +44,7 @@ export class Faults implements Disposable {
     rmSync(this.directory, { recursive: true, force: true });
   }
 
-  private file(node: number, point: string): string {
+  private file(node: number, point: FaultPoint): string {
     return join(this.directory, `${node}.${point}`);
   }
 }

@@ -41,9 +41,9 @@ export interface RunConnectionOptions {
 }
 
 /** Bytes of standard input that may be on their way. */
-const INPUT_WINDOW = 256 * 1024;
+const INPUT_WINDOW = 512 * 1024;
 /** Output is confirmed when so much has come since the last time. */
-const CONFIRM_BYTES = 32 * 1024;
+const CONFIRM_BYTES = 128 * 1024;
 const RETRY_MILLISECONDS = 25;
 /** How long a program is tried to be started where its node does not answer. */
 const START_PATIENCE_MILLISECONDS = 4000;

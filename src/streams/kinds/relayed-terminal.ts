@@ -4,20 +4,10 @@
  */
 import { z } from 'zod';
 import { type CaptureContext, defineKind, type Kind, type ObjectKind, type OpenFile, Refusal } from '../../fs/index.ts';
-import {
-  AT_FDCWD,
-  attempt,
-  call,
-  FILE_TYPE,
-  KorriganError,
-  OPEN,
-  readProcessFile,
-  TERMINAL,
-  TTY,
-  type Conversation,
-} from '../../linux/index.ts';
+import { AT_FDCWD, call, FILE_TYPE, KorriganError, OPEN, readProcessFile, TERMINAL, TTY, type Conversation } from '../../linux/index.ts';
 import { relayStateSchema } from '../relay-protocol.ts';
 import type { RelayHome, RelaySource } from './relayed.ts';
+import { controlState, type ControlState, takeControl } from './controlling-terminal.ts';
 import { isMaster, isSlave, numberOf, openMaster } from './terminal.ts';
 import { isCanonical, peekTypedLine, typeLine } from './typed-line.ts';
 
@@ -35,9 +25,6 @@ const objectState = z.object({
   mode: z.number(),
 });
 type ObjectState = z.infer<typeof objectState>;
-/** The session that it controls and that session's foreground group, inside the container; 0 when none. */
-const descriptionState = z.object({ session: z.number(), foregroundGroup: z.number() });
-
 export function relayedTerminalKind(relays: RelaySource | undefined, home: RelayHome | undefined): Kind {
   const object: ObjectKind<ObjectState> = {
     schema: objectState,
@@ -58,9 +45,9 @@ export function relayedTerminalKind(relays: RelaySource | undefined, home: Relay
       return yield* makeTerminal(state);
     },
   };
-  return defineKind<z.infer<typeof descriptionState>, ObjectState>({
+  return defineKind<ControlState, ObjectState>({
     name: RELAYED_TERMINAL,
-    schema: descriptionState,
+    schema: controlState,
     object,
     matches: (file, context) =>
       relays !== undefined &&
@@ -83,15 +70,7 @@ export function relayedTerminalKind(relays: RelaySource | undefined, home: Relay
       const [fd = -1] = yield [call('openat', AT_FDCWD, path, reopen | OPEN.noControllingTerminal | OPEN.closeOnExec, 0)];
       return fd;
     },
-    *install({ session, foregroundGroup }, fd): Conversation<void> {
-      const [pid = 0] = yield [call('getpid')];
-      if (pid !== session) return;
-      yield [
-        call('ioctl', fd, TTY.setControllingTerminal, 0),
-        // A group that has ended has no members that could miss it.
-        attempt('ioctl', fd, TERMINAL.setForegroundGroup, new Uint8Array(Int32Array.of(foregroundGroup).buffer)),
-      ];
-    },
+    install: takeControl,
     outcome: () => ({ outcome: 'relayed', code: 'terminal.relayed', reason: 'its user stays on this node' }),
   });
 }

@@ -23,6 +23,7 @@ import {
   trySyscall,
   type Conversation,
 } from '../../linux/index.ts';
+import { controlState, takeControl } from './controlling-terminal.ts';
 import { isCanonical, LONGEST_LINE, peekTypedLine, typeLine } from './typed-line.ts';
 
 /** How many numbers are tried to get a given one: devpts gives the lowest that is free. */
@@ -169,7 +170,7 @@ export function* openMaster(number: number, orAnother = false): Conversation<num
   }
 }
 
-const descriptionState = z.object({ master: z.boolean() });
+const descriptionState = controlState.extend({ master: z.boolean() });
 
 export const terminalKind = defineKind<z.infer<typeof descriptionState>, TerminalState>({
   name: 'terminal',
@@ -179,8 +180,11 @@ export const terminalKind = defineKind<z.infer<typeof descriptionState>, Termina
     isCharacterDevice(file) &&
     (isSlave(file) || isMaster(file) || isControlling(file) || REAL_MAJORS.has(deviceMajor(file.status.specialDevice))),
   // oxlint-disable-next-line require-yield
-  *capture(file) {
-    return { master: isMaster(file) };
+  *capture(file, context) {
+    const number = numberOf(file, context);
+    const master = context.files.find((other) => isMaster(other) && numberOf(other, context) === number);
+    const inside = (request: number): number => (master === undefined ? 0 : context.pidInside(Math.max(ask(master.fd, request), 0)));
+    return { master: isMaster(file), session: inside(TERMINAL.getSession), foregroundGroup: inside(TTY.getForegroundGroup) };
   },
   *restore({ master }, { flags }, [masterFd = -1, slaveFd = -1]): Conversation<number> {
     if (!master) {
@@ -193,5 +197,8 @@ export const terminalKind = defineKind<z.infer<typeof descriptionState>, Termina
     const [fd = -1] = yield [call('fcntl', masterFd, FCNTL.duplicateCloseOnExec, 0)];
     yield [call('fcntl', fd, FCNTL.setFlags, flags & OPEN.nonBlocking)];
     return fd;
+  },
+  *install(state, fd): Conversation<void> {
+    if (!state.master) yield* takeControl(state, fd);
   },
 });

@@ -3,11 +3,13 @@
 /* spoil: kill(child, SIGCONT) */
 #include "../feature.h"
 
+static void end(int number) { _exit(9 + 0 * number); }
+
 static void hold(void *unused) {
   (void)unused;
+  signal(SIGUSR1, end);
   settled();
-  wait_go();
-  _exit(9);
+  for (;;) pause();
 }
 
 int main(void) {
@@ -23,6 +25,7 @@ int main(void) {
   must(kill(child, SIGCONT));
   equal("pid", waitpid(child, &status, WCONTINUED), child);
   equal("status of a continued child", status, 0xffff);
+  must(kill(child, SIGUSR1));
   equal("wait status", wait_status(child), 9 << 8);
   pass();
 }

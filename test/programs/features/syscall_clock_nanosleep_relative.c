@@ -5,7 +5,7 @@
 
 static void *tell(void *unused) {
   until_blocked(getpid(), SYS_clock_nanosleep);
-  nap_milliseconds(1000);
+  nap_milliseconds(2000);
   announce();
   return unused;
 }
@@ -14,10 +14,10 @@ int main(void) {
   signal(SIGURG, no_action);
   struct worker *worker = start(tell, NULL);
   long long began = now(CLOCK_BOOTTIME);
-  struct timespec time = timespec_of(2000 * MILLISECOND);
+  struct timespec time = timespec_of(3000 * MILLISECOND);
   int error = clock_nanosleep(CLOCK_BOOTTIME, 0, &time, NULL);
   check(error == 0, "clock_nanosleep to return 0, seen %s", strerror(error));
-  within("nanoseconds slept", now(CLOCK_BOOTTIME) - began, 2000 * MILLISECOND, 2900 * MILLISECOND);
+  within("nanoseconds slept", now(CLOCK_BOOTTIME) - began, 3000 * MILLISECOND, 4900 * MILLISECOND);
   finish(worker);
   pass();
 }

@@ -4,13 +4,13 @@
 #include "../feature.h"
 
 static void *wait_time(void *unused) {
-  struct timespec time = timespec_of(2000 * MILLISECOND);
+  struct timespec time = timespec_of(3000 * MILLISECOND);
   long long began = now(CLOCK_MONOTONIC);
   errno = 0;
   long result = syscall(SYS_pselect6, 0, NULL, NULL, NULL, &time, NULL);
   long long passed = now(CLOCK_MONOTONIC) - began;
   check(result == 0, "the call to return 0 at its time, seen %ld %s", result, strerror(errno));
-  within("nanoseconds waited", passed, 2000 * MILLISECOND - MILLISECOND, 2900 * MILLISECOND);
+  within("nanoseconds waited", passed, 3000 * MILLISECOND - MILLISECOND, 4900 * MILLISECOND);
   return unused;
 }
 
@@ -18,7 +18,7 @@ int main(void) {
   struct worker *worker = start(wait_time, NULL);
   until_blocked(worker->tid, SYS_pselect6);
   /* A wait that began anew would end too late. */
-  nap_milliseconds(1000);
+  nap_milliseconds(2000);
   announce();
   finish(worker);
   pass();

@@ -8,13 +8,13 @@ static void *wait_time(void *unused) {
   sigemptyset(&mask);
   sigaddset(&mask, SIGUSR1);
   sigprocmask(SIG_BLOCK, &mask, NULL);
-  struct timespec time = timespec_of(2000 * MILLISECOND);
+  struct timespec time = timespec_of(3000 * MILLISECOND);
   long long began = now(CLOCK_MONOTONIC);
   errno = 0;
   long result = syscall(SYS_rt_sigtimedwait, &mask, NULL, &time, 8);
   long long passed = now(CLOCK_MONOTONIC) - began;
   check(result == -1 && errno == EAGAIN, "the call to end in EAGAIN, seen %ld %s", result, strerror(errno));
-  within("nanoseconds waited", passed, 2000 * MILLISECOND - MILLISECOND, 2900 * MILLISECOND);
+  within("nanoseconds waited", passed, 3000 * MILLISECOND - MILLISECOND, 4900 * MILLISECOND);
   return unused;
 }
 
@@ -22,7 +22,7 @@ int main(void) {
   struct worker *worker = start(wait_time, NULL);
   until_blocked(worker->tid, SYS_rt_sigtimedwait);
   /* A wait that began anew would end too late. */
-  nap_milliseconds(1000);
+  nap_milliseconds(2000);
   announce();
   finish(worker);
   pass();

@@ -36,7 +36,7 @@ int main(void) {
   equal("value while the child waits", shared->value, 0);
   shared->value = 1;
   pthread_cond_broadcast(&shared->changed);
-  struct timespec until = timespec_of(now(CLOCK_REALTIME) + 5 * SECOND);
+  struct timespec until = timespec_of(now(CLOCK_REALTIME) + 20 * SECOND);
   while (shared->value != 2)
     equal("waiting for the child's answer", pthread_cond_timedwait(&shared->changed, &shared->mutex, &until), 0);
   pthread_mutex_unlock(&shared->mutex);

@@ -23,7 +23,7 @@ int main(void) {
   pthread_mutex_init(mutex, &attributes);
   pid_t child = spawn(own, NULL);
   ready();
-  struct timespec until = timespec_of(now(CLOCK_REALTIME) + 5 * SECOND);
+  struct timespec until = timespec_of(now(CLOCK_REALTIME) + 20 * SECOND);
   equal("lock after the child's death", pthread_mutex_timedlock(mutex, &until), EOWNERDEAD);
   join(child);
   pass();
