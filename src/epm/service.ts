@@ -289,7 +289,7 @@ export class MigrationService implements Disposable {
       log.info({ migration, pids, target }, 'migrated, after the link was lost');
       return { ...report, pids, from: rpc.id, to: target };
     }
-    proc.deflated(pids);
+    await proc.deflated(pids);
     this.settlements.end(entry);
     if (result.kind !== 'moved') throw new Error(`a source worker answered "${result.kind}"`);
     log.info({ migration, pids, target, ...result.report }, 'migrated');

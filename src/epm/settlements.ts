@@ -31,7 +31,7 @@ export interface SettlementsOptions {
   /** The processes run on the target; what is left here has not changed yet. */
   readonly onLeft: (record: SourceRecord) => Promise<void>;
   /** What was left here are husks now. */
-  readonly onDeflated: (record: SourceRecord) => void;
+  readonly onDeflated: (record: SourceRecord) => Promise<void>;
   /** They go on here. */
   readonly onAborted: (record: SourceRecord) => void;
   readonly onDecided: (record: TargetRecord, runsHere: boolean) => void;
@@ -120,7 +120,7 @@ export class Settlements {
         } else if (kind === 'deflate') {
           await onLeft(entry.record);
           await settle(entry.slot, 'deflate');
-          onDeflated(entry.record);
+          await onDeflated(entry.record);
         }
       }
       if (state !== 'committed') return;

@@ -4,18 +4,18 @@ import type { Appearance, ContainerTable } from './process-table.ts';
 import { type Member, relativesOf } from './relatives.ts';
 
 const bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array, 'bytes');
-const pid = z.number().int().positive();
+const positive = z.number().int().positive();
 const number = z.number().int();
 const SIGCHLD = 17;
 
 /** Checks what came from another node. */
 export const familySchema = z.object({
   /** Those that move. */
-  moving: z.array(pid).min(1),
+  moving: z.array(positive).min(1),
   /** They and all relatives that the kernel must know beside them. */
   members: z.array(
     z.object({
-      pid,
+      pid: positive,
       parent: number,
       group: number,
       session: number,

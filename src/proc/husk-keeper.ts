@@ -2,7 +2,7 @@
 import { Worker } from 'node:worker_threads';
 import type { Container } from '../container/index.ts';
 import { KorriganError } from '../linux/index.ts';
-import type { MonitorEvent } from './husk-monitor.ts';
+import type { MonitorEvent } from './monitor-events.ts';
 import type { MonitorCommand, MonitorCommands, MonitorMessage, MonitorWorkerData } from './husk-monitor-protocol.ts';
 import { spawnTemplate } from './template.ts';
 

@@ -1,7 +1,8 @@
 /** What the main thread and the monitor's thread tell each other. Plain data. */
 import type { FamilyDescription } from './family-description.ts';
 import type { ChildChange } from './husk-children.ts';
-import type { MonitorEvent, TidyRequest } from './husk-monitor.ts';
+import type { TidyRequest } from './husk-monitor.ts';
+import type { MonitorEvent } from './monitor-events.ts';
 
 export interface MonitorWorkerData {
   /** Host pid of the container's pid 1. */

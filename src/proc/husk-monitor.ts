@@ -7,49 +7,33 @@
  * when it is true. SIGSTOP is swallowed and reported: the process stops, and then the husk by {@link HuskMonitor.stop}.
  */
 import {
-  Epoll,
-  EPOLL,
   EXIT_EVENT,
   isErrno,
   isKorriganError,
   KorriganError,
-  pidfdOpen,
-  pidfdStatus,
-  readProcessFile,
   RemoteProcess,
-  SIGINFO_SIZE,
-  syscall,
   TRACE_OPTION,
   Tracee,
   trySyscall,
   type WaitStatus,
 } from '../linux/index.ts';
+import { EndWatch } from './end-watch.ts';
 import type { FamilyDescription } from './family-description.ts';
 import { holdHusk, isHusk, resumeHusk } from './held-husk.ts';
 import { endHeldHusk, stopHeldHusk } from './husk-end.ts';
 import { HuskFamily, type HuskFamilyOptions } from './husk-family.ts';
+import type { MonitorEvent } from './monitor-events.ts';
 import { planProxies, proxySteps } from './group-proxies.ts';
 import { type HuskStep, planHusks } from './husk-plan.ts';
 import { type ChildChange, collectFrom, takeChildChanges } from './husk-children.ts';
 import type { ContainerTable } from './process-table.ts';
 import { HUSK_NAME } from './template.ts';
-import { mirroredSignal } from './records.ts';
+import { mirroredSignal, plainSignal } from './records.ts';
 import { INIT_PID, superfluousHusks } from './relatives.ts';
 
 const PR_GET_PDEATHSIG = 2;
 const SIGSTOP = 19;
 const SIGCONT = 18;
-
-/** What the monitor has seen. */
-export type MonitorEvent =
-  /** Somebody has killed a husk; it is held until it is ended. */
-  | { readonly kind: 'killed'; readonly pid: number }
-  /** A signal that the loop of a husk cannot record. */
-  | { readonly kind: 'signal'; readonly pid: number; readonly information: Uint8Array }
-  /** A watched process, or husk, has ended. Its parent may not have collected it yet. */
-  | { readonly kind: 'ended'; readonly pid: number; readonly status: number }
-  /** Its parent has collected it. */
-  | { readonly kind: 'collected'; readonly pid: number };
 
 export interface MonitorOptions {
   readonly table: ContainerTable;
@@ -73,33 +57,23 @@ interface Traced {
   dying: boolean;
 }
 
-interface Watched {
-  readonly pid: number;
-  readonly hostPid: number;
-  hasEnded: boolean;
-}
-
 export class HuskMonitor {
   private readonly options: MonitorOptions;
   /** By host pid. */
   private readonly traced = new Map<number, Traced>();
   /** Host pids of husks that are stopped as their processes are. */
   private readonly stopped = new Set<number>();
-  /** By descriptor. */
-  private readonly watched = new Map<number, Watched>();
-  private readonly epoll = new Epoll();
+  private readonly ends: EndWatch;
 
   constructor(options: MonitorOptions) {
     this.options = options;
+    this.ends = new EndWatch(options.report);
   }
 
   /** Sees to it that the end of a process or husk is reported. */
   watch(pid: number): void {
     const hostPid = this.options.hostPidOf(pid);
-    if (hostPid === undefined || [...this.watched.values()].some((known) => known.hostPid === hostPid)) return;
-    const pidfd = pidfdOpen(hostPid);
-    this.watched.set(pidfd, { pid, hostPid, hasEnded: false });
-    this.epoll.add(pidfd, EPOLL.in);
+    if (hostPid !== undefined) this.ends.watch(pid, hostPid);
   }
 
   /** Traces a husk, and watches it. */
@@ -124,12 +98,12 @@ export class HuskMonitor {
       const traced = this.traced.get(stop.tid);
       if (traced !== undefined) this.take(stop.tid, traced, stop.status);
     }
-    for (const { fd } of this.watched.size > 0 ? this.epoll.wait(0) : []) this.lookAt(fd);
+    this.ends.look();
   }
 
   /** Is there anything to look at? */
   get isBusy(): boolean {
-    return this.watched.size > 0 || this.traced.size > 0;
+    return this.ends.isBusy || this.traced.size > 0;
   }
 
   /**
@@ -305,8 +279,7 @@ export class HuskMonitor {
 
   [Symbol.dispose](): void {
     for (const hostPid of this.traced.keys()) this.letGo(hostPid);
-    for (const pidfd of this.watched.keys()) syscall('close', pidfd);
-    this.epoll[Symbol.dispose]();
+    this.ends[Symbol.dispose]();
   }
 
   private remove(pid: number, parent: number): void {
@@ -316,7 +289,7 @@ export class HuskMonitor {
     for (const queue of ['thread', 'shared'] as const) {
       for (const information of remote.main.tracee.pendingSignals(queue)) this.options.report({ kind: 'signal', pid, information });
     }
-    this.forget(hostPid);
+    this.ends.forget(hostPid);
     endHeldHusk(remote, 0);
     if (parent !== INIT_PID) this.collect(pid);
   }
@@ -349,7 +322,7 @@ export class HuskMonitor {
     // It was stopped when nobody traced it.
     if (traced !== undefined && remote.main.groupStop !== 0 && !this.stopped.has(hostPid)) {
       this.stopped.add(hostPid);
-      this.options.report({ kind: 'signal', pid: traced.pid, information: stopInformation() });
+      this.options.report({ kind: 'signal', pid: traced.pid, information: plainSignal(SIGSTOP) });
     }
     return remote;
   }
@@ -419,47 +392,4 @@ export class HuskMonitor {
     this.traced.delete(hostPid);
     for (let status = tracee.wait(); status.kind !== 'exited' && status.kind !== 'killed'; status = tracee.wait()) tracee.resume();
   }
-
-  private lookAt(pidfd: number): void {
-    const watched = this.watched.get(pidfd);
-    if (watched === undefined) return;
-    const { pid, hostPid } = watched;
-    const collected = pidfdStatus(pidfd);
-    if (!watched.hasEnded) {
-      const status = collected ?? zombieStatus(hostPid) ?? pidfdStatus(pidfd);
-      if (status === undefined) return; // its tracer has not seen its end yet
-      watched.hasEnded = true;
-      this.options.report({ kind: 'ended', pid, status });
-      // From now on only when it is collected, which is always reported.
-      this.epoll.modify(pidfd, 0);
-    }
-    if (collected === undefined) return;
-    this.unwatch(pidfd);
-    this.options.report({ kind: 'collected', pid });
-  }
-
-  private forget(hostPid: number): void {
-    for (const [pidfd, watched] of this.watched) if (watched.hostPid === hostPid) this.unwatch(pidfd);
-  }
-
-  private unwatch(pidfd: number): void {
-    this.epoll.remove(pidfd);
-    this.watched.delete(pidfd);
-    syscall('close', pidfd);
-  }
-}
-
-/** Field 52 of /proc/PID/stat; undefined when it is no zombie, or its threads have not all ended. */
-function zombieStatus(hostPid: number): number | undefined {
-  const text = readProcessFile(hostPid, 'stat');
-  if (text === undefined) return undefined;
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  return fields[0] === 'Z' ? Number(fields[49]) : undefined;
-}
-
-/** A SIGSTOP of which nothing else is known. */
-function stopInformation(): Uint8Array {
-  const information = new Uint8Array(SIGINFO_SIZE);
-  new DataView(information.buffer).setInt32(0, SIGSTOP, true);
-  return information;
 }

@@ -38,6 +38,19 @@ export type Notice = z.infer<typeof noticeSchema>;
 /** Notices in their order. Answered when they have been seen to, or wait for something that takes long. */
 export const tellCall = defineCall('proc.tell', z.object({ notices: z.array(noticeSchema) }), nothing);
 
+const sentSignal = z.object({ information: bytes, broadcast: z.string().optional() });
+export type SentSignal = z.infer<typeof sentSignal>;
+
+/**
+ * From the home to where the process runs: signals for it, in their order. Answered with how many of them it has got; the others have to be brought
+ * again, to wherever it is then. There is one such call at a time for a process.
+ */
+export const deliverCall = defineCall(
+  'proc.deliver',
+  z.object({ pid, signals: z.array(sentSignal) }),
+  z.object({ delivered: z.number().int().nonnegative() }),
+);
+
 /** To the home, and from it to all others: the process is about to lead a session (`group` 0) or to enter a group, and its husks do so first. */
 export const relateCall = defineCall('proc.relate', z.object({ pid, group: z.number().int().nonnegative() }), nothing);
 

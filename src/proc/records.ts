@@ -28,17 +28,29 @@ export function signalNumber(information: Uint8Array): number {
 
 /** In the value of what a node sends to its own husks (siginfo_t at 24): "HUSKMIRR". */
 const MIRRORED = 0x5252494d4b535548n;
-const SI_QUEUE = -1;
+/** Value of si_code for sigqueue(3). */
+export const SI_QUEUE = -1;
 const SIGINFO_SIZE = 128;
+
+/** The siginfo_t of a signal of which nothing else is known. */
+export function plainSignal(signal: number): Uint8Array {
+  const information = new Uint8Array(SIGINFO_SIZE);
+  new DataView(information.buffer).setInt32(0, signal, true);
+  return information;
+}
 
 /** The siginfo_t of a signal by which a husk follows its process; its record goes nowhere. */
 export function mirroredSignal(signal: number): Uint8Array {
-  const information = new Uint8Array(SIGINFO_SIZE);
+  const information = plainSignal(signal);
   const view = new DataView(information.buffer);
-  view.setInt32(0, signal, true);
   view.setInt32(8, SI_QUEUE, true);
   view.setBigUint64(24, MIRRORED, true);
   return information;
+}
+
+/** The si_code of a siginfo_t. */
+export function signalCode(information: Uint8Array): number {
+  return new DataView(information.buffer, information.byteOffset).getInt32(8, true);
 }
 
 /** Who sent a signal with kill(2), as the container knows it; undefined for other signals. */

@@ -1,0 +1,98 @@
+/** What one node knows of the families in its container; shared by the parts of the service. */
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Container } from '../container/index.ts';
+import type { NodeId, RpcNode } from '../rpc/index.ts';
+import { Directory } from './directory.ts';
+import { HuskKeeper } from './husk-keeper.ts';
+import type { MonitorEvent } from './monitor-events.ts';
+import { Outbox } from './outbox.ts';
+import { ContainerTable } from './process-table.ts';
+
+/** A process that is just being moved is asked again. */
+const AGAIN_MILLISECONDS = 2;
+
+export interface ProcServiceOptions {
+  readonly rpc: RpcNode;
+  readonly container: Container;
+  /** Lane of the container for the monitor's thread. */
+  readonly lane: number;
+  /** Descriptor, in pid 1, of the write end of the husks' record pipe. */
+  readonly recordPipe: number;
+  /** Home node of a pid. */
+  readonly homeOf: (pid: number) => NodeId;
+  readonly log: { warn(details: object, message: string): void };
+}
+
+export class NodeFamilies implements AsyncDisposable {
+  readonly options: ProcServiceOptions;
+  readonly keeper: HuskKeeper;
+  readonly outbox: Outbox;
+  readonly directory: Directory;
+  readonly table: ContainerTable;
+  /** Pids that have a husk here. */
+  readonly present = new Set<number>();
+  /** Processes of other homes that run here. */
+  readonly visitors = new Set<number>();
+  /** Husks that are about to become processes, and processes that are about to become husks. */
+  readonly arriving = new Set<number>();
+  /** Husks that were told to end: their end is no news. */
+  readonly ending = new Set<number>();
+  /** What is being done about each process, one thing after the other. */
+  private readonly queues = new Map<number, Promise<void>>();
+  isClosed = false;
+
+  constructor(options: ProcServiceOptions, onEvent: (event: MonitorEvent) => void) {
+    const { rpc, container, lane, recordPipe } = options;
+    this.options = options;
+    this.directory = new Directory(rpc.id);
+    this.outbox = new Outbox(rpc);
+    this.table = new ContainerTable(container.procfsPath);
+    this.keeper = new HuskKeeper({ container, lane, recordPipe, onEvent });
+  }
+
+  /** This node. */
+  get node(): NodeId {
+    return this.options.rpc.id;
+  }
+
+  isHome(pid: number): boolean {
+    return this.options.homeOf(pid) === this.node;
+  }
+
+  /** Does the process itself run here, as far as its home and this node know? */
+  runsHere(pid: number): boolean {
+    return this.isHome(pid) ? !this.present.has(pid) && this.directory.nodeOf(pid) === this.node : this.visitors.has(pid);
+  }
+
+  /** After everything else that is being done about the process. Never throws. */
+  inOrder(pid: number, action: () => Promise<void>): Promise<void> {
+    const done = (this.queues.get(pid) ?? Promise.resolve()).then(action);
+    const settled = done.catch((error: unknown) => this.complain(error, 'what happened to a process could not be followed'));
+    this.queues.set(pid, settled);
+    void settled.then(() => {
+      if (this.queues.get(pid) === settled) this.queues.delete(pid);
+    });
+    return settled;
+  }
+
+  /** A moment later what is just being moved may have arrived. */
+  async again(): Promise<void> {
+    await delay(AGAIN_MILLISECONDS, undefined, { ref: false });
+  }
+
+  /** For a call that is carried out once, whatever becomes of the link. */
+  once(): { idempotencyKey: string; acrossRestarts: true } {
+    return { idempotencyKey: randomUUID(), acrossRestarts: true };
+  }
+
+  complain(error: unknown, message: string): void {
+    if (!this.isClosed) this.options.log.warn({ err: error }, message);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.isClosed = true;
+    this.outbox.close();
+    await this.keeper[Symbol.asyncDispose]();
+  }
+}

@@ -1,0 +1,99 @@
+/** After a restart of the daemon: who is here is seen in the container, where the others are is asked of the other nodes. */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { ReapedProcess } from '../container/index.ts';
+import type { NodeId } from '../rpc/index.ts';
+import { type Notice, reconcileCall } from './messages.ts';
+import type { NodeFamilies } from './node-families.ts';
+
+const ANSWER_MILLISECONDS = 1000;
+const RECONCILE_MILLISECONDS = 500;
+/** How often nobody may claim a process before it counts as lost with its node. */
+const RECONCILE_ROUNDS = 4;
+const SIGKILL = 9;
+
+type Ended = Pick<ReapedProcess, 'pid' | 'status'>;
+
+export class Reconciliation {
+  private readonly families: NodeFamilies;
+  private readonly take: (notice: Notice, from: NodeId) => void;
+
+  /** @param take carries out what has been found */
+  constructor(families: NodeFamilies, take: (notice: Notice, from: NodeId) => void) {
+    this.families = families;
+    this.take = take;
+    families.options.rpc.handle(reconcileCall, ({ running, husks, ended }, { caller }) => this.answer(caller, running, husks, ended));
+  }
+
+  /** @param ended children of pid 1 that it has collected lately */
+  async run(ended: readonly Ended[]): Promise<void> {
+    const { peers } = this.families.options.rpc;
+    await Promise.all(peers.map((peer) => this.ask(peer, ended)));
+    for (let round = 0; round < RECONCILE_ROUNDS && this.unclaimed().length > 0 && !this.families.isClosed; round++) {
+      await delay(RECONCILE_MILLISECONDS, undefined, { ref: false });
+      await Promise.all(peers.map((peer) => this.ask(peer, [])));
+    }
+    for (const pid of this.families.isClosed ? [] : this.unclaimed()) await this.lost(pid);
+  }
+
+  private async ask(peer: NodeId, ended: readonly Ended[]): Promise<void> {
+    const { families } = this;
+    const { rpc, homeOf } = families.options;
+    const ofPeer = (pid: number): boolean => homeOf(pid) === peer;
+    // Of two that are started together one makes the link.
+    if (rpc.id < peer) await delay(RECONCILE_MILLISECONDS, undefined, { ref: false });
+    for (; !families.isClosed; await delay(RECONCILE_MILLISECONDS, undefined, { ref: false })) {
+      const request = {
+        running: [...families.visitors].filter(ofPeer),
+        husks: [...families.present].filter(ofPeer),
+        ended: ended.filter(({ pid }) => ofPeer(pid)).map(({ pid, status }) => ({ pid, status })),
+      };
+      try {
+        const { running, husks } = await rpc.call(peer, reconcileCall, request, { deadlineMs: ANSWER_MILLISECONDS });
+        for (const pid of running) families.directory.moved(pid, rpc.id, peer);
+        for (const pid of husks) families.directory.held(pid, peer);
+        await families.keeper.do(
+          'watch',
+          husks.filter((pid) => !families.present.has(pid)),
+        );
+        return;
+      } catch (error) {
+        if (families.isClosed) throw error; // else it is not up yet
+      }
+    }
+  }
+
+  /** A daemon was started again and says what it has. */
+  private answer(
+    from: NodeId,
+    running: readonly number[],
+    husks: readonly number[],
+    ended: readonly Ended[],
+  ): { running: number[]; husks: number[] } {
+    const { directory, present, visitors, node, options } = this.families;
+    // What runs here and there at once is being moved, and undecided.
+    const isHere = (pid: number): boolean => !present.has(pid) && options.container.hostPidOf(pid) !== undefined;
+    for (const pid of running) if (!isHere(pid)) directory.moved(pid, node, from);
+    for (const pid of husks) directory.held(pid, from);
+    const statuses = new Map(ended.map(({ pid, status }) => [pid, status]));
+    for (const { pid, node: place } of directory.away) {
+      const status = statuses.get(pid);
+      if (place === from && !running.includes(pid) && status !== undefined) this.take({ kind: 'ended', pid, status }, from);
+    }
+    const isTheirs = (pid: number): boolean => options.homeOf(pid) === from;
+    return { running: [...visitors].filter(isTheirs), husks: [...present].filter(isTheirs) };
+  }
+
+  /** Processes of this home that no node has. */
+  private unclaimed(): number[] {
+    const { present, arriving, directory, node } = this.families;
+    return [...present].filter((pid) => this.families.isHome(pid) && directory.nodeOf(pid) === node && !arriving.has(pid));
+  }
+
+  private async lost(pid: number): Promise<void> {
+    const { present, ending, keeper, options } = this.families;
+    present.delete(pid);
+    ending.add(pid);
+    options.log.warn({ pid }, 'a process was lost with its node; its relatives see it killed');
+    await keeper.do('end', pid, SIGKILL);
+  }
+}
