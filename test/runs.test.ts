@@ -167,6 +167,27 @@ test('a program that is started while daemons die is started once', async () => 
   }
 });
 
+test('a detached program that is started while daemons die is started once', async () => {
+  for (let round = 0; round < 6; round++) {
+    const words = { arguments: ['sleep', `200${round}`], environment: { PATH: '/usr/bin:/bin' }, workingDirectory: '/', umask: 0o22 };
+    const starting = client.runDetached({ ...words, node: `node${1 + (round % 2)}` });
+    await delay(round * 3);
+    killDaemon(1 + (round % 2));
+    const { pid } = await starting;
+    await until('the list', async () => {
+      const same = (await client.processes()).filter(({ command }) => command === `sleep 200${round}`);
+      assert.ok(same.length <= 1);
+      return same[0]?.pid === pid;
+    });
+    await until('the kill', () =>
+      client.kill(pid, 9).then(
+        () => true,
+        () => false,
+      ),
+    );
+  }
+});
+
 test('bytes flow both ways through a program that moves, while daemons are killed', async () => {
   const program = await start(['cat'], { node: 'node1' });
   const { pid } = await program.started;

@@ -41,7 +41,11 @@ export class NodeClient {
   }
 
   /** Starts a program with its streams attached. Daemons may be started anew while it runs. */
-  async run(request: RunRequest, onAway?: RunConnectionOptions['onAway']): Promise<AttachedProcess> {
+  run(request: RunRequest, onAway?: RunConnectionOptions['onAway']): Promise<AttachedProcess> {
+    return this.#connectRun({ request, ...(onAway === undefined ? {} : { onAway }) });
+  }
+
+  async #connectRun(options: Omit<RunConnectionOptions, 'first' | 'connect'>): Promise<AttachedProcess> {
     let asked: string | undefined;
     const connect = async (started: boolean): Promise<HttpResponse> => {
       // The daemon that was asked first knows whether it has started the program, where no node was named.
@@ -52,11 +56,12 @@ export class NodeClient {
       return response;
     };
     const first = await patiently(() => connect(false));
-    return new RunConnection({ request, first, connect, ...(onAway === undefined ? {} : { onAway }) });
+    return new RunConnection({ ...options, first, connect });
   }
 
-  runDetached(request: RunRequest): Promise<StartedProcess> {
-    return this.#post('/v1/run', request);
+  /** Starts a program in a session of its own with /dev/null as its streams; once, also when daemons die over it. */
+  async runDetached(request: RunRequest): Promise<StartedProcess> {
+    return (await this.#connectRun({ request, detached: true })).started;
   }
 
   /** @param pid negative: a process group, as kill(2) */

@@ -32,6 +32,8 @@ export interface AttachedProcess {
 
 export interface RunConnectionOptions {
   readonly request: RunRequest;
+  /** Only start it. */
+  readonly detached?: true;
   /** A connection to a daemon, after its upgrade. */
   readonly first: HttpResponse;
   /** Makes another one. @param started the program is known to run: any daemon will do */
@@ -184,7 +186,7 @@ export class RunConnection implements AttachedProcess {
       kind: 'attach',
       run: this.#run,
       node: this.#process?.node ?? request.node,
-      ...(isKnown ? {} : { request }),
+      ...(isKnown ? {} : { request, detached: this.#options.detached }),
       received: this.#isTerminal ? received.slice(0, 1) : received,
     });
     const decoder = new FrameDecoder();
@@ -208,6 +210,10 @@ export class RunConnection implements AttachedProcess {
         this.#process = message.process;
         this.#goOn(message.written[INPUT] ?? 0, message.signals);
         this.#started.resolve(message.process);
+        if (this.#options.detached === true) {
+          this.#tell({ kind: 'done' });
+          this.#finish(lost('it has no user'));
+        }
         return;
       case 'exit':
         this.#tell({ kind: 'done' });

@@ -26,6 +26,8 @@ export type UserMessage =
       readonly node?: string | undefined;
       /** What to start, until it is known to have started. */
       readonly request?: RunRequest | undefined;
+      /** The program has /dev/null as its streams and no user: `attached` is answered with `done`. */
+      readonly detached?: true | undefined;
       /** Per channel, the position up to which the user's side has output. */
       readonly received: readonly number[];
     }

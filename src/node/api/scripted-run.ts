@@ -90,7 +90,7 @@ export async function serveScriptedRun(
         input.push(undefined);
         wake();
       });
-    tell({ kind: 'exit', status: await program(run) });
+    if (attach?.detached !== true) tell({ kind: 'exit', status: await program(run) });
     await listening;
   } catch (error) {
     tell({ kind: 'error', error: toKorriganError(error).toJSON() });

@@ -30,7 +30,7 @@ const services: NodeServices = {
   run: (_caller, user) =>
     serveScriptedRun(
       user,
-      (request) => ({ pid: 7, node: request.node ?? 'node1' }),
+      (asked) => ({ pid: 7, node: asked.node ?? 'node1' }),
       (run) => {
         requests.push(run.request);
         return program(run);
@@ -94,8 +94,12 @@ async function collect(source: AsyncIterable<Uint8Array>): Promise<string> {
 
 test('a service is told who asks, as the kernel knows it', async () => {
   assert.equal((await client.status()).cluster, `of ${process.getuid?.()}`);
-  const started = await client.runDetached({ ...request, arguments: ['a', 'b'] });
-  assert.deepEqual(started, { pid: process.pid, node: 'a b' });
+  const body = JSON.stringify({ ...request, arguments: ['a', 'b'] });
+  const answer = await raw(
+    `POST /v1/run HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
+  assert.match(answer, new RegExp(`"pid":${process.pid},"node":"a b"`));
+  assert.deepEqual(await client.runDetached({ ...request, node: 'node2' }), { pid: 7, node: 'node2' });
 });
 
 test('everybody may connect; the services decide', () => {

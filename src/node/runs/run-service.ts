@@ -26,6 +26,7 @@ const attachMessage = z.object({
   run: z.uuid(),
   node: z.string().optional(),
   request: z.unknown().optional(),
+  detached: z.literal(true).optional(),
   received: z.array(z.int().min(0)).max(3),
 });
 
@@ -39,7 +40,7 @@ export class RunService {
     this.recover();
   }
 
-  /** Starts a program with /dev/null as its streams. */
+  /** Starts a program with /dev/null as its streams, for who does not ask twice. */
   async detached(who: Credentials, request: RunRequest): Promise<StartedProcess> {
     const { streams, node } = this.options;
     return { pid: await launch(streams.container, { who, request, streams: NO_STREAMS }), node };
@@ -70,7 +71,7 @@ export class RunService {
     for (const run of this.runs.values()) run.stop();
   }
 
-  private async find(who: Credentials, { run: id, request }: z.infer<typeof attachMessage>): Promise<Run> {
+  private async find(who: Credentials, { run: id, request, detached }: z.infer<typeof attachMessage>): Promise<Run> {
     const known = this.runs.get(id) ?? (await this.starting.get(id));
     if (known !== undefined) {
       if (who.uid !== 0 && who.uid !== known.uid) throw new KorriganError('KRG_PERMISSION', 'this program was started by another user');
@@ -81,7 +82,7 @@ export class RunService {
         'KRG_NO_SUCH_STREAM',
         'the program has lost its user: nobody came for it in time, or its node was started anew',
       );
-    const starting = this.start(who, id, parseRequest(runRequest, request));
+    const starting = this.start(who, id, parseRequest(runRequest, request), detached === true);
     this.starting.set(id, starting);
     try {
       return await starting;
@@ -90,21 +91,21 @@ export class RunService {
     }
   }
 
-  private async start(who: Credentials, id: string, request: RunRequest): Promise<Run> {
+  private async start(who: Credentials, id: string, request: RunRequest, isDetached: boolean): Promise<Run> {
     const { streams, endings } = this.options;
-    const isTerminal = request.terminal !== undefined;
+    const isTerminal = request.terminal !== undefined && !isDetached;
     const slots: StreamSlot[] = [];
     try {
       slots.push(streams.allocate({ kind: 'part-of-run' }));
       const [first] = slots;
       if (first === undefined) throw new RangeError('nothing was allocated');
-      if (!isTerminal) slots.push(streams.allocate({ kind: 'part-of-run' }), streams.allocate({ kind: 'part-of-run' }));
-      const note: RunNote = { kind: 'run', id, uid: who.uid, mark: endings.mark, isTerminal, streams: slots.map(({ index }) => index) };
+      if (!isTerminal && !isDetached) slots.push(streams.allocate({ kind: 'part-of-run' }), streams.allocate({ kind: 'part-of-run' }));
+      const indices = slots.map(({ index }) => index);
+      const note: RunNote = { kind: 'run', id, uid: who.uid, mark: endings.mark, isTerminal, isDetached, streams: indices };
       first.note = note;
-      const forProgram =
-        request.terminal === undefined
-          ? openPipes(slots as [StreamSlot, StreamSlot, StreamSlot])
-          : openTerminal(streams, first, who.uid, request.terminal);
+      let forProgram = NO_STREAMS;
+      if (isTerminal && request.terminal !== undefined) forProgram = openTerminal(streams, first, who.uid, request.terminal);
+      else if (!isDetached) forProgram = openPipes(slots as [StreamSlot, StreamSlot, StreamSlot]);
       const pidNote = { address: first.addressOfNumber(PID), clear: () => first.setNumber(PID, 0) };
       await launch(streams.container, { who, request, streams: forProgram, note: pidNote });
     } catch (error) {

@@ -17,6 +17,8 @@ export const runNote = z.object({
   /** Sequence number that no ending had reached before it was launched. */
   mark: z.int(),
   isTerminal: z.boolean(),
+  /** Nobody but who has started it wants to know of it. */
+  isDetached: z.boolean(),
   /** Slots of the streams; the first is this one. */
   streams: z.array(z.int()).min(1),
   status: z
@@ -60,6 +62,7 @@ export class Run {
   private readonly slot: StreamSlot;
   private readonly conduits: readonly Conduit[];
   private readonly isTerminal: boolean;
+  private readonly isDetached: boolean;
   private link: FrameLink | undefined;
   private status: ExitStatus | undefined;
   private patience: NodeJS.Timeout | undefined;
@@ -75,13 +78,14 @@ export class Run {
     this.uid = note.uid;
     this.pid = slot.number(PID);
     this.isTerminal = note.isTerminal;
+    this.isDetached = note.isDetached;
     this.conduits = options.slots.map((each) =>
       options.streams.conduit({ slot: each, isTerminal: note.isTerminal, over: () => undefined }),
     );
     // Without the program's ends here its own are the last ones.
     for (const each of options.slots) each.close('programInput', 'programOutput');
     for (const conduit of this.conduits) conduit.start();
-    this.awaitEnd(note).catch(options.onFault);
+    if (!note.isDetached) this.awaitEnd(note).catch(options.onFault);
     this.waitForUser();
   }
 
@@ -110,7 +114,7 @@ export class Run {
         this.link = undefined;
         for (const conduit of this.conduits) conduit.detach();
         // A connection that its user has ended is a line that was cut; one that a node has lost may come back.
-        if (!isLost) this.hangUp();
+        if (!isLost && !this.isDetached) this.hangUp();
         else this.waitForUser();
       }
     }
@@ -164,7 +168,7 @@ export class Run {
 
   private hangUp(): void {
     if (this.isForgotten) return;
-    if (this.status === undefined) this.slot.signalGroup(this.pid, SIGHUP, SIGNALS, this.slot.number(SIGNALS));
+    if (this.status === undefined && !this.isDetached) this.slot.signalGroup(this.pid, SIGHUP, SIGNALS, this.slot.number(SIGNALS));
     this.forget();
   }
 
