@@ -69,14 +69,18 @@ export class SignalPost {
       if (families.runsHere(pid)) waiting.splice(0, await this.deliverAll(pid, waiting));
       else if (families.arriving.has(pid)) continue;
       else if (!families.isHome(pid)) for (const signal of waiting.splice(0)) families.outbox.put(home, { kind: 'signal', pid, ...signal });
-      else if (!families.present.has(pid))
-        waiting.splice(0); // its husk has ended, and so has it
+      else if (!this.hasHusk(pid))
+        waiting.splice(0); // its husk has ended, as it has itself
       else if (node !== families.node) waiting.splice(0, await this.deliverThere(node, pid, waiting.slice(0, SIGNALS_AT_ONCE)));
       if (waiting.length === 0) {
         this.signals.delete(pid);
         return;
       }
     }
+  }
+
+  private hasHusk(pid: number): boolean {
+    return this.families.present.has(pid) && !this.families.ending.has(pid);
   }
 
   /** @returns how many of the signals the process has got there */
@@ -88,7 +92,7 @@ export class SignalPost {
         return (await families.options.rpc.call(node, deliverCall, { pid, signals }, once)).delivered;
       } catch (error) {
         // The node or the link is down; it is tried until it is up again, or the process counts as lost.
-        if (families.directory.nodeOf(pid) !== node || !families.present.has(pid)) return 0;
+        if (families.directory.nodeOf(pid) !== node || !this.hasHusk(pid)) return 0;
         if (!(error instanceof KorriganError)) throw error;
       }
     }
