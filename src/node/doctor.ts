@@ -169,6 +169,7 @@ const CHECKS: readonly Check[] = [
       const tracks = withPage((address) => tracker.register(address, PAGE));
       return tracks ? 'userfaultfd(2) with UFFD_FEATURE_WP_ASYNC' : missing('private memory cannot be registered');
     },
+  },
   {
     name: 'sleeping processes',
     essential: false,
@@ -177,7 +178,6 @@ const CHECKS: readonly Check[] = [
       const why = whyNoKernelTasks();
       return why === undefined ? 'bpf(2) tells how long they still wait' : missing(why);
     },
-  },
   },
   {
     name: 'page scan',
