@@ -125,7 +125,7 @@ export class Inflation {
   mapLayout(areas: readonly Area[], keep: readonly Range[]): void {
     this.clear(keep);
     const own = areas.filter(({ kind }) => kind !== 'shared-anonymous' && kind !== 'shared-alias');
-    this.inRegion({ records: own.length * RECORDS_PER_AREA + this.ahead.length * 4 + 8, data: pathBytes(own) + 64 }, (program) => {
+    this.inMapping({ records: own.length * RECORDS_PER_AREA + this.ahead.length * 4 + 8, data: pathBytes(own) + 64 }, (program) => {
       mapAreas(program, own, startsOfContent(own), this.ahead);
     });
     this.layout = new Map(own.map((area) => [area.start, area]));
@@ -146,7 +146,7 @@ export class Inflation {
     const missing = image.areas.filter((area) => !mapped.has(area));
     if (missing.length > 0 || stillThere.length > 0) {
       const records = missing.length * RECORDS_PER_AREA + this.ahead.length * 4 + stillThere.length + 64;
-      this.inRegion({ records, data: pathBytes(missing) + 4096 }, (program) => {
+      this.inMapping({ records, data: pathBytes(missing) + 4096 }, (program) => {
         mapAreas(program, image.areas, this.filled, this.ahead, objects, (area) => mapped.has(area));
         discardPages(program, stillThere);
       });
@@ -258,6 +258,22 @@ export class Inflation {
   /** To be called once the threads run: what they were lent in their own memory is given back. */
   settle(): void {
     putTimesBack(this.remote, this.replaced);
+  }
+
+  /** @throws KorriganError KRG_NOT_MOVABLE when a file that is mapped cannot be opened here */
+  private inMapping(capacity: { records: number; data: number }, build: (program: Program) => void): void {
+    try {
+      this.inRegion(capacity, build);
+    } catch (error) {
+      if (!isErrno(error, 'ENOENT', 'EACCES', 'ENOTDIR')) throw error;
+      throw new KorriganError(
+        'KRG_NOT_MOVABLE',
+        `a file that it has mapped is not to be had on the target node (${(error as Error).message})`,
+        {
+          cause: error,
+        },
+      );
+    }
   }
 
   /** Runs one program in a region that is large enough for it. */

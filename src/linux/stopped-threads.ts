@@ -152,11 +152,27 @@ const ERESTART_FIRST = -516;
 const ERESTART_LAST = -512;
 const ERESTART_RESTARTBLOCK = -516;
 const SYSCALL_INSTRUCTION_SIZE = 2n;
-/** Calls that fail with EINTR even when a mere stop interrupts them (man 7 signal); others are restarted by the kernel. */
+/**
+ * Calls that fail with EINTR even when a mere stop interrupts them (man 7 signal); others are restarted by the kernel. Those on sockets
+ * do when the socket has a time-out.
+ */
 const NEVER_RESTARTED = new Set<number>(
-  (['epoll_wait', 'epoll_pwait', 'epoll_pwait2', 'rt_sigtimedwait', 'semop', 'semtimedop', 'io_getevents', 'io_pgetevents'] as const).map(
-    (name) => SYS[name],
-  ),
+  (
+    [
+      ...([
+        'epoll_wait',
+        'epoll_pwait',
+        'epoll_pwait2',
+        'rt_sigtimedwait',
+        'semop',
+        'semtimedop',
+        'io_getevents',
+        'io_pgetevents',
+      ] as const),
+      ...(['recvfrom', 'recvmsg', 'recvmmsg', 'sendto', 'sendmsg', 'sendmmsg', 'accept', 'accept4'] as const),
+      ...(['read', 'readv', 'write', 'writev'] as const),
+    ] as const
+  ).map((name) => SYS[name]),
 );
 
 /** Our stop must not be seen: such a call begins anew. A signal that really came is still pending and interrupts it again. */

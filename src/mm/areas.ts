@@ -53,6 +53,7 @@ export function judgeArea(area: DetailedMemoryArea): string | undefined {
   if (area.name.startsWith('/SYSV')) return 'a System V shared memory segment';
   if (area.name.startsWith('/memfd:')) return `a mapped memfd (${area.name})`;
   if (area.name.startsWith('/dev/zero')) return undefined;
+  if (area.name.startsWith('/dev/shm/')) return `a mapping of ${area.name}, which each node has for itself,`;
   if (area.name.startsWith('anon_inode:')) return `a mapping of ${area.name}`;
   if (area.name.startsWith('/') && area.name.endsWith(' (deleted)')) return `a mapping of the deleted file ${area.name.slice(0, -10)}`;
   if (area.name === '[uprobes]') return 'uprobes of a tracer';

@@ -15,6 +15,7 @@ import {
   syscall,
   trySyscall,
   USERFAULTFD_FLAGS,
+  whyNoKernelTasks,
   WriteTracker,
 } from '../linux/index.ts';
 import type { DoctorCheck } from './api/types.ts';
@@ -167,6 +168,15 @@ const CHECKS: readonly Check[] = [
       using tracker = new WriteTracker(syscall('userfaultfd', USERFAULTFD_FLAGS));
       const tracks = withPage((address) => tracker.register(address, PAGE));
       return tracks ? 'userfaultfd(2) with UFFD_FEATURE_WP_ASYNC' : missing('private memory cannot be registered');
+    },
+  },
+  {
+    name: 'sleeping processes',
+    essential: false,
+    cost: 'processes that wait for a time, or that might have restricted themselves with Landlock, stay where they are: needs BPF iterators with type information (CONFIG_DEBUG_INFO_BTF, Linux 6.1), CAP_BPF and CAP_PERFMON',
+    probe: () => {
+      const why = whyNoKernelTasks();
+      return why === undefined ? 'bpf(2) tells how long they still wait' : missing(why);
     },
   },
   {

@@ -12,7 +12,9 @@ import {
   fileSystemType,
   FILE_TYPE,
   HUGETLBFS,
+  MQUEUE,
   OPEN,
+  SECRETMEM,
   SEEK,
   STATFS_SIZE,
   SyscallError,
@@ -61,7 +63,11 @@ const object: ObjectKind<z.infer<typeof objectState>> = {
     }
     const system = new Uint8Array(STATFS_SIZE);
     const [, seals = 0] = yield [call('fstatfs', file.fd, system), attempt('fcntl', file.fd, FCNTL.getSeals)];
-    if (fileSystemType(system) === HUGETLBFS) throw new Refusal('file.hugetlb', `${file.link} lies in huge pages (hugetlbfs)`);
+    const type = fileSystemType(system);
+    if (type === HUGETLBFS) throw new Refusal('file.hugetlb', `${file.link} lies in huge pages (hugetlbfs)`);
+    if (type === MQUEUE) throw new Refusal('file.message-queue', `${file.link} is a message queue of this node; close it before the move`);
+    if (type === SECRETMEM)
+      throw new Refusal('anonymous.secret-memory', 'secret memory (memfd_secret), which nobody but the process can read');
     const memfd = MEMFD.exec(file.link)?.[1];
     const extents = context.contents ? yield* findExtents(file.fd, file.status.size) : [];
     const { mode, uid, gid, size } = file.status;
