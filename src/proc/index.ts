@@ -3,7 +3,12 @@
  * same task where it was born, emptied to two pages, parked in a wait for signals, which it passes on as records.
  *
  * Rules: a husk runs nothing of the program. It has all signals blocked, one descriptor (the node's record pipe), and ends only with the
- * status that its process ended with elsewhere. Who holds a husk by ptrace puts it back into its loop before letting go.
+ * status that its process ended with elsewhere. Who holds a husk by ptrace puts it back into its loop before letting go. Only the monitor's thread
+ * holds husks, and a ghost worker those that are about to become processes; the monitor has let go of them before.
+ *
+ * From below: the husk (`husk-body`, `held-husk`, `deflate`, `husk-end`) · families (`relatives`, `husk-plan`, `husk-family`, `family-description`) · the monitor
+ * (`husk-monitor`, `end-watch`; `husk-keeper` is its end on the main thread) · what nodes tell each other (`messages`, `outbox`, `directory`, `news`,
+ * `signal-post`, `group-signals`, `reconciliation`) · `service`.
  */
 export * from './deflate.ts';
 export * from './family-description.ts';
