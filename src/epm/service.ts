@@ -191,12 +191,15 @@ export class MigrationService implements Disposable {
     const family = this.familyOf(moving, withTree);
     const taken = family.find((relative) => this.busy.has(relative.pid) || this.settlements.of(relative.pid) !== undefined);
     if (taken !== undefined) throw new KorriganError('KRG_PROCESS_BUSY', `process ${taken.pid} is being moved already`);
-    for (const relative of family) this.busy.add(relative.pid);
+    const pids = family.map(({ pid }) => pid);
+    for (const pid of pids) this.busy.add(pid);
     try {
+      await this.options.proc.leaveAlone(pids);
       this.preflight(family);
       return await this.move(family, target);
     } finally {
-      for (const relative of family) this.busy.delete(relative.pid);
+      this.options.proc.disturb(pids);
+      for (const pid of pids) this.busy.delete(pid);
     }
   }
 
