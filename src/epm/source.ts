@@ -70,9 +70,6 @@ export function realTime(): bigint {
   return clock.view.getBigInt64(0, true) * 1_000_000_000n + clock.view.getBigInt64(8, true);
 }
 
-/** How long the target may take to let the processes run once it was told to. */
-const CONFIRMATION_MILLISECONDS = 3000;
-
 export interface SourceOptions {
   readonly journal: JournalEntry<SourceRecord>;
   /** The container's group of groups of processes. */
@@ -113,7 +110,7 @@ export class SourceMigration {
   /**
    * Runs the migration to its end. On any failure before the decision the processes go on here and the failure is thrown.
    * @param identity ticket and id that the target handed out
-   * @returns undefined when the link was lost after the decision: the processes are frozen here, and it must be told again
+   * @returns undefined when something failed after the decision: what is left here is frozen or parked, and must be settled
    */
   run(identity: { ticket: string; migration: string }): MigrationReport | undefined {
     const started = performance.now();
@@ -136,7 +133,7 @@ export class SourceMigration {
       };
     } catch (error) {
       if (this.state === 'preparing' || this.state === 'frozen') this.abortWith(error);
-      if (this.state !== 'committed') throw error;
+      if (this.state !== 'committed' && this.state !== 'done') throw error;
       this.letGo();
       return undefined;
     } finally {
@@ -252,7 +249,6 @@ export class SourceMigration {
     const { node } = this.options;
     this.timed('import', () => this.expect('imported'));
     faultPoint(node, 'source.voted');
-    this.channel.setDeadline(CONFIRMATION_MILLISECONDS);
     this.step({ kind: 'message', message: 'imported' });
     faultPoint(node, 'source.committed');
     const running = this.timed('commit', () => this.expect('running'));
@@ -279,9 +275,9 @@ export class SourceMigration {
     if (pending.length > 0) this.journal.update({ pending });
   }
 
-  /** The decision stands but is not confirmed: nobody of this thread holds the processes any longer, the group does. */
+  /** The decision stands: nobody of this thread holds the processes any longer; the group does, or they wait for ever. */
   private letGo(): void {
-    for (const { remote } of this.frozen) remote.leave();
+    for (const { remote } of this.frozen) remote.abandon();
     this.parts.releaseFiles();
   }
 

@@ -22,9 +22,6 @@ interface Arriving {
   layout: readonly Area[];
 }
 
-/** How long the source may take to decide; afterwards it is asked by other ways. */
-const DECISION_MILLISECONDS = 3000;
-
 export interface TargetOptions {
   readonly journal: JournalEntry<TargetRecord>;
   /** The container's group of groups of processes. */
@@ -175,7 +172,6 @@ export class TargetMigration {
     faultPoint(node, 'target.frozen');
     for (const { inflation } of this.arriving.values()) inflation.resume();
     this.parts.letGo();
-    this.channel.setDeadline(DECISION_MILLISECONDS);
   }
 
   private step(event: TargetEvent): void {
