@@ -20,6 +20,7 @@ interface Arriving {
   inflation: Inflation;
   /** Areas that came ahead of the freeze. */
   layout: readonly Area[];
+  isComplete: boolean;
 }
 
 export interface TargetOptions {
@@ -100,7 +101,7 @@ export class TargetMigration {
         returning: husk.returning,
         chooseNextPid: (next) => this.parts.chooseNextPid(next),
       });
-      this.arriving.set(pid, { husk, inflation, layout: [] });
+      this.arriving.set(pid, { husk, inflation, layout: [], isComplete: false });
       inflation.clear(husk.own);
     }
     const { journal, processGroups, node } = this.options;
@@ -149,6 +150,9 @@ export class TargetMigration {
       case 'files':
         this.parts.installFiles(message.files, this.remotes());
         return;
+      case 'process-complete':
+        this.completeProcess(this.process(message.pid));
+        return;
       case 'complete': {
         this.complete();
         this.step({ kind: 'imported' });
@@ -163,15 +167,19 @@ export class TargetMigration {
   /** Everything is as it will be; the group alone holds the processes, whatever becomes of this daemon. */
   private complete(): void {
     const { node } = this.options;
-    for (const { inflation, husk } of this.arriving.values()) {
-      inflation.complete();
-      inflation.leaveMemory(husk.own.map(({ start, end }) => ({ start, length: end - start })));
-    }
+    for (const arriving of this.arriving.values()) this.completeProcess(arriving);
     faultPoint(node, 'target.completed');
     this.hold?.freeze();
     faultPoint(node, 'target.frozen');
     for (const { inflation } of this.arriving.values()) inflation.resume();
     this.parts.letGo();
+  }
+
+  private completeProcess(arriving: Arriving): void {
+    if (arriving.isComplete) return;
+    arriving.inflation.complete();
+    arriving.inflation.leaveMemory(arriving.husk.own.map(({ start, end }) => ({ start, length: end - start })));
+    arriving.isComplete = true;
   }
 
   private step(event: TargetEvent): void {
