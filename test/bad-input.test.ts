@@ -6,8 +6,6 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { daemonCgroup, daemonPid, type MigrationResult } from '../src/node/index.ts';
-import { readConfiguration } from '../src/node/configuration.ts';
-import { nodeNetwork } from '../src/node/network.ts';
 import { elf32 } from './support/elf32.ts';
 import { eventually, startTestCluster, type TestCluster } from './support/cluster.ts';
 import { buildProgram } from './support/programs.ts';
@@ -172,15 +170,15 @@ describe('nodes that cannot be reached', () => {
   });
 
   test('a node whose network is down, and up again', async () => {
-    const { network } = readConfiguration(cluster.description.cluster) ?? assert.fail('no configuration');
-    const { device } = nodeNetwork(cluster.description.cluster, network, 2);
-    execFileSync('ip', ['link', 'set', device, 'down']);
+    const cable = (state: 'down' | 'up'): unknown =>
+      execFileSync('ip', ['-n', `korrigan-${cluster.description.cluster}-node2`, 'link', 'set', 'eth0', state]);
+    cable('down');
     try {
       await assertRefused(victim, /^KRG_(NODE_DEAD|DEADLINE)$/, /node ?2|answer|connect/);
       const count = numbers().length;
       await eventually('progress', () => numbers().length > count + 1);
     } finally {
-      execFileSync('ip', ['link', 'set', device, 'up']);
+      cable('up');
     }
     await eventually('the node', async () => (await migrate(victim)).outcome !== 'failed');
     await cluster.move(victim, 1);

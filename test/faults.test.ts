@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { FAULT_POINTS } from '../src/epm/index.ts';
@@ -50,6 +50,12 @@ async function whereIs(pid: number): Promise<number | undefined> {
   }
 }
 
+/** How many files the pid 1 of each node has open. */
+async function openDescriptors(): Promise<number[]> {
+  const { nodes } = await cluster.client.status();
+  return nodes.map(({ daemon }) => readdirSync(`/proc/${daemon?.containerPid}/fd`).length);
+}
+
 async function assertGoesOn(pids: readonly number[], output: string): Promise<void> {
   await eventually('all nodes', async () => (await cluster.client.status()).nodes.every(({ state }) => state === 'online'));
   for (const pid of pids) await eventually(`exactly one process ${pid}`, () => whereIs(pid));
@@ -84,6 +90,7 @@ describe('a daemon is killed', () => {
       test(`the ${side}'s, at every step of a move from node ${from} to node ${to}`, async () => {
         const family = await startFamily(`${side}-${from}`);
         const { root, pid, output, status } = family;
+        const open = await openDescriptors();
         const killed = side === 'source' ? from : to;
         for (const point of FAULT_POINTS[side]) {
           await bringTo(family, from);
@@ -107,6 +114,7 @@ describe('a daemon is killed', () => {
           ['143'],
         );
         assertCounted(output);
+        assert.deepEqual(await openDescriptors(), open, 'pid 1 keeps files open');
       });
     }
   }

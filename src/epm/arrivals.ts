@@ -46,7 +46,13 @@ export class Arrivals {
     if (taken !== undefined)
       throw new KorriganError('KRG_PROCESS_BUSY', `an earlier move of process ${taken} is not settled yet; try again`);
     const ticket = randomBytes(32).toString('hex');
-    const entry = settlements.begin<TargetRecord>({ role: 'target', migration, peer, processes: family.moving.map(unknown) });
+    const entry = settlements.begin<TargetRecord>({
+      role: 'target',
+      migration,
+      peer,
+      processes: family.moving.map(unknown),
+      descriptors: [],
+    });
     // Pids and thread ids of higher ranges can be given only while they are admitted: until all threads are restored.
     const admission = container.foreignPids.admit();
     let husks: MovingPid[];

@@ -31,6 +31,8 @@ const targetRecord = z.object({
   ...common,
   /** `returning`: it was this process before, and becomes a husk again when the move is given up. */
   processes: z.array(process.extend({ returning: z.boolean() })),
+  /** Of pid 1: files of the processes that are being made ready there. */
+  descriptors: z.array(z.number()),
 });
 const record = z.discriminatedUnion('role', [sourceRecord, targetRecord]);
 

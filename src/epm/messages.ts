@@ -41,6 +41,8 @@ const toTarget = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('positions'), positions: z.array(z.tuple([z.number(), z.number()])) }),
   /** Open files of the frozen processes, whatever came ahead. */
   z.object({ kind: z.literal('files'), files: z.unknown() }),
+  /** Everything about this process has been sent; those of the others follow. */
+  z.object({ kind: z.literal('process-complete'), pid }),
   z.object({ kind: z.literal('complete') }),
   z.object({ kind: z.literal('commit') }),
   z.object({ kind: z.literal('abort'), error }),

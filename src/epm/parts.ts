@@ -1,6 +1,7 @@
 /**
  * What a migration needs from the modules below, as the two engines see it. Everything is synchronous, on the worker's thread.
  */
+import type { Position } from '../fs/index.ts';
 import type { RemoteProcess } from '../linux/index.ts';
 
 /** One process that moves. */
@@ -16,14 +17,14 @@ export interface FrozenPid extends MovingPid {
   remote: RemoteProcess;
 }
 
-export type CapturedFiles = { kind: 'files'; files: unknown } | { kind: 'positions'; positions: [description: number, position: number][] };
-
 /** The source's side of proc and fs. */
 export interface SourceParts {
   /** Descriptors of the running processes, where they can be told before the freeze; undefined where not. */
   captureFilesAhead(processes: readonly MovingPid[]): unknown;
-  /** Descriptors of the frozen processes, or what has changed of those that were captured ahead. */
-  captureFiles(processes: readonly FrozenPid[]): CapturedFiles;
+  /** What has changed of descriptors that were captured ahead; undefined when they must be captured, as there were none or too much has. */
+  findPositions(): Position[] | undefined;
+  /** Descriptors of the frozen processes. */
+  captureFiles(processes: readonly FrozenPid[]): unknown;
   /** What can be looked at while the target is at work already. @throws KorriganError when the processes cannot move after all */
   verify(): void;
   /** The processes run on the target: the daemon knows when this returns. What is left of them here has not changed yet. */

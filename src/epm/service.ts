@@ -7,6 +7,9 @@ import { z } from 'zod';
 import type { Container } from '../container/index.ts';
 import { examineFiles } from '../fs/index.ts';
 import {
+  attempt,
+  type Conversation,
+  converse,
   isErrno,
   isKorriganError,
   KorriganError,
@@ -40,7 +43,7 @@ const prepareCall = defineCall(
   z.object({ migration: z.string(), family: familySchema }),
   z.object({ host: z.string(), port: z.number(), ticket: z.string() }),
 );
-const PREPARE_MILLISECONDS = 10_000;
+const PREPARE_MILLISECONDS = 30_000;
 const HOME_RETRY_MILLISECONDS = 200;
 /** A family that changes while it is being prepared, and a process that waits for a disk, are asked again for so long. */
 const PATIENCE_MILLISECONDS = 2000;
@@ -125,6 +128,7 @@ export class MigrationService implements Disposable {
     const { log, workers } = this.options;
     const entries = this.settlements.known;
     for (const entry of entries) {
+      this.closeDescriptors(entry);
       this.settlements
         .settle(entry)
         .catch((error: unknown) => log.warn({ migration: entry.record.migration, error }, 'a move could not be settled'));
@@ -136,6 +140,15 @@ export class MigrationService implements Disposable {
     workers
       .run({ kind: 'tidy', hostPids })
       .catch((error: unknown) => log.warn({ error }, 'memory that an earlier daemon left in processes could not be taken away'));
+  }
+
+  /** Files that pid 1 would keep open for nobody. */
+  private closeDescriptors(entry: JournalEntry): void {
+    const { record } = entry;
+    if (record.role !== 'target' || record.descriptors.length === 0) return;
+    const { lane } = this.options.container;
+    converse(lane, closeAll(record.descriptors));
+    entry.update({ descriptors: [] });
   }
 
   /**
@@ -191,12 +204,15 @@ export class MigrationService implements Disposable {
     const family = this.familyOf(moving, withTree);
     const taken = family.find((relative) => this.busy.has(relative.pid) || this.settlements.of(relative.pid) !== undefined);
     if (taken !== undefined) throw new KorriganError('KRG_PROCESS_BUSY', `process ${taken.pid} is being moved already`);
-    for (const relative of family) this.busy.add(relative.pid);
+    const pids = family.map(({ pid }) => pid);
+    for (const pid of pids) this.busy.add(pid);
     try {
+      await this.options.proc.leaveAlone(pids);
       this.preflight(family);
       return await this.move(family, target);
     } finally {
-      for (const relative of family) this.busy.delete(relative.pid);
+      this.options.proc.disturb(pids);
+      for (const pid of pids) this.busy.delete(pid);
     }
   }
 
@@ -348,6 +364,10 @@ export class MigrationService implements Disposable {
       procfs: container.procfsPath,
     };
   }
+}
+
+function* closeAll(fds: readonly number[]): Conversation<void> {
+  yield fds.map((fd) => attempt('close', fd));
 }
 
 function pidsOf(processes: readonly { readonly pid: number }[]): number[] {

@@ -22,6 +22,7 @@ import {
   giveUpRecordLocks,
   type Kind,
   type MovingProcess,
+  type Position,
   refusedKind,
   takeRecordLocks,
 } from '../fs/index.ts';
@@ -31,7 +32,7 @@ import { ContainerTable, deflate, isSameFamily, relativesOf } from '../proc/inde
 import type { SourceJob } from './jobs.ts';
 import type { SourceRecord } from './journal.ts';
 import type { RelayAnswer, RelayQuestion } from './relay-questions.ts';
-import type { CapturedFiles, FrozenPid, MovingPid, SourceParts } from './parts.ts';
+import type { FrozenPid, MovingPid, SourceParts } from './parts.ts';
 
 /** All kinds of files, in the order in which they are tried. @param relays where files are captured @param home where they are restored */
 export function allKinds(relays: RelaySource | undefined, home?: RelayHome): readonly Kind[] {
@@ -112,12 +113,11 @@ export class LocalSourceParts implements SourceParts {
     return this.ahead?.image;
   }
 
-  captureFiles(processes: readonly FrozenPid[]): CapturedFiles {
+  findPositions(): Position[] | undefined {
     const positions = this.ahead?.changes();
-    if (positions !== undefined) return { kind: 'positions', positions };
-    this.ahead?.close();
-    this.ahead = undefined;
-    return { kind: 'files', files: this.captureFrozen(processes) };
+    if (positions === undefined) this.ahead?.close();
+    if (positions === undefined) this.ahead = undefined;
+    return positions;
   }
 
   verify(): void {
@@ -142,7 +142,7 @@ export class LocalSourceParts implements SourceParts {
     };
   }
 
-  private captureFrozen(processes: readonly FrozenPid[]): unknown {
+  captureFiles(processes: readonly FrozenPid[]): unknown {
     const moving = processes.map(({ remote, ...process }) => ({ ...this.withPidfd(process), inside: inProcess(remote) }));
     this.capture = captureFiles(this.captureOptions(moving));
     if (this.capture.bulk.length > 0)

@@ -70,9 +70,6 @@ export function realTime(): bigint {
   return clock.view.getBigInt64(0, true) * 1_000_000_000n + clock.view.getBigInt64(8, true);
 }
 
-/** How long the target may take to let the processes run once it was told to. */
-const CONFIRMATION_MILLISECONDS = 3000;
-
 export interface SourceOptions {
   readonly journal: JournalEntry<SourceRecord>;
   /** The container's group of groups of processes. */
@@ -113,7 +110,7 @@ export class SourceMigration {
   /**
    * Runs the migration to its end. On any failure before the decision the processes go on here and the failure is thrown.
    * @param identity ticket and id that the target handed out
-   * @returns undefined when the link was lost after the decision: the processes are frozen here, and it must be told again
+   * @returns undefined when something failed after the decision: what is left here is frozen or parked, and must be settled
    */
   run(identity: { ticket: string; migration: string }): MigrationReport | undefined {
     const started = performance.now();
@@ -124,8 +121,9 @@ export class SourceMigration {
       this.channel.isAttentive = true;
       this.channel.send({ kind: 'freezing', kernel: kernelIdentity(), processor: currentProcessor() });
       this.expect('awake');
+      const observed = this.processes.map(({ hostPid }) => observeThreads(hostPid));
       const frozenAt = realTime();
-      this.freeze();
+      this.freeze(observed);
       const runningAt = this.handOver();
       return {
         downtimeMicroseconds: Number(runningAt - frozenAt) / 1000,
@@ -136,7 +134,7 @@ export class SourceMigration {
       };
     } catch (error) {
       if (this.state === 'preparing' || this.state === 'frozen') this.abortWith(error);
-      if (this.state !== 'committed') throw error;
+      if (this.state !== 'committed' && this.state !== 'done') throw error;
       this.letGo();
       return undefined;
     } finally {
@@ -200,41 +198,52 @@ export class SourceMigration {
     if (files !== undefined) this.channel.send({ kind: 'files-ahead', files });
   }
 
-  private freeze(): void {
+  private freeze(observed: readonly ObservedThreads[]): void {
+    const { node } = this.options;
     this.timed('stop', () => {
-      for (const process of this.processes) {
-        const observed = observeThreads(process.hostPid);
+      for (const [n, process] of this.processes.entries()) {
         const remote = RemoteProcess.stop(process.hostPid);
-        this.frozen.push({ ...process, remote, observed, image: {} as ProcessImage });
+        this.frozen.push({ ...process, remote, observed: observed[n], image: {} as ProcessImage });
       }
     });
     this.step({ kind: 'frozen' });
-    faultPoint(this.options.node, 'source.stopped');
-    // Each image leaves as soon as it is there: the target maps it while this side goes on.
+    faultPoint(node, 'source.stopped');
     const objects = new Map<string, Area>();
-    this.timed('capture', () => {
-      for (const frozen of this.frozen) {
-        const { remote, pid, observed } = frozen;
-        remote.openRegion(captureRegionSize(remote.threads.length));
-        frozen.image = captureProcess(remote, this.flags.get(pid) ?? new AreaFlags([]), observed);
-        frozen.image.areas = resolveAliases(frozen.image.areas, objects);
-        const discarded = this.tracked.get(pid)?.discarded(frozen.image.areas) ?? [];
-        const sameLayout = frozen.image.areas === this.layouts.get(pid);
-        const image = sameLayout ? { ...frozen.image, areas: [] } : frozen.image;
-        this.channel.send({ kind: 'image', pid, image, discarded, sameLayout });
+    const capture = (frozen: Frozen): void => this.timed('capture', () => this.sendImage(frozen, objects));
+    const positions = this.timed('files', () => this.parts.findPositions());
+    if (positions === undefined) {
+      // Each image leaves as soon as it is there: the target maps it while this side goes on.
+      for (const frozen of this.frozen) capture(frozen);
+      faultPoint(node, 'source.captured');
+      this.timed('files', () => this.channel.send({ kind: 'files', files: this.parts.captureFiles(this.frozen) }));
+      for (const frozen of this.frozen) this.timed('memory', () => this.sendMemory(frozen));
+    } else {
+      this.channel.send({ kind: 'positions', positions });
+      // The target completes one process while this side captures the next.
+      for (const [n, frozen] of this.frozen.entries()) {
+        if (n > 0) this.channel.send({ kind: 'process-complete', pid: this.frozen[n - 1]?.pid ?? 0 });
+        capture(frozen);
+        this.timed('memory', () => this.sendMemory(frozen));
       }
-      this.notePending();
-    });
-    faultPoint(this.options.node, 'source.captured');
-    this.timed('files', () => this.channel.send(this.parts.captureFiles(this.frozen)));
-    this.timed('memory', () => {
-      for (const frozen of this.frozen) this.sendMemory(frozen);
-      this.channel.send({ kind: 'complete' });
-    });
+      faultPoint(node, 'source.captured');
+    }
+    this.notePending();
+    this.channel.send({ kind: 'complete' });
     // Whatever becomes of this daemon now, they do not run until it is decided where.
     this.hold?.freeze();
-    faultPoint(this.options.node, 'source.complete');
+    faultPoint(node, 'source.complete');
     this.timed('verify', () => this.parts.verify());
+  }
+
+  private sendImage(frozen: Frozen, objects: Map<string, Area>): void {
+    const { remote, pid, observed } = frozen;
+    remote.openRegion(captureRegionSize(remote.threads.length));
+    frozen.image = captureProcess(remote, this.flags.get(pid) ?? new AreaFlags([]), observed);
+    frozen.image.areas = resolveAliases(frozen.image.areas, objects);
+    const discarded = this.tracked.get(pid)?.discarded(frozen.image.areas) ?? [];
+    const sameLayout = frozen.image.areas === this.layouts.get(pid);
+    const image = sameLayout ? { ...frozen.image, areas: [] } : frozen.image;
+    this.channel.send({ kind: 'image', pid, image, discarded, sameLayout });
   }
 
   private sendMemory({ pid, hostPid, image }: Frozen): void {
@@ -252,7 +261,6 @@ export class SourceMigration {
     const { node } = this.options;
     this.timed('import', () => this.expect('imported'));
     faultPoint(node, 'source.voted');
-    this.channel.setDeadline(CONFIRMATION_MILLISECONDS);
     this.step({ kind: 'message', message: 'imported' });
     faultPoint(node, 'source.committed');
     const running = this.timed('commit', () => this.expect('running'));
@@ -279,9 +287,9 @@ export class SourceMigration {
     if (pending.length > 0) this.journal.update({ pending });
   }
 
-  /** The decision stands but is not confirmed: nobody of this thread holds the processes any longer, the group does. */
+  /** The decision stands: nobody of this thread holds the processes any longer; the group does, or they wait for ever. */
   private letGo(): void {
-    for (const { remote } of this.frozen) remote.leave();
+    for (const { remote } of this.frozen) remote.abandon();
     this.parts.releaseFiles();
   }
 

@@ -29,13 +29,21 @@ export class LocalTargetParts implements TargetParts {
   private readonly made = new Map<number, Made>();
   private readonly ask: (question: RelayQuestion) => RelayAnswer;
   private readonly home: RelayHome;
+  private readonly noteDescriptors: (fds: number[]) => void;
   private store: DescriptorStore | undefined;
   /** Those that run, for the daemon. */
   readonly arrivals: MovingPid[] = [];
 
-  constructor(job: TargetJob, lane: ProgramRunner, ask: (question: RelayQuestion) => RelayAnswer) {
+  /** @param noteDescriptors told which descriptors of pid 1 are open for this move, for a daemon that comes after this one */
+  constructor(
+    job: TargetJob,
+    lane: ProgramRunner,
+    ask: (question: RelayQuestion) => RelayAnswer,
+    noteDescriptors: (fds: number[]) => void,
+  ) {
     this.job = job;
     this.ask = ask;
+    this.noteDescriptors = noteDescriptors;
     this.home = { node: job.node, comeHome: (state, waiting) => ask({ kind: 'come-home', state, waiting }).original };
     this.lane = lane;
   }
@@ -93,7 +101,9 @@ export class LocalTargetParts implements TargetParts {
     });
     this.store = store;
     store.begin();
+    this.noteDescriptors(store.openDescriptors);
     store.finish();
+    this.noteDescriptors(store.openDescriptors);
     for (const process of files.processes) {
       const remote = processes.get(process.pid);
       if (remote === undefined) throw new KorriganError('KRG_PEER_PROTOCOL', `the image names process ${process.pid}, which does not move`);
@@ -104,7 +114,10 @@ export class LocalTargetParts implements TargetParts {
   }
 
   releaseFiles(): void {
-    this.store?.release();
+    if (this.store === undefined) return;
+    // Their numbers may be given to others as soon as they are closed.
+    this.noteDescriptors([]);
+    this.store.release();
     this.store = undefined;
   }
 
@@ -116,7 +129,7 @@ export class LocalTargetParts implements TargetParts {
   }
 
   discard(): void {
-    this.store?.release();
+    this.releaseFiles();
     for (const { remote } of this.made.values()) {
       const isUntouched = remote.hasRegion && remote.regionAddress === HUSK_MEMORY.start;
       if (isUntouched) tolerateDeath(remote.main.tracee, () => resumeHusk(remote));

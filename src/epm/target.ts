@@ -20,10 +20,8 @@ interface Arriving {
   inflation: Inflation;
   /** Areas that came ahead of the freeze. */
   layout: readonly Area[];
+  isComplete: boolean;
 }
-
-/** How long the source may take to decide; afterwards it is asked by other ways. */
-const DECISION_MILLISECONDS = 3000;
 
 export interface TargetOptions {
   readonly journal: JournalEntry<TargetRecord>;
@@ -103,7 +101,7 @@ export class TargetMigration {
         returning: husk.returning,
         chooseNextPid: (next) => this.parts.chooseNextPid(next),
       });
-      this.arriving.set(pid, { husk, inflation, layout: [] });
+      this.arriving.set(pid, { husk, inflation, layout: [], isComplete: false });
       inflation.clear(husk.own);
     }
     const { journal, processGroups, node } = this.options;
@@ -152,6 +150,9 @@ export class TargetMigration {
       case 'files':
         this.parts.installFiles(message.files, this.remotes());
         return;
+      case 'process-complete':
+        this.completeProcess(this.process(message.pid));
+        return;
       case 'complete': {
         this.complete();
         this.step({ kind: 'imported' });
@@ -166,16 +167,19 @@ export class TargetMigration {
   /** Everything is as it will be; the group alone holds the processes, whatever becomes of this daemon. */
   private complete(): void {
     const { node } = this.options;
-    for (const { inflation, husk } of this.arriving.values()) {
-      inflation.complete();
-      inflation.leaveMemory(husk.own.map(({ start, end }) => ({ start, length: end - start })));
-    }
+    for (const arriving of this.arriving.values()) this.completeProcess(arriving);
     faultPoint(node, 'target.completed');
     this.hold?.freeze();
     faultPoint(node, 'target.frozen');
     for (const { inflation } of this.arriving.values()) inflation.resume();
     this.parts.letGo();
-    this.channel.setDeadline(DECISION_MILLISECONDS);
+  }
+
+  private completeProcess(arriving: Arriving): void {
+    if (arriving.isComplete) return;
+    arriving.inflation.complete();
+    arriving.inflation.leaveMemory(arriving.husk.own.map(({ start, end }) => ({ start, length: end - start })));
+    arriving.isComplete = true;
   }
 
   private step(event: TargetEvent): void {

@@ -15,7 +15,7 @@ import { LocalTargetParts } from './target-parts.ts';
 /** How long the source may take to connect, and either side to answer. */
 const CONNECT_MILLISECONDS = 20_000;
 const SILENCE_MILLISECONDS = 30_000;
-const ACKNOWLEDGE_MILLISECONDS = 5000;
+const ACKNOWLEDGE_MILLISECONDS = 10_000;
 
 const { lane: laneIndex } = workerData as { lane: number };
 let ownLane: Lane | undefined;
@@ -32,7 +32,8 @@ function tell(message: WorkerMessage, transfer: MessagePort[] = []): void {
 function tellCommitted(): void {
   const acknowledged = new Int32Array(new SharedArrayBuffer(4));
   tell({ kind: 'committed', acknowledged });
-  Atomics.wait(acknowledged, 0, 0, ACKNOWLEDGE_MILLISECONDS);
+  if (Atomics.wait(acknowledged, 0, 0, ACKNOWLEDGE_MILLISECONDS) === 'timed-out')
+    throw new KorriganError('KRG_DEADLINE', 'the homes of the processes could not be told yet where they are');
 }
 
 function runSource(job: SourceJob): WorkerMessage {
@@ -62,7 +63,12 @@ function runTarget(job: TargetJob): WorkerMessage {
   try {
     const lane = laneOf(job.container.initPid);
     const journal = JournalEntry.open(lane.records, job.slot) as JournalEntry<TargetRecord>;
-    const parts = new LocalTargetParts(job, lane, (question) => askAboutRelay(question, tell));
+    const parts = new LocalTargetParts(
+      job,
+      lane,
+      (question) => askAboutRelay(question, tell),
+      (descriptors) => journal.update({ descriptors }),
+    );
     const outcome = new TargetMigration(channel, parts, {
       journal,
       processGroups: new ControlGroup(job.container.processGroups),

@@ -139,6 +139,11 @@ export class DescriptorStore {
     this.open.forget(fd);
   }
 
+  /** All descriptors of pid 1 that {@link DescriptorStore.release} will close. */
+  get openDescriptors(): number[] {
+    return this.open.all;
+  }
+
   /** Closes everything in pid 1. What was delivered stays open in the processes. */
   release(): void {
     const fds = this.open.takeAll();
@@ -252,6 +257,10 @@ export class OpenDescriptors {
 
   forget(fd: number): void {
     this.fds.delete(fd);
+  }
+
+  get all(): number[] {
+    return [...this.fds];
   }
 
   takeAll(): number[] {

@@ -2,7 +2,7 @@
  * State that neither /proc nor a question inside the process tells, found in the kernel's own structures, and compared with that of the container's
  * pid 1, which has none of it. What is found here cannot be carried.
  */
-import { type KernelTask, type Oddity, readKernelTasks, readProcessFile, readStat, readStatus, whyNoKernelTasks } from '../linux/index.ts';
+import { type Oddity, readKernelTasks, readProcessFile, readStat, readStatus, whyNoKernelTasks } from '../linux/index.ts';
 import { hasUnreadableWait } from './waits.ts';
 
 /** A resource that keeps its process where it is, and why. */
@@ -22,8 +22,6 @@ const ODDITIES: Readonly<Record<Oddity, Obstacle>> = {
   'thread-segments': { resource: 'segments', reason: 'it has segments for thread-local data (set_thread_area)' },
 };
 const KEYRINGS = ['session', 'process', 'thread'] as const;
-/** Addresses of the kernel begin here. */
-const KERNEL_ADDRESSES = 0xffff_8000_0000_0000n;
 
 /** @param pid in the caller's pid namespace */
 export function examineHiddenState(pid: number, tids: readonly number[]): Obstacle[] {
@@ -38,15 +36,10 @@ export function examineHiddenState(pid: number, tids: readonly number[]): Obstac
       if (task.keyrings[keyring] !== reference.keyrings[keyring])
         add({ resource: 'keys', reason: `it has a ${keyring} keyring of its own, which belongs to this node's kernel` });
     }
-    if (hasDomain(task, reference))
+    if (task.landlockDomain !== reference.landlockDomain)
       add({ resource: 'Landlock', reason: 'it has restricted itself with Landlock; a domain cannot be read back' });
   }
   return [...found.values()];
-}
-
-/** A Landlock domain is the only thing that security modules keep by its address for one task and not at all for another. */
-function hasDomain(task: KernelTask, reference: KernelTask): boolean {
-  return task.security.some((word, n) => word >= KERNEL_ADDRESSES && reference.security[n] === 0n);
 }
 
 /** Without a look into the kernel, whatever might have such state stays. */

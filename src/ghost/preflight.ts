@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, readdirSync, readSync } from 'node:fs';
 import {
+  isHeldByColleague,
   readDetailedMaps,
   readMaps,
   readMemory,
@@ -47,7 +48,9 @@ export function examineProcess(pid: number): Finding[] {
     refuse('process', 'it has ended; its parent has not collected its status yet');
   if (stat.state === 'Z' && stat.threads > 1) refuse('threads', 'its main thread has ended while others run');
   const tracer = status.get('TracerPid');
-  if (tracer !== undefined && tracer !== '0') refuse('tracer', `process ${tracer} traces it; end the debugger or tracer first`);
+  // A thread of this daemon, which delivers a signal, lets go in a moment.
+  if (tracer !== undefined && tracer !== '0' && !isHeldByColleague(pid))
+    refuse('tracer', `process ${tracer} traces it; end the debugger or tracer first`);
   const filters = Number(status.get('Seccomp_filters') ?? '0');
   if (filters > 1) refuse('seccomp', `${filters - 1} filter(s) of its own; a filter cannot be read back completely`);
   if (elfClass(pid) === 'other') refuse('executable', 'a 32-bit program; only 64-bit programs move');

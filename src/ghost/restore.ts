@@ -3,6 +3,7 @@
  * comes last: {@link Inflation.mapMemory}, {@link Inflation.complete}, {@link Inflation.resume}. Until `resume` nothing of the program has run.
  */
 import {
+  errnoName,
   isErrno,
   KorriganError,
   readMaps,
@@ -24,6 +25,7 @@ import {
   finishLayout,
   mapAreas,
   normalize,
+  type OpenedFile,
   pathBytes,
   type Range,
   RECORDS_PER_AREA,
@@ -125,9 +127,9 @@ export class Inflation {
   mapLayout(areas: readonly Area[], keep: readonly Range[]): void {
     this.clear(keep);
     const own = areas.filter(({ kind }) => kind !== 'shared-anonymous' && kind !== 'shared-alias');
-    this.inMapping({ records: own.length * RECORDS_PER_AREA + this.ahead.length * 4 + 8, data: pathBytes(own) + 64 }, (program) => {
-      mapAreas(program, own, startsOfContent(own), this.ahead);
-    });
+    this.mapInRegion({ records: own.length * RECORDS_PER_AREA + this.ahead.length * 4 + 8, data: pathBytes(own) + 64 }, (program) =>
+      mapAreas(program, own, startsOfContent(own), this.ahead),
+    );
     this.layout = new Map(own.map((area) => [area.start, area]));
   }
 
@@ -146,9 +148,10 @@ export class Inflation {
     const missing = image.areas.filter((area) => !mapped.has(area));
     if (missing.length > 0 || stillThere.length > 0) {
       const records = missing.length * RECORDS_PER_AREA + this.ahead.length * 4 + stillThere.length + 64;
-      this.inMapping({ records, data: pathBytes(missing) + 4096 }, (program) => {
-        mapAreas(program, image.areas, this.filled, this.ahead, objects, (area) => mapped.has(area));
+      this.mapInRegion({ records, data: pathBytes(missing) + 4096 }, (program) => {
+        const opened = mapAreas(program, image.areas, this.filled, this.ahead, objects, (area) => mapped.has(area));
         discardPages(program, stillThere);
+        return opened;
       });
     }
     for (const { kind, object, start, end } of image.areas) {
@@ -260,19 +263,20 @@ export class Inflation {
     putTimesBack(this.remote, this.replaced);
   }
 
-  /** @throws KorriganError KRG_NOT_MOVABLE when a file that is mapped cannot be opened here */
-  private inMapping(capacity: { records: number; data: number }, build: (program: Program) => void): void {
+  /** As {@link Inflation.inRegion}. @throws KorriganError KRG_NOT_MOVABLE that names the mapped file which is not to be had here */
+  private mapInRegion(capacity: { records: number; data: number }, build: (program: Program) => OpenedFile[]): void {
+    this.openRegion(capacity);
+    const program = this.remote.newProgram(capacity);
+    const opened = build(program);
     try {
-      this.inRegion(capacity, build);
+      this.remote.run(program);
     } catch (error) {
-      if (!isErrno(error, 'ENOENT', 'EACCES', 'ENOTDIR')) throw error;
-      throw new KorriganError(
-        'KRG_NOT_MOVABLE',
-        `a file that it has mapped is not to be had on the target node (${(error as Error).message})`,
-        {
-          cause: error,
-        },
-      );
+      const failed = opened.find(({ record }) => program.result(record) < 0);
+      if (failed === undefined) throw error;
+      const why = errnoName(-program.result(failed.record));
+      throw new KorriganError('KRG_NOT_MOVABLE', `the process has mapped ${failed.path}, which this node cannot open (${why})`, {
+        cause: error,
+      });
     }
   }
 

@@ -6,6 +6,7 @@
 import { HELPER, Instructions, loadIterator, openIterator } from './bpf.ts';
 import { KernelTypes } from './kernel-types.ts';
 import { NativeMemory, syscall } from './native.ts';
+import { CREDENTIAL_STRUCTURES, landlockOffset } from './security-modules.ts';
 
 const OUTPUT_SIZE = 4 << 20;
 
@@ -19,7 +20,7 @@ const AT = {
   scratch: 48,
   tid: 56,
   restart: 64,
-  security: 128,
+  landlockDomain: 128,
   memoryFlags: 192,
   semaphoreUndos: 200,
   portPermissions: 208,
@@ -31,7 +32,6 @@ const AT = {
   stack: 288,
 } as const;
 const RESTART_SIZE = 64;
-const SECURITY_SIZE = 64;
 const SEGMENTS_SIZE = 24;
 const KEYRING = { session: 0, process: 8, thread: 16 } as const;
 /** A sleeping task's stack, from where it switched away: its timer lies some 300 bytes above. */
@@ -86,8 +86,8 @@ export interface KernelTask {
   /** Until when it sleeps, on the clock that it sleeps by; undefined when it is awake or waits without an end. */
   readonly sleepsUntil: bigint | undefined;
   readonly restart: RestartBlock;
-  /** What security modules keep with its credentials, as far as it is shown here. */
-  readonly security: BigUint64Array;
+  /** Address of the Landlock domain to which it has restricted itself, 0: none. */
+  readonly landlockDomain: bigint;
   /** VM_* flags that new memory areas get (include/linux/mm.h): how mlockall(MCL_FUTURE) is kept. */
   readonly memoryFlags: bigint;
   /** Addresses in the kernel, 0 where there is none. */
@@ -169,11 +169,11 @@ function assemble(types: KernelTypes): Instructions {
   follow();
   for (const [name, at] of Object.entries(KEYRING))
     probeOptional(AT.keyrings + at, 8, POINTER, types.optionalOffset('cred', `${name}_keyring`));
-  const security = types.optionalOffset('cred', 'security');
-  if (security !== undefined) {
-    probe(AT.scratch, 8, POINTER, security);
+  const domain = landlockOffset(types);
+  if (domain !== undefined) {
+    probe(AT.scratch, 8, POINTER, types.offset('cred', 'security'));
     follow();
-    probe(AT.security, SECURITY_SIZE, POINTER, 0);
+    probe(AT.landlockDomain, 8, POINTER, domain);
   }
   // Threads share a list, which is made with the first of them and almost always empty: its head leads to itself then.
   const undoList = types.optionalOffset('task_struct', 'sysvsem.undo_list');
@@ -236,6 +236,7 @@ function load(): Layout {
     'sem_undo_list',
     'signal_struct',
     'k_itimer',
+    ...CREDENTIAL_STRUCTURES,
     'bpf_iter_task',
   ]);
   const program = loadIterator(assemble(types), types.id('bpf_iter_task'));
@@ -363,7 +364,7 @@ function parse({ sleeper, restart }: Layout, record: DataView, resumedBy: string
     },
     overruns: readOverruns(record),
     oddities: findOddities(word),
-    security: new BigUint64Array(record.buffer.slice(record.byteOffset + AT.security, record.byteOffset + AT.memoryFlags)),
+    landlockDomain: word(AT.landlockDomain),
   };
 }
 

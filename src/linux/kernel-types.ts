@@ -80,6 +80,12 @@ export class KernelTypes {
     }
   }
 
+  /** Bytes of a structure; undefined where this kernel was built without it. */
+  size(structure: string): number | undefined {
+    const id = this.named.get(structure);
+    return id === undefined ? undefined : this.words[(this.starts[id] ?? 0) + 2];
+  }
+
   private index(wanted: ReadonlySet<string>): Uint32Array {
     const { words } = this;
     const starts: number[] = [0];

@@ -2,6 +2,7 @@
 import { readdirSync } from 'node:fs';
 import { isErrno } from './errno.ts';
 import { KorriganError } from './errors.ts';
+import { trySyscall } from './native.ts';
 import { readProcessFile } from './process-files.ts';
 import { Tracee, type WaitStatus } from './ptrace.ts';
 import type { Registers } from './registers.ts';
@@ -22,14 +23,37 @@ export interface StopOptions {
   /** Options of PTRACE_SEIZE. */
   readonly traceOptions?: number;
   readonly deadlineMs?: number;
+  /** How long to wait for another thread of this daemon that holds the process for a moment. */
+  readonly colleagueMs?: number;
 }
+
+const COLLEAGUE_MILLISECONDS = 500;
 
 /**
  * Seizes and stops every thread. Signals that arrive stay queued.
  * @returns the threads, the leader first unless it has already exited; none when the process has ended
  * @throws KorriganError KRG_TRACED, KRG_CANNOT_STOP; nothing is held then
  */
-export function stopThreads(pid: number, { traceOptions, deadlineMs }: StopOptions): StoppedThread[] {
+export function stopThreads(pid: number, options: StopOptions): StoppedThread[] {
+  const deadline = performance.now() + (options.colleagueMs ?? COLLEAGUE_MILLISECONDS);
+  for (;;) {
+    try {
+      return tryStopThreads(pid, options);
+    } catch (error) {
+      const isTraced = error instanceof KorriganError && error.code === 'KRG_TRACED';
+      if (!isTraced || performance.now() > deadline || !isHeldByColleague(pid)) throw error;
+      trySyscall('sched_yield');
+    }
+  }
+}
+
+/** Whether a thread of this daemon traces the process, or nobody does any more. */
+export function isHeldByColleague(pid: number): boolean {
+  const tracer = /^TracerPid:\t(\d+)$/m.exec(readProcessFile(pid, 'status') ?? '')?.[1] ?? '0';
+  return tracer === '0' || readProcessFile(process.pid, `task/${tracer}/comm`) !== undefined;
+}
+
+function tryStopThreads(pid: number, { traceOptions, deadlineMs }: StopOptions): StoppedThread[] {
   const held = new Map<number, StoppedThread>();
   const stopping: Tracee[] = [];
   try {

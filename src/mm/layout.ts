@@ -30,12 +30,19 @@ export function carriesPages(area: Area): boolean {
   return area.kind === 'anonymous' || area.kind === 'shared-anonymous' || area.kind === 'private-file';
 }
 
+/** A record that opens a file for a mapping. */
+export interface OpenedFile {
+  readonly record: number;
+  readonly path: string;
+}
+
 /**
  * Appends records that map every area at its place, ready to be filled.
  * @param filled starts of the areas that will receive pages
  * @param objects paths under which shared memory that another process of the move has mapped can be opened
  * @param ahead ranges that were mapped as writable private memory before and hold pages; kept where the areas have such memory, unmapped elsewhere
  * @param isMapped true for an area that is at its place already
+ * @returns the records that open files, with their paths
  */
 export function mapAreas(
   program: Program,
@@ -44,7 +51,8 @@ export function mapAreas(
   ahead: readonly Range[] = [],
   objects: ReadonlyMap<string, string> = new Map(),
   isMapped: (area: Area) => boolean = () => false,
-): void {
+): OpenedFile[] {
+  const opened: OpenedFile[] = [];
   const anonymous = normalize(areas.filter((area) => area.kind === 'anonymous'));
   for (const { start, end } of subtract(ahead, anonymous)) program.call('munmap', start, end - start);
   let vdsoMapped = false;
@@ -81,6 +89,7 @@ export function mapAreas(
       (alias || (shared && area.flags.includes('mw')) ? O_RDWR : O_RDONLY) | O_CLOEXEC,
       0,
     );
+    opened.push({ record: open, path });
     // Two result forwards precede the map and the close; their records are known by position.
     const map = open + 3;
     program.forwardResult(open, map, 4);
@@ -88,6 +97,7 @@ export function mapAreas(
     program.call('mmap', area.start, length, protection, flags | (shared ? MAP_SHARED : MAP_PRIVATE), 0, area.offset);
     program.call('close', 0);
   }
+  return opened;
 }
 
 /** Appends records that give every area its final protection and advice; pages must be in place. */

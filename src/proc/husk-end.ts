@@ -70,7 +70,7 @@ export function stopHeldHusk(husk: RemoteProcess, signal: number): RemoteProcess
  * @param signals siginfo_t of each, in their order
  */
 export function deliverSignals(hostPid: number, pid: number, signals: readonly Uint8Array[]): void {
-  const remote = RemoteProcess.stop(hostPid);
+  const remote = RemoteProcess.stop(hostPid, { colleagueMs: 0 });
   try {
     remote.openRegion(DELIVERY_REGION);
     for (let from = 0; from < signals.length; from += BATCH) {

@@ -1,10 +1,11 @@
 /**
  * Builds the C test programs into build/programs, when their sources are newer than what stands there.
  *
- * Safe to call from several processes at once: each build goes to a name of its own and is renamed into place.
+ * Safe to call from several processes at once: each build goes to a name of its own, and the first one stays. What another test runs
+ * already is never replaced by the same program: its executable would be a deleted file.
  */
 import { execFile } from 'node:child_process';
-import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { link, mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { FEATURES_FOLDER, readFeatures } from '../features.ts';
@@ -19,6 +20,10 @@ const FLAGS = ['-std=gnu17', '-O1', '-g', '-Wall', '-Werror', '-pthread', `-I${S
 const PARALLEL = 2;
 
 const modified = async (path: string): Promise<number> => (await stat(path).catch(() => undefined))?.mtimeMs ?? -1;
+
+function unlessThere(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EEXIST') throw error;
+}
 
 /** Newest of the header files that programs include. */
 async function newestHeader(): Promise<number> {
@@ -38,11 +43,12 @@ async function sourceOf(name: string): Promise<string> {
 async function compile(source: string, output: string, flags: readonly string[]): Promise<string> {
   const newestSource = Math.max(await modified(source), await newestHeader());
   if ((await modified(output)) >= newestSource) return output;
+  await rm(output, { force: true });
   await mkdir(OUTPUT, { recursive: true });
   const temporary = `${output}.${process.pid}.${Math.random().toString(36).slice(2)}`;
   try {
     await run('gcc', [...FLAGS, ...flags, '-o', temporary, source, '-lm']);
-    await rename(temporary, output);
+    await link(temporary, output).catch(unlessThere);
   } finally {
     await rm(temporary, { force: true });
   }

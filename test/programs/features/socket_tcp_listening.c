@@ -1,5 +1,4 @@
 /* what: a listening TCP socket */
-/* needs: refusable */
 /* spoil: close(listener) */
 #include "../feature.h"
 #include <arpa/inet.h>
