@@ -12,7 +12,6 @@ export const NOT_YET: Readonly<Record<string, { kind: 'refused' | 'differs'; why
   process_busy_family: { kind: 'differs', why: 'a family that changes faster than it can be prepared' },
   process_child_of_thread: { kind: 'differs', why: 'children of a thread that is not the first' },
   process_continue_unreported: { kind: 'differs', why: 'a continuation that was not reported yet' },
-  process_exit_signal: { kind: 'differs', why: 'a child that comes home and ends signals twice' },
   process_stop_unreported: { kind: 'refused', why: 'a stopped child whose parent moves too' },
   process_stopped: { kind: 'refused', why: 'a stopped child whose parent moves too' },
   process_stopped_threads: { kind: 'refused', why: 'a stopped child whose parent moves too' },

@@ -7,6 +7,8 @@ const WSTOPPED = 2;
 const WCONTINUED = 8;
 const WALL = 0x40000000;
 const CLD_STOPPED = 5;
+const PR_GET_CHILD_SUBREAPER = 37;
+const REGION_SIZE = 4096;
 const SIGINFO_SIZE = 128;
 const AT_ONCE = 4;
 
@@ -46,4 +48,18 @@ export function collectFrom(parent: RemoteProcess, pid: number): boolean {
   const wait = program.tryCall('wait4', pid, 0, WALL | WNOHANG, 0);
   parent.run(program);
   return program.result(wait) === pid;
+}
+
+/** Asks a held process or husk whether it adopts orphans. */
+export function isSubreaper(remote: RemoteProcess, letGo: (remote: RemoteProcess) => void): boolean {
+  try {
+    if (!remote.hasRegion) remote.openRegion(REGION_SIZE);
+    const program = remote.newProgram({ records: 2, data: 16 });
+    const place = program.data(8);
+    program.call('prctl', PR_GET_CHILD_SUBREAPER, place, 0, 0, 0);
+    remote.run(program);
+    return program.viewAt(place, 4).getInt32(0, true) !== 0;
+  } finally {
+    letGo(remote);
+  }
 }

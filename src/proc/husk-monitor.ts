@@ -25,7 +25,7 @@ import { HuskFamily, type HuskFamilyOptions } from './husk-family.ts';
 import type { MonitorEvent } from './monitor-events.ts';
 import { planProxies, proxySteps } from './group-proxies.ts';
 import { type HuskStep, planHusks } from './husk-plan.ts';
-import { type ChildChange, collectFrom, takeChildChanges } from './husk-children.ts';
+import { type ChildChange, collectFrom, isSubreaper, takeChildChanges } from './husk-children.ts';
 import type { ContainerTable } from './process-table.ts';
 import { HUSK_NAME } from './template.ts';
 import { mirroredSignal, plainSignal } from './records.ts';
@@ -135,6 +135,7 @@ export class HuskMonitor {
     const { missing, superfluous } = planProxies(table.all(), new Set(husks), new Set(visitors), proxies);
     for (const pid of superfluous) this.end(pid, 0);
     for (const { group, creator } of missing) {
+      if (this.hasSubreaper(creator)) continue;
       const like = table.appearanceOf(creator);
       const looks = like === undefined ? undefined : { ...like, command: HUSK_NAME };
       try {
@@ -148,6 +149,37 @@ export class HuskMonitor {
       }
     }
     return new Map([...proxies].filter(([, pid]) => !superfluous.includes(pid)));
+  }
+
+  /** Whether an orphan of this husk would not come to init (PR_SET_CHILD_SUBREAPER of it or an ancestor), or that cannot be told now. */
+  private hasSubreaper(husk: number): boolean {
+    const { table, hostPidOf } = this.options;
+    for (let pid = husk; pid > INIT_PID; pid = table.find(pid)?.parent ?? INIT_PID) {
+      const hostPid = hostPidOf(pid);
+      if (hostPid === undefined) return true;
+      try {
+        if (isSubreaper(isHusk(hostPid) ? this.hold(hostPid) : RemoteProcess.stop(hostPid), (remote) => this.letGoOf(pid, remote)))
+          return true;
+      } catch (error) {
+        if (
+          isKorriganError(error, 'KRG_PROCESS_BUSY') ||
+          isKorriganError(error, 'KRG_TRACED') ||
+          isKorriganError(error, 'KRG_NO_SUCH_PROCESS')
+        )
+          return true;
+        throw error;
+      }
+    }
+    return false;
+  }
+
+  private letGoOf(pid: number, remote: RemoteProcess): void {
+    if (!isHusk(remote.pid)) {
+      remote.release();
+      return;
+    }
+    resumeHusk(remote);
+    this.resumed(pid, remote);
   }
 
   /** Carries a plan out. @returns the host pids of the husks that were made, by pid; they are not traced */

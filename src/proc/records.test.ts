@@ -56,6 +56,14 @@ test("a process's own timers moved with it, so that what their old ones still se
   );
 });
 
+test("a child's end by another signal than SIGCHLD is told by the child's own node, too", () => {
+  const records = new RecordReader().push(Buffer.concat([record(1, 1, 10, 1), record(1, 2, 10, 0), record(1, 3, 11, 1)]));
+  assert.deepEqual(
+    records.map(({ information }) => isForwarded(information, true)),
+    [false, true, true],
+  );
+});
+
 test('a terminal speaks at home only, and what a husk is sent by its own node goes nowhere', () => {
   const records = new RecordReader().push(Buffer.concat([record(1, 1, 2, 128), record(1, 2, 1, 128), record(1, 3, 2, 0)]));
   const forwarded = (isHome: boolean): boolean[] => records.map(({ information }) => isForwarded(information, isHome));

@@ -2,6 +2,9 @@
 import { parseSignalRecords, SIGNAL_RECORD_SIZE, type SignalRecord } from './husk-body.ts';
 
 const SIGCHLD = 17;
+const CLD_CONTINUED = 6;
+/** SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV, SIGIO and SIGSYS have positive codes of their own. */
+const FAULT_SIGNALS = new Set([4, 5, 7, 8, 11, 29, 31]);
 const SI_USER = 0;
 const SI_TIMER = -2;
 const SI_KERNEL = 128;
@@ -76,5 +79,7 @@ export function isForwarded(information: Uint8Array, isHome: boolean): boolean {
   const signal = signalNumber(information);
   if (code === SI_QUEUE && view.getBigUint64(24, true) === MIRRORED) return false;
   if (signal === SIGCHLD) return code <= 0;
+  // A child that was made with another exit signal.
+  if (code > 0 && code <= CLD_CONTINUED && !FAULT_SIGNALS.has(signal)) return false;
   return code !== SI_TIMER && !(code === SI_KERNEL && (!isHome || TIMER_SIGNALS.has(signal)));
 }
