@@ -57,7 +57,9 @@ export const timerfdKind = defineKind<State>({
       const drift = (after ?? 0n) - (before ?? 0n);
       const steady = (before === undefined) === (after === undefined) && (interval === 0n || drift < interval / 2n);
       if (steady || turn === TURNS) {
-        const deadline = after === undefined ? {} : { deadline: after + offsetOf(base, context) };
+        // Each look is late by what lay between its two questions.
+        const earliest = after === undefined || before === undefined || before > after ? after : before;
+        const deadline = earliest === undefined ? {} : { deadline: earliest + offsetOf(base, context) };
         return { clock, settimeFlags, interval, ticks, ...deadline };
       }
     }
@@ -72,7 +74,7 @@ export const timerfdKind = defineKind<State>({
     if (state.deadline !== undefined) {
       const deadline = state.deadline + missed * state.interval;
       const specification = timerSpecification(state, deadline, nanoseconds(time[0], time[1]));
-      yield [call('timerfd_settime', fd, state.settimeFlags, specification, 0)];
+      yield [call('timerfd_settime', fd, flagsToSet(state), specification, 0)];
     }
     if (state.ticks + missed !== 0n) {
       const [result = 0] = yield [attempt('ioctl', fd, TFD_IOC_SET_TICKS, new Uint8Array(BigUint64Array.of(state.ticks + missed).buffer))];
@@ -108,9 +110,14 @@ function* deadlineOf(fd: number, clock: number): Conversation<bigint | undefined
   return value === 0n ? undefined : nanoseconds(time[0], time[1]) + value;
 }
 
+/** A periodic timer is set by the time that it keeps, so that it is not late by what happens here between two calls. */
+function flagsToSet({ settimeFlags, clock, interval }: State): number {
+  return interval > 0n && clock === CLOCK_MONOTONIC ? settimeFlags | TFD_TIMER_ABSTIME : settimeFlags;
+}
+
 /** struct itimerspec. An expiration that has passed on the way is due at once: the least time that arms a timer. */
 function timerSpecification(state: State, deadline: bigint, monotonicNow: bigint): Uint8Array {
-  const absolute = (state.settimeFlags & TFD_TIMER_ABSTIME) !== 0;
+  const absolute = (flagsToSet(state) & TFD_TIMER_ABSTIME) !== 0;
   const remaining = deadline - monotonicNow;
   const value = absolute ? deadline : remaining > 0n ? remaining : 1n;
   return new Uint8Array(BigInt64Array.of(state.interval / BILLION, state.interval % BILLION, value / BILLION, value % BILLION).buffer);
