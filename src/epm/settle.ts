@@ -23,7 +23,7 @@ import {
 } from '../linux/index.ts';
 import { takeLock } from '../fs/index.ts';
 import { discardSignals } from '../ghost/index.ts';
-import { deflate, DEFLATE_REGION_SIZE, isHusk, resumeHusk } from '../proc/index.ts';
+import { deflate, DEFLATE_REGION_SIZE, isHusk, resumeHusk, HUSK_ADDRESS, HUSK_LOOP, HUSK_SIZE } from '../proc/index.ts';
 import { thawGroup } from './hold.ts';
 import { isAlive, type MoveRecord, type SourceRecord, type TargetRecord } from './journal.ts';
 
@@ -123,11 +123,11 @@ function deflateSource(record: SourceRecord, options: SettleOptions): void {
   const held: { pid: number; remote: RemoteProcess }[] = [];
   for (const { pid, hostPid } of record.processes.filter(isAlive)) {
     ignoreEnded(() => {
-      const remote = RemoteProcess.stop(hostPid);
       if (isHusk(hostPid)) {
-        resumeHusk(remote);
+        returnToLoop(hostPid);
         return;
       }
+      const remote = RemoteProcess.stop(hostPid);
       remote.takeOverRegion();
       remote.park();
       held.push({ pid, remote });
@@ -158,7 +158,7 @@ function discardTarget(record: TargetRecord, options: SettleOptions): void {
   for (const { pid, hostPid, returning } of record.processes.filter(isAlive).toReversed()) {
     ignoreEnded(() => {
       if (isHusk(hostPid)) {
-        resumeHusk(RemoteProcess.stop(hostPid));
+        returnToLoop(hostPid);
         return;
       }
       if (!returning) {
@@ -178,6 +178,14 @@ function discardTarget(record: TargetRecord, options: SettleOptions): void {
       deflate(remote, { pid, sendRecordPipe: options.sendRecordPipe });
     });
   }
+}
+
+/** A husk that is in its loop goes on by itself, with the signal that it may have taken; one that was parked is sent there. */
+function returnToLoop(hostPid: number): void {
+  const husk = RemoteProcess.stop(hostPid);
+  const record = husk.main.registers.getNumber('rbx');
+  if (record >= HUSK_LOOP && record < HUSK_ADDRESS + HUSK_SIZE) husk.leave();
+  else resumeHusk(husk);
 }
 
 function killAndWait(hostPid: number): void {
