@@ -6,20 +6,11 @@
  * Rules: a husk that is killed stays in its last stop (PTRACE_EVENT_EXIT) until {@link HuskMonitor.end}, so its parent hears of the end
  * when it is true. SIGSTOP is swallowed and reported: the process stops, and then the husk by {@link HuskMonitor.stop}.
  */
-import {
-  EXIT_EVENT,
-  isErrno,
-  isKorriganError,
-  KorriganError,
-  RemoteProcess,
-  TRACE_OPTION,
-  Tracee,
-  trySyscall,
-  type WaitStatus,
-} from '../linux/index.ts';
+import { isErrno, isKorriganError, RemoteProcess, trySyscall } from '../linux/index.ts';
 import { EndWatch } from './end-watch.ts';
 import type { FamilyDescription } from './family-description.ts';
-import { holdHusk, isHusk, resumeHusk } from './held-husk.ts';
+import { isHusk, resumeHusk } from './held-husk.ts';
+import { TracedHusks } from './traced-husks.ts';
 import { endHeldHusk, stopHeldHusk } from './husk-end.ts';
 import { HuskFamily, type HuskFamilyOptions } from './husk-family.ts';
 import type { MonitorEvent } from './monitor-events.ts';
@@ -28,11 +19,10 @@ import { type HuskStep, planHusks } from './husk-plan.ts';
 import { type ChildChange, collectFrom, isSubreaper, takeChildChanges } from './husk-children.ts';
 import type { ContainerTable } from './process-table.ts';
 import { HUSK_NAME } from './template.ts';
-import { mirroredSignal, plainSignal } from './records.ts';
+import { mirroredSignal } from './records.ts';
 import { INIT_PID, superfluousHusks } from './relatives.ts';
 
 const PR_GET_PDEATHSIG = 2;
-const SIGSTOP = 19;
 const SIGCONT = 18;
 
 export interface MonitorOptions {
@@ -50,23 +40,14 @@ export interface TidyRequest {
   readonly proxies: readonly number[];
 }
 
-interface Traced {
-  readonly pid: number;
-  readonly tracee: Tracee;
-  /** Killed, and held in its last stop. */
-  dying: boolean;
-}
-
 export class HuskMonitor {
   private readonly options: MonitorOptions;
-  /** By host pid. */
-  private readonly traced = new Map<number, Traced>();
-  /** Host pids of husks that are stopped as their processes are. */
-  private readonly stopped = new Set<number>();
+  private readonly husks: TracedHusks;
   private readonly ends: EndWatch;
 
   constructor(options: MonitorOptions) {
     this.options = options;
+    this.husks = new TracedHusks(options.report);
     this.ends = new EndWatch(options.report);
   }
 
@@ -79,31 +60,28 @@ export class HuskMonitor {
   /** Traces a husk, and watches it. */
   adopt(pid: number): void {
     const hostPid = this.options.hostPidOf(pid);
-    if (hostPid === undefined || this.traced.has(hostPid)) return;
+    if (hostPid === undefined) return;
     this.watch(pid);
-    this.trace(pid, hostPid);
+    this.husks.trace(pid, hostPid);
   }
 
   /** Lets go of husks, so that other threads can hold them. They stay watched. */
   release(pids: readonly number[]): void {
     for (const pid of pids) {
       const hostPid = this.options.hostPidOf(pid);
-      if (hostPid !== undefined) this.letGo(hostPid);
+      if (hostPid !== undefined) this.husks.letGo(hostPid);
     }
   }
 
   /** Everything that has happened since the last look is reported. */
   look(): void {
-    for (let stop = Tracee.pollAny(); stop !== undefined; stop = Tracee.pollAny()) {
-      const traced = this.traced.get(stop.tid);
-      if (traced !== undefined) this.take(stop.tid, traced, stop.status);
-    }
+    this.husks.look();
     this.ends.look();
   }
 
   /** Is there anything to look at? */
   get isBusy(): boolean {
-    return this.ends.isBusy || this.traced.size > 0;
+    return this.ends.isBusy || this.husks.isBusy;
   }
 
   /**
@@ -121,7 +99,7 @@ export class HuskMonitor {
     const moving = new Set(family.moving);
     for (const [pid, hostPid] of made) {
       this.watch(pid);
-      if (!moving.has(pid) && isHusk(hostPid)) this.trace(pid, hostPid);
+      if (!moving.has(pid) && isHusk(hostPid)) this.husks.trace(pid, hostPid);
     }
     for (const pid of strays) this.adopt(pid);
     this.release(family.moving);
@@ -141,7 +119,7 @@ export class HuskMonitor {
       try {
         for (const [pid, hostPid] of this.perform(proxySteps(group, creator), () => looks)) {
           proxies.set(group, pid);
-          this.trace(pid, hostPid);
+          this.husks.trace(pid, hostPid);
         }
       } catch (error) {
         // The group or the creator has ended meanwhile.
@@ -158,7 +136,7 @@ export class HuskMonitor {
       const hostPid = hostPidOf(pid);
       if (hostPid === undefined) return true;
       try {
-        if (isSubreaper(isHusk(hostPid) ? this.hold(hostPid) : RemoteProcess.stop(hostPid), (remote) => this.letGoOf(pid, remote)))
+        if (isSubreaper(isHusk(hostPid) ? this.husks.hold(hostPid) : RemoteProcess.stop(hostPid), (remote) => this.letGoOf(pid, remote)))
           return true;
       } catch (error) {
         if (
@@ -179,7 +157,7 @@ export class HuskMonitor {
       return;
     }
     resumeHusk(remote);
-    this.resumed(pid, remote);
+    this.husks.resumed(pid, remote);
   }
 
   /** Carries a plan out. @returns the host pids of the husks that were made, by pid; they are not traced */
@@ -189,8 +167,8 @@ export class HuskMonitor {
       hostPidOf: this.options.hostPidOf,
       appearanceOf,
       hold: (hostPid) => {
-        const pid = this.traced.get(hostPid)?.pid;
-        const remote = this.hold(hostPid);
+        const pid = this.husks.pidOf(hostPid);
+        const remote = this.husks.hold(hostPid);
         if (pid !== undefined) held.push({ pid, remote });
         return remote;
       },
@@ -202,7 +180,7 @@ export class HuskMonitor {
       work.discard();
       throw error;
     } finally {
-      for (const { pid, remote } of held) this.resumed(pid, remote);
+      for (const { pid, remote } of held) this.husks.resumed(pid, remote);
     }
   }
 
@@ -223,21 +201,15 @@ export class HuskMonitor {
   /** Ends a husk as its process ended. Nothing happens when there is none. */
   end(pid: number, status: number): void {
     const hostPid = this.options.hostPidOf(pid);
-    const traced = hostPid === undefined ? undefined : this.traced.get(hostPid);
     if (hostPid === undefined) return;
-    if (traced?.dying === true) {
-      traced.tracee.resume();
-      this.awaitEnd(hostPid, traced.tracee);
-    } else if (isHusk(hostPid)) {
-      endHeldHusk(this.hold(hostPid), status);
-    }
+    if (!this.husks.letDie(hostPid) && isHusk(hostPid)) endHeldHusk(this.husks.hold(hostPid), status);
     this.look();
   }
 
   /** Stops a husk as its process was stopped. */
   stop(pid: number, signal: number): void {
     this.whileHeld(pid, (remote) => {
-      this.stopped.add(remote.pid);
+      this.husks.noteStop(remote.pid);
       return stopHeldHusk(remote, signal);
     });
   }
@@ -310,14 +282,14 @@ export class HuskMonitor {
   }
 
   [Symbol.dispose](): void {
-    for (const hostPid of this.traced.keys()) this.letGo(hostPid);
+    this.husks[Symbol.dispose]();
     this.ends[Symbol.dispose]();
   }
 
   private remove(pid: number, parent: number): void {
     const hostPid = this.options.hostPidOf(pid);
     if (hostPid === undefined) return;
-    const remote = this.hold(hostPid);
+    const remote = this.husks.hold(hostPid);
     for (const queue of ['thread', 'shared'] as const) {
       for (const information of remote.main.tracee.pendingSignals(queue)) this.options.report({ kind: 'signal', pid, information });
     }
@@ -329,99 +301,12 @@ export class HuskMonitor {
   private whileHeld(pid: number, action: (remote: RemoteProcess) => RemoteProcess): void {
     const hostPid = this.options.hostPidOf(pid);
     if (hostPid === undefined || !isHusk(hostPid)) return;
-    let remote = this.hold(hostPid);
+    let remote = this.husks.hold(hostPid);
     try {
       remote = action(remote);
     } finally {
       resumeHusk(remote);
-      this.resumed(pid, remote);
+      this.husks.resumed(pid, remote);
     }
-  }
-
-  /** A husk that was held is on its own again: a stop that was kept from it comes now, under our eyes. */
-  private resumed(pid: number, remote: RemoteProcess): void {
-    this.trace(pid, remote.pid);
-    if (remote.stopArrived) trySyscall('kill', remote.pid, SIGSTOP);
-  }
-
-  /** @throws KorriganError KRG_PROCESS_BUSY for one that is about to end */
-  private hold(hostPid: number): RemoteProcess {
-    const traced = this.traced.get(hostPid);
-    if (traced?.dying === true || !this.letGo(hostPid)) {
-      throw new KorriganError('KRG_PROCESS_BUSY', `the husk of process ${traced?.pid ?? hostPid} is just ending; try again`);
-    }
-    const remote = holdHusk(hostPid);
-    // It was stopped when nobody traced it.
-    if (traced !== undefined && remote.main.groupStop !== 0 && !this.stopped.has(hostPid)) {
-      this.stopped.add(hostPid);
-      this.options.report({ kind: 'signal', pid: traced.pid, information: plainSignal(SIGSTOP) });
-    }
-    return remote;
-  }
-
-  private trace(pid: number, hostPid: number): void {
-    try {
-      this.traced.set(hostPid, { pid, tracee: Tracee.seize(hostPid, TRACE_OPTION.traceExit), dying: false });
-    } catch (error) {
-      // It has ended, which is reported, or is just being held.
-      if (!isErrno(error, 'ESRCH', 'EPERM')) throw error;
-    }
-  }
-
-  /** @returns false when the husk is about to end */
-  private letGo(hostPid: number): boolean {
-    const traced = this.traced.get(hostPid);
-    if (traced === undefined) return true;
-    if (traced.dying) return false;
-    const { tracee } = traced;
-    try {
-      tracee.interrupt();
-      for (;;) {
-        const status = tracee.wait();
-        if (status.kind === 'interrupted') {
-          this.traced.delete(hostPid);
-          tracee.detach(status.groupStop);
-          return true;
-        }
-        this.take(hostPid, traced, status);
-        if (traced.dying || !this.traced.has(hostPid)) return false;
-      }
-    } catch (error) {
-      if (isErrno(error, 'ESRCH')) return false;
-      throw error;
-    }
-  }
-
-  private take(hostPid: number, traced: Traced, status: WaitStatus): void {
-    const { pid, tracee } = traced;
-    switch (status.kind) {
-      case 'exited':
-      case 'killed':
-        this.traced.delete(hostPid);
-        this.stopped.delete(hostPid);
-        return;
-      case 'event':
-        if (status.event !== EXIT_EVENT) {
-          tracee.resume();
-          return;
-        }
-        traced.dying = true;
-        this.options.report({ kind: 'killed', pid });
-        return;
-      case 'interrupted':
-        if (status.groupStop === 0) {
-          this.stopped.delete(hostPid);
-          tracee.resume();
-        } else tracee.listen();
-        return;
-      case 'signal':
-        if (status.signal === SIGSTOP) this.options.report({ kind: 'signal', pid, information: tracee.signalInformation() });
-        tracee.resume();
-    }
-  }
-
-  private awaitEnd(hostPid: number, tracee: Tracee): void {
-    this.traced.delete(hostPid);
-    for (let status = tracee.wait(); status.kind !== 'exited' && status.kind !== 'killed'; status = tracee.wait()) tracee.resume();
   }
 }
