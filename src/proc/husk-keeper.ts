@@ -38,7 +38,7 @@ export class HuskKeeper implements AsyncDisposable {
       else this.answered(message);
     });
     this.worker.on('error', (error) => {
-      for (const { reject } of this.waiting.values()) reject(error as Error);
+      for (const waiting of this.waiting.values()) waiting.reject(error as Error);
       this.waiting.clear();
     });
   }
@@ -50,7 +50,7 @@ export class HuskKeeper implements AsyncDisposable {
   ): Promise<ReturnType<MonitorCommands[Name]>> {
     return new Promise((resolve, reject) => {
       const command: MonitorCommand = { id: ++this.sent, name, arguments: args };
-      this.waiting.set(command.id, { resolve: resolve as (value: unknown) => void, reject });
+      this.waiting.set(command.id, { resolve, reject });
       // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a port of a worker, not a window
       this.worker.postMessage(command);
     });

@@ -61,6 +61,8 @@ export class News {
       case 'collected':
         this.collecting.add(pid);
         if (!(await keeper.do('collect', pid))) this.collecting.delete(pid);
+        return;
+      case 'dropped': // for the account of the home only
     }
   }
 }

@@ -131,6 +131,9 @@ export class TracedHusks implements Disposable {
         traced.dying = true;
         this.report({ kind: 'killed', pid });
         return;
+      case 'system-call':
+        tracee.resume();
+        return;
       case 'interrupted':
         if (status.groupStop === 0) {
           this.stopped.delete(hostPid);
