@@ -110,7 +110,7 @@ export class MigrationService implements Disposable {
     });
     rpc.handle(prepareCall, ({ migration, family }, { caller }) => this.arrivals.prepare(migration, family, caller));
     for (const { record, state } of this.settlements.known) {
-      const isElsewhere = record.role === 'target' || state === 'committed' || state === 'done';
+      const isElsewhere = record.role === 'target' ? state !== 'running' : state === 'committed' || state === 'done';
       for (const { pid: moving } of record.processes) {
         if (isElsewhere && options.homeOf(moving) === rpc.id) proc.left([moving], record.peer).catch(() => undefined);
       }

@@ -49,7 +49,7 @@ export class Reconciliation {
       };
       try {
         const { running, husks } = await rpc.call(peer, reconcileCall, request, { deadlineMs: ANSWER_MILLISECONDS });
-        for (const pid of running) families.directory.moved(pid, rpc.id, peer);
+        for (const pid of running) if (!this.isHere(pid)) families.directory.moved(pid, rpc.id, peer);
         for (const pid of husks) families.directory.held(pid, peer);
         await families.keeper.do(
           'watch',
@@ -70,9 +70,7 @@ export class Reconciliation {
     ended: readonly Ended[],
   ): { running: number[]; husks: number[] } {
     const { directory, present, visitors, node, options } = this.families;
-    // What runs here and there at once is being moved, and undecided.
-    const isHere = (pid: number): boolean => !present.has(pid) && options.container.hostPidOf(pid) !== undefined;
-    for (const pid of running) if (!isHere(pid)) directory.moved(pid, node, from);
+    for (const pid of running) if (!this.isHere(pid)) directory.moved(pid, node, from);
     for (const pid of husks) directory.held(pid, from);
     const statuses = new Map(ended.map(({ pid, status }) => [pid, status]));
     for (const { pid, node: place } of directory.away) {
@@ -81,6 +79,12 @@ export class Reconciliation {
     }
     const isTheirs = (pid: number): boolean => options.homeOf(pid) === from;
     return { running: [...visitors].filter(isTheirs), husks: [...present].filter(isTheirs) };
+  }
+
+  /** A process, no husk. What runs here and there at once is being moved: undecided, or the other node has not heard of it yet. */
+  private isHere(pid: number): boolean {
+    const { present, options } = this.families;
+    return !present.has(pid) && options.container.hostPidOf(pid) !== undefined;
   }
 
   /** Processes of this home that no node has. */
