@@ -57,7 +57,8 @@ function countNode(cluster: string, id: number, daemon: number, init: number): N
     containerMemory: linesOf(`/proc/${init}/maps`),
     // Those of network namespaces belong to other clusters of this machine, which come and go.
     mounts: linesOf(`/proc/${init}/mountinfo`).filter((line) => !line.includes(' - nsfs ')),
-    cgroups: directoriesBelow(containerCgroup(cluster, id).path),
+    // What arrives together has a group of its own, named for the move.
+    cgroups: directoriesBelow(containerCgroup(cluster, id).path).map((path) => path.replace(/\/m[0-9a-f]{16}$/, '/of-a-move')),
     files: readdirSync(join(clusterDirectory(cluster), `node${id}`)).toSorted(),
   };
 }
