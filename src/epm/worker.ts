@@ -1,6 +1,6 @@
 /** A ghost worker: the thread that holds processes by ptrace. Does one job after the other, blocking in the kernel. */
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
-import { BlockingListener, BlockingSocket, ControlGroup, KorriganError } from '../linux/index.ts';
+import { BlockingListener, BlockingSocket, ControlGroup, KorriganError, whyNoKernelTasks } from '../linux/index.ts';
 import { Lane } from '../container/index.ts';
 import { MigrationChannel } from '../mm/index.ts';
 import type { ContainerReference, Job, SourceJob, TargetJob, WorkerMessage } from './jobs.ts';
@@ -111,3 +111,5 @@ parentPort?.on('message', (job: Job) => {
 });
 
 tell({ kind: 'ready' });
+// Learned now or by the first job, which would be slower for it.
+whyNoKernelTasks();
