@@ -8,7 +8,6 @@ import { clusterDirectory, type ClusterDescription, daemonPid, NodeClient } from
 export interface NodeCensus {
   /** Processes of the container by their global pids, zombies and husks among them. */
   readonly processes: readonly string[];
-  readonly daemonThreads: number;
   readonly containerDescriptors: readonly string[];
   readonly containerThreads: number;
   /** Mappings of pid 1. */
@@ -26,7 +25,7 @@ export async function takeCensus({ cluster, nodes }: ClusterDescription): Promis
       const status = await new NodeClient(socket).status();
       const init = status.nodes.find((node) => node.id === id)?.daemon?.containerPid;
       if (init === undefined) throw new Error(`node ${id} does not say which process its container has`);
-      return countNode(cluster, id, daemonPid(cluster, id), init);
+      return countNode(cluster, id, init);
     }),
   );
 }
@@ -34,6 +33,7 @@ export async function takeCensus({ cluster, nodes }: ClusterDescription): Promis
 /** What a daemon has for itself. Its threads open and allocate some things at their first use, and its heaps grow until garbage is collected. */
 export interface DaemonResources {
   readonly descriptors: number;
+  readonly threads: number;
   readonly mappings: number;
   /** Resident memory that is no file's. */
   readonly bytes: number;
@@ -44,21 +44,27 @@ export function daemonResources({ cluster, nodes }: ClusterDescription): DaemonR
   return nodes.map(({ id }) => {
     const folder = `/proc/${daemonPid(cluster, id)}`;
     const kilobytes = /^RssAnon:\s+(\d+) kB$/m.exec(readFileSync(`${folder}/status`, 'utf8'))?.[1];
-    return { descriptors: readdirSync(`${folder}/fd`).length, mappings: linesOf(`${folder}/maps`).length, bytes: Number(kilobytes) * 1024 };
+    return {
+      descriptors: readdirSync(`${folder}/fd`).length,
+      threads: readdirSync(`${folder}/task`).length,
+      mappings: linesOf(`${folder}/maps`).length,
+      bytes: Number(kilobytes) * 1024,
+    };
   });
 }
 
-function countNode(cluster: string, id: number, daemon: number, init: number): NodeCensus {
+function countNode(cluster: string, id: number, init: number): NodeCensus {
   return {
     processes: descendants(init).map(nameOf).toSorted(),
-    daemonThreads: readdirSync(`/proc/${daemon}/task`).length,
     containerDescriptors: descriptors(init),
     containerThreads: readdirSync(`/proc/${init}/task`).length,
     containerMemory: linesOf(`/proc/${init}/maps`),
     // Those of network namespaces belong to other clusters of this machine, which come and go.
     mounts: linesOf(`/proc/${init}/mountinfo`).filter((line) => !line.includes(' - nsfs ')),
-    // What arrives together has a group of its own, named for the move.
-    cgroups: directoriesBelow(containerCgroup(cluster, id).path).map((path) => path.replace(/\/m[0-9a-f]{16}$/, '/of-a-move')),
+    // What arrives together has a group of its own, named for the move; that of the husks is made when there is the first.
+    cgroups: directoriesBelow(containerCgroup(cluster, id).path)
+      .map((path) => path.replace(/\/m[0-9a-f]{16}$/, '/of-a-move'))
+      .filter((path) => !path.endsWith('/husks')),
     files: readdirSync(join(clusterDirectory(cluster), `node${id}`)).toSorted(),
   };
 }
