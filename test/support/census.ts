@@ -55,7 +55,7 @@ export function daemonResources({ cluster, nodes }: ClusterDescription): DaemonR
 
 function countNode(cluster: string, id: number, init: number): NodeCensus {
   return {
-    processes: descendants(init).map(nameOf).toSorted(),
+    processes: withoutTemplate(descendants(init).map(nameOf)).toSorted(),
     containerDescriptors: descriptors(init),
     containerThreads: readdirSync(`/proc/${init}/task`).length,
     containerMemory: linesOf(`/proc/${init}/maps`),
@@ -67,6 +67,12 @@ function countNode(cluster: string, id: number, init: number): NodeCensus {
       .filter((path) => !path.endsWith('/husks')),
     files: readdirSync(join(clusterDirectory(cluster), `node${id}`)).toSorted(),
   };
+}
+
+/** Without the one husk from which others are made: it is there from the first use. */
+function withoutTemplate(names: readonly string[]): string[] {
+  const template = names.find((name) => / husk$/.test(name));
+  return names.filter((name) => name !== template);
 }
 
 const linesOf = (file: string): string[] => readFileSync(file, 'utf8').split('\n').toSorted();
