@@ -71,7 +71,7 @@ function countNode(cluster: string, id: number, init: number): NodeCensus {
 
 /** Without the one husk from which others are made: it is there from the first use. */
 function withoutTemplate(names: readonly string[]): string[] {
-  const template = names.find((name) => / husk$/.test(name));
+  const template = names.find((name) => name.endsWith(' husk'));
   return names.filter((name) => name !== template);
 }
 

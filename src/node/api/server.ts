@@ -33,6 +33,13 @@ export interface ApiServer {
 /** The longest a request may take to arrive. */
 const REQUEST_TIMEOUT_MILLISECONDS = 30_000;
 const CONNECTION_LIMIT = 1024;
+/**
+ * How much of what is refused is still read, bytes: a connection that is closed over unread bytes is reset (unix(7)), and the answer may be
+ * lost on a caller who sends everything before it reads.
+ */
+const DROPPED_LIMIT = 4 << 20;
+/** How long who was refused may take to close the connection. */
+const REFUSED_MILLISECONDS = 5000;
 
 export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
   const { socketPath, services, onFault } = options;
@@ -147,14 +154,14 @@ function sendJson(response: ServerResponse, status: number, value: unknown): voi
 async function readBody(request: IncomingMessage, limit: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   const tooLong = (): KorriganError => new KorriganError('KRG_BAD_REQUEST', `the body of this request may have ${limit} bytes at most`);
-  // What is announced as too long is not waited for.
-  if (Number(request.headers['content-length'] ?? 0) > limit) throw tooLong();
+  if (Number(request.headers['content-length'] ?? 0) > limit + DROPPED_LIMIT) throw tooLong();
   let length = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     length += chunk.length;
-    if (length > limit) throw tooLong();
-    chunks.push(chunk);
+    if (length <= limit) chunks.push(chunk);
+    else if (length > limit + DROPPED_LIMIT) throw tooLong();
   }
+  if (length > limit) throw tooLong();
   return Buffer.concat(chunks);
 }
 
@@ -177,7 +184,8 @@ function parseJson(body: Buffer): unknown {
 /** Ends a connection that is not, or no longer, in HTTP's hands. */
 function refuse(socket: Duplex, error: KorriganError): void {
   if (!socket.writable) {
-    socket.destroy();
+    // After an answer, what still comes is dropped until the caller closes.
+    if (!socket.writableEnded) socket.destroy();
     return;
   }
   const body = `${JSON.stringify({ error: error.toJSON() })}\n`;
@@ -185,6 +193,9 @@ function refuse(socket: Duplex, error: KorriganError): void {
   socket.end(
     `HTTP/1.1 ${errorKind(error.code).status} Refused\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
   );
+  socket.resume();
+  const late = setTimeout(() => socket.destroy(), REFUSED_MILLISECONDS);
+  socket.once('close', () => clearTimeout(late));
 }
 
 function callerOf(socket: Socket): Caller {
