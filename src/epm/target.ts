@@ -15,6 +15,9 @@ import type { HeldHusk, TargetParts } from './parts.ts';
 import type { Settlement } from './settle.ts';
 import { realTime } from './source.ts';
 
+/** How long the source may take to hear that it is refused. */
+const REFUSED_MILLISECONDS = 5000;
+
 interface Arriving {
   husk: HeldHusk;
   inflation: Inflation;
@@ -215,7 +218,7 @@ export class TargetMigration {
     const { code, message } = error instanceof KorriganError ? error : { code: 'KRG_INTERNAL', message: (error as Error).message };
     this.step({ kind: 'failed' });
     try {
-      this.channel.send({ kind: 'refused', error: { code, message } });
+      this.channel.finish({ kind: 'refused', error: { code, message } }, REFUSED_MILLISECONDS);
     } catch (lost) {
       if (!(lost instanceof KorriganError)) throw lost; // the link is what failed; the source notices by itself
     }

@@ -26,7 +26,11 @@ const MSG_DONTWAIT = 0x40;
 const POLLIN = 1;
 const ADDRESS_SIZE = 16;
 
+const SHUT_WR = 1;
+const DROPPED_SIZE = 65_536;
+
 const small = NativeMemory.allocate(256);
+const dropped = NativeMemory.allocate(DROPPED_SIZE);
 
 function socketAddress(host: string, port: number): Uint8Array {
   const octets = host.split('.').map(Number);
@@ -111,6 +115,18 @@ export class BlockingSocket implements Disposable {
       const count = this.checked('recvfrom', result);
       if (count > 0) return count;
     }
+  }
+
+  /**
+   * Sends no more, and drops what still comes until the other side closes. A connection that is closed over unread bytes is reset
+   * (tcp(7)): the last word would be lost on a peer that is sending.
+   * @param patienceMs how long in all
+   */
+  finish(patienceMs: number): void {
+    trySyscall('shutdown', this.fd, SHUT_WR);
+    this.setDeadline(patienceMs);
+    const until = performance.now() + patienceMs;
+    while (performance.now() < until && trySyscall('recvfrom', this.fd, dropped.address, DROPPED_SIZE, 0, 0, 0) > 0);
   }
 
   [Symbol.dispose](): void {

@@ -99,6 +99,12 @@ export class MigrationChannel {
     this.socket.setDeadline(deadlineMs);
   }
 
+  /** Says a last word to a peer that may still be sending. @param patienceMs how long the peer may take to close */
+  finish(message: unknown, patienceMs: number): void {
+    this.send(message);
+    this.socket.finish(patienceMs);
+  }
+
   close(): void {
     this.socket[Symbol.dispose]();
     spare.push(this.output, this.input);
