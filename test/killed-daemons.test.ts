@@ -121,5 +121,9 @@ test(`${KILLS} daemons are killed while programs run and move`, async (t) => {
   for (const pid of [...counters.map((counter) => counter.pid), ring])
     assert.equal(listed.filter((process) => process.pid === pid).length, 1, `process ${pid}, seed ${SEED}`);
   for (const pid of [...counters.map((counter) => counter.pid), ring]) await cluster.client.kill(pid, 9);
-  await eventually('all to have ended', async () => (await cluster.client.processes()).length === 0);
+  let left: Awaited<ReturnType<typeof cluster.client.processes>> = [];
+  await eventually('all to have ended', async () => {
+    left = await cluster.client.processes();
+    return left.length === 0;
+  }).catch(() => assert.deepEqual(left, [], `seed ${SEED}`));
 });
