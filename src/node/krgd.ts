@@ -2,7 +2,7 @@
  * krgd: the daemon of one node, `krgd.ts CLUSTER ID`, in the namespaces of its node. Logs to standard output. Ends with status 0 when it is told
  * to (SIGTERM, SIGINT); its container lives on and is adopted by the next one.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { flushCompileCache } from 'node:module';
 import { join } from 'node:path';
 import pino from 'pino';
@@ -23,7 +23,10 @@ process.on('uncaughtException', (error) => {
 const configuration = readConfiguration(cluster);
 if (configuration === undefined) throw new KorriganError('KRG_USAGE', `there is no cluster "${cluster}" on this machine`);
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
-writeFileSync(join(nodeDirectory(cluster, Number(id)), 'krgd.pid'), `${process.pid}\n`);
+const pidFile = join(nodeDirectory(cluster, Number(id)), 'krgd.pid');
+// Never seen empty: whoever sends a signal to pid 0 sends it to himself and his group (kill(2)).
+writeFileSync(`${pidFile}.new`, `${process.pid}\n`);
+renameSync(`${pidFile}.new`, pidFile);
 
 const node = await startNode({ configuration, id: Number(id), version, log });
 
