@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { type Feature, readFeatures } from './features.ts';
 import { NOT_YET } from './not-yet.ts';
 import { eventually, startTestCluster, type TestCluster } from './support/cluster.ts';
@@ -36,7 +37,7 @@ async function moved({ name, needs }: Feature): Promise<Verdict> {
   if (printed().startsWith('ready')) {
     const tree = needs.includes('tree') || needs.includes('family');
     try {
-      for (const node of ROUTE) await cluster.move(pid, node, tree);
+      for (const node of ROUTE) await moveBeside(pid, node, tree);
     } catch (error) {
       // One that meets its deadline by itself may be at its end on a machine that is slow.
       if (!(needs.includes('deadline') && /^pass$/m.test(printed()))) refusal = (error as Error).message;
@@ -45,6 +46,18 @@ async function moved({ name, needs }: Feature): Promise<Verdict> {
   writeFileSync(go, '');
   await eventually(`the verdict of ${name} (refusal: ${refusal})`, () => /^(pass|FAIL|skip)/m.test(printed()));
   return { printed: printed(), refusal };
+}
+
+/** Moves a program; a terminal whose number a program of another test has on that node waits until it is free. */
+async function moveBeside(pid: number, node: number, tree: boolean): Promise<void> {
+  for (const until = performance.now() + 10_000; ; await delay(50)) {
+    try {
+      await cluster.move(pid, node, tree);
+      return;
+    } catch (error) {
+      if (!/\/dev\/pts\/\d+ exists on this node already/.test((error as Error).message) || performance.now() > until) throw error;
+    }
+  }
 }
 
 describe('state that moves between nodes', { concurrency: 2 }, () => {

@@ -29,6 +29,17 @@ function move(open: string, check: string): { text: string; sourceLinks: string[
   return { text: target.go(), sourceLinks, targetLinks };
 }
 
+/** These programs live in the machine's own namespaces, where anybody may take the number of a terminal that has just been closed. */
+function moveBeside(open: string, check: string): ReturnType<typeof move> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return move(open, check);
+    } catch (error) {
+      if (attempt === 10 || !/\/dev\/pts\/\d+ exists/.test((error as Error).message)) throw error;
+    }
+  }
+}
+
 function link(pid: number, fd: number): string {
   try {
     return readlinkSync(`/proc/${pid}/fd/${fd}`);
@@ -182,7 +193,7 @@ assert all(os.write(100 + n, b"x") == 1 for n in range(1, 1000, 2))`,
 
 for (const [name, [open, check]] of Object.entries(cases)) {
   test(name, () => {
-    const { text, sourceLinks, targetLinks } = move(open, check);
+    const { text, sourceLinks, targetLinks } = moveBeside(open, check);
     assert.equal(text, 'ok');
     const plain = (links: string[]): string[] => links.map((each) => each.replace(/\[\d+\]|#\d+|gone/, ''));
     assert.deepEqual(plain(targetLinks), plain(sourceLinks));
