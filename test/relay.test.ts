@@ -9,6 +9,7 @@ import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { once } from 'node:events';
+import type { Readable } from 'node:stream';
 import { after, before, test } from 'node:test';
 import { until } from './support/engine.ts';
 import { type JoinedNode, startJoinedNodes } from './support/joined-node.ts';
@@ -81,6 +82,39 @@ function pattern(length: number, start: number): Buffer {
   return bytes;
 }
 
+/** Takes bytes only when it is told to, so that who writes them waits for it again and again. */
+class SlowReader {
+  private readonly stream: Readable;
+  private readonly hash = createHash('sha256');
+  private readonly ended: Promise<unknown>;
+  private received = 0;
+  private wanted = 0;
+
+  constructor(stream: Readable) {
+    this.stream = stream;
+    this.ended = once(stream, 'end');
+    stream.on('data', (chunk: Buffer) => {
+      this.received += chunk.length;
+      this.hash.update(chunk);
+      if (this.received >= this.wanted) stream.pause();
+    });
+  }
+
+  take(bytes: number): Promise<unknown> {
+    this.wanted += bytes;
+    this.stream.resume();
+    return until(() => this.received >= this.wanted, 'more bytes');
+  }
+
+  /** @returns what came in all, to the end */
+  async takeAll(): Promise<{ bytes: number; digest: string }> {
+    this.wanted = Number.POSITIVE_INFINITY;
+    this.stream.resume();
+    await this.ended;
+    return { bytes: this.received, digest: this.hash.digest('hex') };
+  }
+}
+
 const TOTAL = 50 * 1024 * 1024;
 const CHUNK = 64 * 1024;
 
@@ -98,28 +132,11 @@ while n < ${TOTAL}:
     n += ${CHUNK}
 "`,
   );
-  const hash = createHash('sha256');
   const expected = createHash('sha256');
   for (let n = 0; n < TOTAL; n += CHUNK) expected.update(pattern(CHUNK, n));
-  let received = 0;
-  // This reader takes a twentieth of the bytes between two moves, so that the writer waits for it again and again.
-  let wanted = 0;
-  stdout.on('data', (chunk: Buffer) => {
-    received += chunk.length;
-    hash.update(chunk);
-    if (received >= wanted) stdout.pause();
-  });
-  const ended = once(stdout, 'end');
-  await moveBackAndForth(pid, 20, () => {
-    wanted += TOTAL / 25;
-    stdout.resume();
-    return until(() => received >= wanted, 'more bytes');
-  });
-  wanted = Number.POSITIVE_INFINITY;
-  stdout.resume();
-  await ended;
-  assert.equal(received, TOTAL);
-  assert.equal(hash.digest('hex'), expected.digest('hex'));
+  const reader = new SlowReader(stdout);
+  await moveBackAndForth(pid, 20, () => reader.take(TOTAL / 25));
+  assert.deepEqual(await reader.takeAll(), { bytes: TOTAL, digest: expected.digest('hex') });
   await until(() => node(1).ended.has(pid), 'the end at home');
   assert.equal(node(1).ended.get(pid), 0);
   stdin.destroy();
@@ -127,16 +144,8 @@ while n < ${TOTAL}:
 
 test('cat moves 20 times while 50 MB flow through it; it sees the end of its input', async () => {
   const { pid, stdin, stdout } = await startProgram('cat');
-  const [hash, expected] = [createHash('sha256'), createHash('sha256')];
-  let received = 0;
-  // This reader takes a twentieth of the bytes between two moves, so that the writer waits for it again and again.
-  let wanted = 0;
-  stdout.on('data', (chunk: Buffer) => {
-    received += chunk.length;
-    hash.update(chunk);
-    if (received >= wanted) stdout.pause();
-  });
-  const ended = once(stdout, 'end');
+  const expected = createHash('sha256');
+  const reader = new SlowReader(stdout);
   const feeding = (async () => {
     for (let n = 0; n < TOTAL; n += CHUNK) {
       const chunk = pattern(CHUNK, n);
@@ -145,17 +154,10 @@ test('cat moves 20 times while 50 MB flow through it; it sees the end of its inp
     }
     stdin.end();
   })();
-  await moveBackAndForth(pid, 20, () => {
-    wanted += TOTAL / 25;
-    stdout.resume();
-    return until(() => received >= wanted, 'more bytes');
-  });
-  wanted = Number.POSITIVE_INFINITY;
-  stdout.resume();
+  await moveBackAndForth(pid, 20, () => reader.take(TOTAL / 25));
+  const received = reader.takeAll();
   await feeding;
-  await ended;
-  assert.equal(received, TOTAL);
-  assert.equal(hash.digest('hex'), expected.digest('hex'));
+  assert.deepEqual(await received, { bytes: TOTAL, digest: expected.digest('hex') });
   await until(() => node(1).ended.has(pid), 'the end at home');
   assert.equal(node(1).ended.get(pid), 0);
 });

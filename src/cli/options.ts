@@ -1,5 +1,5 @@
 import { clusterDirectory, findNode, NodeClient, readClusterDescription } from '../node/api/index.ts';
-import type { ClusterDescription, NodeDescription } from '../node/api/index.ts';
+import type { ClusterDescription } from '../node/api/index.ts';
 
 /** What every command takes. */
 export interface CommonOptions {
@@ -19,12 +19,6 @@ export function clusterName(options: CommonOptions): string {
 /** The cluster of this machine that is meant. @throws KorriganError KRG_NO_DAEMON when it is not up */
 export function describedCluster(options: CommonOptions): ClusterDescription {
   return readClusterDescription(clusterName(options));
-}
-
-/** The node that `--at` names, else the first. */
-export function askedNode(options: CommonOptions): NodeDescription | undefined {
-  const { nodes } = describedCluster(options);
-  return options.at === undefined ? nodes[0] : findNode(nodes, options.at);
 }
 
 /** A client of the node that `--at` names, else of the first that answers. */

@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { KorriganError } from '../linux/index.ts';
 import { IMAGE_VERSION, type ProcessImage } from '../ghost/index.ts';
-import type { Area, Range } from '../mm/index.ts';
+import type { Area } from '../mm/index.ts';
 
 const pid = z.number().int().positive();
 const range = z.object({ start: z.number(), end: z.number() });
@@ -59,8 +59,6 @@ const toSource = z.discriminatedUnion('kind', [
 
 export type ToTarget = z.infer<typeof toTarget>;
 export type ToSource = z.infer<typeof toSource>;
-/** A range of addresses as it crosses the channel. */
-export type SentRange = Range;
 
 function parse<T>(schema: z.ZodType<T>, message: unknown): T {
   const result = schema.safeParse(message);

@@ -118,6 +118,14 @@ function removeRegion(hostPid: number): void {
   }
 }
 
+/** Nothing of it runs again, also when this daemon is killed over it. */
+function stopForGood(hostPid: number): RemoteProcess {
+  const remote = RemoteProcess.stop(hostPid);
+  remote.takeOverRegion();
+  remote.park();
+  return remote;
+}
+
 /** They live on the other node: what is left here becomes husks. Nothing of them may run again here. */
 function deflateSource(record: SourceRecord, options: SettleOptions): void {
   const held: { pid: number; remote: RemoteProcess }[] = [];
@@ -127,10 +135,7 @@ function deflateSource(record: SourceRecord, options: SettleOptions): void {
         returnToLoop(hostPid);
         return;
       }
-      const remote = RemoteProcess.stop(hostPid);
-      remote.takeOverRegion();
-      remote.park();
-      held.push({ pid, remote });
+      held.push({ pid, remote: stopForGood(hostPid) });
     });
   }
   thawGroup(record.cgroup);
@@ -162,13 +167,10 @@ function discardTarget(record: TargetRecord, options: SettleOptions): void {
         return;
       }
       if (!returning) {
-        killAndWait(hostPid);
+        RemoteProcess.stop(hostPid).kill();
         return;
       }
-      const remote = RemoteProcess.stop(hostPid);
-      remote.takeOverRegion();
-      remote.park();
-      held.push({ pid, remote });
+      held.push({ pid, remote: stopForGood(hostPid) });
     });
   }
   thawGroup(record.cgroup);
@@ -186,11 +188,6 @@ function returnToLoop(hostPid: number): void {
   const record = husk.main.registers.getNumber('rbx');
   if (record >= HUSK_LOOP && record < HUSK_ADDRESS + HUSK_SIZE) husk.leave();
   else resumeHusk(husk);
-}
-
-function killAndWait(hostPid: number): void {
-  const remote = RemoteProcess.stop(hostPid);
-  remote.kill();
 }
 
 /** Takes memory of ours away that a killed daemon has left in a process. */

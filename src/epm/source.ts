@@ -33,6 +33,7 @@ import {
   type MigrationChannel,
   PRE_COPY,
   ProcessPages,
+  totalLength,
   TrackedMemory,
 } from '../mm/index.ts';
 import { kernelIdentity } from '../fs/index.ts';
@@ -167,10 +168,7 @@ export class SourceMigration {
     for (const { pid, hostPid } of this.processes) {
       const areas = (this.flags.get(pid)?.describe(hostPid) ?? []).filter(isTrackable);
       using pagemap = new Pagemap(hostPid);
-      const pages = areas.reduce(
-        (sum, area) => sum + contentRuns(pagemap, area).reduce((n, run) => n + (run.end - run.start) / 4096, 0),
-        0,
-      );
+      const pages = areas.reduce((sum, area) => sum + totalLength(contentRuns(pagemap, area)) / 4096, 0);
       if (pages < PRE_COPY.worthwhilePages) continue;
       const observed = observeThreads(hostPid);
       const remote = RemoteProcess.stop(hostPid);

@@ -165,4 +165,3 @@ export const NODE_LOCAL_FILE_SYSTEMS: ReadonlyMap<number, string> = new Map([
 export const HUGETLBFS = 0x958458f6;
 export const MQUEUE = 0x19800202;
 export const SECRETMEM = 0x5345434d;
-export const NSFS = 0x6e736673;

@@ -27,11 +27,6 @@ const PROT_READ_WRITE = 3;
 const MAP_SHARED_FIXED = 0x100001;
 const EXIT_STATUS = 70;
 
-/** Address of the interpreter's entry in a process that runs the image: a thread starts there with rbx = its first record, r12 = 0. */
-export function interpreterAddress(options: InitImageOptions): number {
-  return options.codeAddress + CODE_OFFSET + startup(options).length + INTERPRETER_ENTRY;
-}
-
 /** The file to execute. */
 export function buildInitImage(options: InitImageOptions): Uint8Array {
   const code = Buffer.concat([startup(options), INTERPRETER_CODE]);

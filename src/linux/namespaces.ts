@@ -1,12 +1,11 @@
-/** Namespaces (namespaces(7)): pids across pid namespaces, clocks of time namespaces, entering a network namespace. */
+/** Namespaces (namespaces(7)): pids across pid namespaces, clocks of time namespaces. */
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { ERRNO, SyscallError } from './errno.ts';
-import { syscall, trySyscall } from './native.ts';
+import { trySyscall } from './native.ts';
 
 /** ioctl_nsfs(2), Linux 6.11. */
 const NS_GET_PID_FROM_PIDNS = 0x8004b706;
 const NS_GET_PID_IN_PIDNS = 0x8004b708;
-const CLONE_NEWNET = 0x40000000;
 
 /** Another pid namespace, below this process's own. */
 export class PidNamespace implements Disposable {
@@ -66,14 +65,4 @@ export function formatClockOffsets(offsets: ClockOffsets): string {
 /** The offsets of this process's own time namespace. */
 export function readClockOffsets(): ClockOffsets {
   return parseClockOffsets(readFileSync('/proc/self/timens_offsets', 'utf8'));
-}
-
-/** Moves the calling thread into the network namespace behind `path`, such as /run/netns/NAME or /proc/PID/ns/net. */
-export function enterNetworkNamespace(path: string): void {
-  const fd = openSync(path, 'r');
-  try {
-    syscall('setns', fd, CLONE_NEWNET);
-  } finally {
-    closeSync(fd);
-  }
 }

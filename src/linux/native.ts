@@ -98,8 +98,3 @@ export class NativeMemory {
     syscall('munmap', this.address, this.length);
   }
 }
-
-/** A NUL-terminated byte string for a path or name argument. */
-export function cString(text: string): Uint8Array {
-  return Buffer.from(`${text}\0`);
-}

@@ -17,7 +17,7 @@ import {
 import type { Area } from './areas.ts';
 import type { MigrationChannel } from './channel.ts';
 import { contentRuns, ProcessPages } from './pages.ts';
-import { intersect, normalize, type Range, subtract, totalLength } from './ranges.ts';
+import { intersect, normalize, type Range, subtract } from './ranges.ts';
 
 const PAGE = 4096;
 const PROT_WRITE = 2;
@@ -134,11 +134,6 @@ export class TrackedMemory implements Disposable {
   discarded(areas: readonly Area[]): Range[] {
     const content = normalize(areas.filter((area) => area.kind === 'anonymous').flatMap((area) => this.finalState(area).content));
     return subtract(this.sent, content);
-  }
-
-  /** Bytes sent ahead, each page counted once. */
-  get sentBytes(): number {
-    return totalLength(this.sent);
   }
 
   [Symbol.dispose](): void {

@@ -1,7 +1,7 @@
-/** The main thread's end of the watching worker: readiness of descriptors, the dead, trapped system calls. */
+/** The main thread's end of the watching worker: the dead, and trapped system calls. */
 import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
 import type { Container, TrappedCallInFlight } from '../container/index.ts';
-import { createEventfd, EPOLL, ERRNO, signalEventfd, syscall, type NotificationAnswer } from '../linux/index.ts';
+import { createEventfd, ERRNO, signalEventfd, syscall, type NotificationAnswer } from '../linux/index.ts';
 import type { WatchCommand, WatchEvent, WatchWorkerData } from './workers/watch-protocol.ts';
 
 /** Answers a trapped call. The caller waits as long as the promise does. */
@@ -21,7 +21,6 @@ export class Watcher {
   private readonly commands: MessagePort;
   private readonly bell = createEventfd();
   private readonly descriptors: readonly number[];
-  private readonly waiters = new Map<number, (events: number) => void>();
   private readonly options: WatcherOptions;
   private readonly exited: Promise<void>;
   private handler: TrappedCallHandler | undefined;
@@ -50,38 +49,12 @@ export class Watcher {
     for (const call of this.unhandled.splice(0)) this.answer(call, handler);
   }
 
-  /** Resolves with the EPOLL bits when the descriptor can be read. One waiter per descriptor. */
-  readable(fd: number): Promise<number> {
-    return this.wait(fd, EPOLL.in);
-  }
-
-  writable(fd: number): Promise<number> {
-    return this.wait(fd, EPOLL.out);
-  }
-
-  /** Closes a descriptor of this process that was waited for. A wait that goes on resolves with 0. */
-  close(fd: number): void {
-    const waiter = this.waiters.get(fd);
-    this.waiters.delete(fd);
-    this.command({ kind: 'close', fd });
-    waiter?.(0);
-  }
-
   /** Ends the worker; the descriptors of the container stay open in pid 1. */
   async stop(): Promise<void> {
     this.command({ kind: 'stop' });
     await this.exited;
     this.commands.close();
     for (const fd of this.descriptors) syscall('close', fd);
-    for (const waiter of this.waiters.values()) waiter(0);
-    this.waiters.clear();
-  }
-
-  private wait(fd: number, events: number): Promise<number> {
-    return new Promise((resolve) => {
-      this.waiters.set(fd, resolve);
-      this.command({ kind: 'wait', fd, events });
-    });
   }
 
   private command(command: WatchCommand): void {
@@ -92,11 +65,7 @@ export class Watcher {
 
   private take(event: WatchEvent): void {
     if (event.kind === 'reaped') this.options.onReaped();
-    else if (event.kind === 'ready') {
-      const waiter = this.waiters.get(event.fd);
-      this.waiters.delete(event.fd);
-      waiter?.(event.events);
-    } else if (this.handler === undefined) this.unhandled.push(event.call);
+    else if (this.handler === undefined) this.unhandled.push(event.call);
     else this.answer(event.call, this.handler);
   }
 

@@ -54,10 +54,6 @@ export class Link {
     if (first !== undefined) this.#queue.push(first, 'control');
   }
 
-  get isOpen(): boolean {
-    return this.#state.kind === 'open';
-  }
-
   /** Sends a frame; does nothing on a link that is closed, whose owner has been told. */
   send(type: FrameType, id: number, body: Uint8Array, trailer: Uint8Array, priority: Priority): void {
     if (this.#state.kind !== 'open') return;

@@ -131,12 +131,6 @@ export class Conduit {
     this.pull();
   }
 
-  /** The program gets no more input. */
-  endInput(): void {
-    this.endSink();
-    this.finishIfOver();
-  }
-
   /** Ends it: there is no other end any more. */
   abandon(): void {
     this.endSource();

@@ -149,11 +149,6 @@ export class StreamSlot {
     this.set(FIELD.read, start + bytes.length);
   }
 
-  /** Everything before this position has been written by other means. */
-  skipTo(position: number): void {
-    this.set(FIELD.written, position);
-  }
-
   /** Bytes that were read, from one position to another: views of the ring, which stay as they are until they are confirmed. */
   bytes(from: number, to: number): Uint8Array[] {
     const at = from % RING_SIZE;

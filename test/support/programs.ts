@@ -8,7 +8,7 @@ import { execFile } from 'node:child_process';
 import { link, mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { FEATURES_FOLDER, readFeatures } from '../features.ts';
+import { FEATURES_FOLDER } from '../features.ts';
 
 const run = promisify(execFile);
 
@@ -16,8 +16,6 @@ const SOURCES = join(import.meta.dirname, '..', 'programs');
 const WORKLOADS_FOLDER = join(SOURCES, 'workloads');
 const OUTPUT = join(import.meta.dirname, '..', '..', 'build', 'programs');
 const FLAGS = ['-std=gnu17', '-O1', '-g', '-Wall', '-Werror', '-pthread', `-I${SOURCES}`];
-/** Compilers that run at a time. */
-const PARALLEL = 2;
 
 const modified = async (path: string): Promise<number> => (await stat(path).catch(() => undefined))?.mtimeMs ?? -1;
 
@@ -69,26 +67,4 @@ export async function buildProgram(name: string): Promise<string> {
  */
 export async function buildSpoiledFeature(name: string, spoil: string): Promise<string> {
   return compile(await sourceOf(name), join(OUTPUT, `${name}.spoiled`), ['-w', `-DSPOIL=(${spoil})`]);
-}
-
-/** Runs a task for each item, a few at a time; rejects with the first error after all have ended. */
-export async function forEachParallel<Item>(items: readonly Item[], task: (item: Item) => Promise<void>): Promise<void> {
-  const queue = [...items];
-  const failures: unknown[] = [];
-  const worker = async (): Promise<void> => {
-    for (let item = queue.shift(); item !== undefined; item = queue.shift()) {
-      await task(item).catch((error: unknown) => failures.push(error));
-    }
-  };
-  await Promise.all(Array.from({ length: PARALLEL }, worker));
-  if (failures.length > 0) throw failures[0];
-}
-
-/** Builds all feature programs. @returns name → absolute path of the executable. */
-export async function buildAllFeatures(): Promise<ReadonlyMap<string, string>> {
-  const paths = new Map<string, string>();
-  await forEachParallel(readFeatures(), async ({ name }) => {
-    paths.set(name, await buildProgram(name));
-  });
-  return paths;
 }

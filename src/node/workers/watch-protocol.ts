@@ -13,15 +13,9 @@ export interface WatchWorkerData {
 }
 
 export type WatchCommand =
-  /** Say once when the descriptor is ready for one of these events (EPOLL bits), or has failed. */
-  | { readonly kind: 'wait'; readonly fd: number; readonly events: number }
-  /** Close it: only the worker knows when it no longer waits for it. */
-  | { readonly kind: 'close'; readonly fd: number }
   | { readonly kind: 'answer'; readonly slot: number; readonly id: bigint; readonly answer: NotificationAnswer }
   | { readonly kind: 'stop' };
 
 export type WatchEvent =
   /** The reaper has put someone into its ring. */
-  | { readonly kind: 'reaped' }
-  | { readonly kind: 'trapped'; readonly call: TrappedCallInFlight }
-  | { readonly kind: 'ready'; readonly fd: number; readonly events: number };
+  { readonly kind: 'reaped' } | { readonly kind: 'trapped'; readonly call: TrappedCallInFlight };

@@ -1,7 +1,7 @@
 /** The worker that waits in the kernel (epoll) for what libuv cannot wait for, and hands it to the main thread. */
 import { parentPort, receiveMessageOnPort, workerData, type MessagePort } from 'node:worker_threads';
 import { TrappedCallSlots } from '../../container/index.ts';
-import { drainEventfd, EPOLL, Epoll, syscall } from '../../linux/index.ts';
+import { drainEventfd, EPOLL, Epoll } from '../../linux/index.ts';
 import type { WatchCommand, WatchEvent, WatchWorkerData } from './watch-protocol.ts';
 
 const { initPid, reaper, listener, bell, commands } = workerData as WatchWorkerData & { commands: MessagePort };
@@ -13,22 +13,11 @@ function post(event: WatchEvent): void {
 
 const epoll = new Epoll();
 const slots = TrappedCallSlots.open(initPid, listener);
-/** Descriptors that someone has asked for; armed for one event at a time. */
-const waiting = new Set<number>();
 let listening = true;
 
 /** @returns whether to go on */
 function obey(command: WatchCommand): boolean {
   switch (command.kind) {
-    case 'wait':
-      if (waiting.has(command.fd)) epoll.modify(command.fd, command.events);
-      else epoll.add(command.fd, command.events);
-      waiting.add(command.fd);
-      return true;
-    case 'close':
-      if (waiting.delete(command.fd)) epoll.remove(command.fd);
-      syscall('close', command.fd);
-      return true;
     case 'answer':
       slots.answer(command, command.answer);
       return true;
@@ -48,7 +37,7 @@ function obeyAll(): boolean {
 }
 
 /** @returns whether to go on */
-function ready(fd: number, events: number): boolean {
+function ready(fd: number): boolean {
   if (fd === bell) return obeyAll();
   if (fd === reaper) {
     drainEventfd(reaper);
@@ -56,9 +45,6 @@ function ready(fd: number, events: number): boolean {
   } else if (fd === listener) {
     const call = slots.receive();
     if (call !== undefined) post({ kind: 'trapped', call });
-  } else if (waiting.delete(fd)) {
-    epoll.remove(fd);
-    post({ kind: 'ready', fd, events });
   }
   return true;
 }
@@ -71,7 +57,7 @@ for (const call of slots.inherited()) post({ kind: 'trapped', call });
 post({ kind: 'reaped' });
 
 for (let goesOn = true; goesOn; ) {
-  for (const { fd, events } of epoll.wait(-1)) goesOn = ready(fd, events) && goesOn;
+  for (const { fd } of epoll.wait(-1)) goesOn = ready(fd) && goesOn;
   if (listening !== slots.hasRoom) {
     listening = slots.hasRoom;
     epoll.modify(listener, listening ? EPOLL.in : 0);
