@@ -34,6 +34,7 @@ export class GhostWorkers implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.isClosed = true;
+    for (const worker of this.workers) worker.ref(); // an end that is waited for keeps the daemon
     await Promise.all(this.workers.map((worker) => worker.terminate()));
   }
 

@@ -76,6 +76,7 @@ export class HuskKeeper implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.worker.ref(); // an end that is waited for keeps the daemon
     await this.worker.terminate();
   }
 

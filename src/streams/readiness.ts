@@ -48,6 +48,7 @@ export class Readiness implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.worker.ref(); // an end that is waited for keeps the daemon
     signalEventfd(this.bell);
     await this.exited;
     this.epoll[Symbol.dispose]();
