@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -173,6 +173,11 @@ describe('a container', () => {
       const call = calls.receive();
       if (call !== undefined) calls.answer(call, { kind: 'continue' });
     }, 1);
+    using cleanup = new DisposableStack();
+    cleanup.defer(() => {
+      clearInterval(serving);
+      calls.close();
+    });
     const terminal = container.openTerminal({ uid: 65_534 }, { columns: 91, rows: 17 });
     const mark = container.reaped.next;
     const pid = await launch(container, ['bash', '--norc', '-i'], {
@@ -198,12 +203,14 @@ describe('a container', () => {
     await until('the stop', () => read().includes('Stopped'));
     type('fg\n');
     await until('the job in the foreground again', () => read().split('sleep 1000').length > 3);
+    // bash says what it brings to the foreground before it does so: until then ^C is for itself.
+    const job = Number(readdirSync(container.procfsPath).find((name) => nameOf(container, name) === 'sleep'));
+    const foreground = (): number => Number(readFileSync(`${container.procfsPath}/${job}/stat`, 'utf8').split(') ')[1]?.split(' ')[5]);
+    await until('the job to have the terminal', () => foreground() === job);
     type('\u0003');
     await until('the end of the job', () => !processNames(container).includes('sleep'));
     type('exit 6\n');
     assert.deepEqual((await endOf(container, pid, mark)).ending, { kind: 'exited', status: 6 });
-    clearInterval(serving);
-    calls.close();
     syscall('close', master);
     container.closeDescriptor(terminal.master);
   });
@@ -340,10 +347,19 @@ test('a daemon that dies with a trapped call in flight: the next one answers, an
   assert.deepEqual(leftovers(), []);
 });
 
-const processNames = (container: Container): string[] =>
-  readdirSync(container.procfsPath)
-    .filter((name) => /^\d+$/.test(name) && existsSync(`${container.procfsPath}/${name}/comm`))
-    .map((name) => readFileSync(`${container.procfsPath}/${name}/comm`, 'utf8').trim());
+/** The command name of an entry of the container's /proc; undefined when it is no process, or has ended. */
+function nameOf(container: Container, entry: string): string | undefined {
+  if (!/^\d+$/.test(entry)) return undefined;
+  try {
+    return readFileSync(`${container.procfsPath}/${entry}/comm`, 'utf8').trim();
+  } catch (error) {
+    if (!['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    return undefined;
+  }
+}
+
+const processNames = (container: Container): (string | undefined)[] =>
+  readdirSync(container.procfsPath).map((entry) => nameOf(container, entry));
 
 /** What containers of this test have left on the machine: cgroups, mounts. Their processes would keep the cgroups. */
 function leftovers(): string[] {

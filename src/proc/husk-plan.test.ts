@@ -244,6 +244,18 @@ test('when everybody has left, no husk but those of the home is needed; before t
   );
 });
 
+test('a group whose founder has left it cannot be made where the founder runs', () => {
+  const founder: Member = { pid: 60, parent: 1, group: 70, session: 70 };
+  const here: Member[] = [{ pid: 50, parent: 1, group: 1, session: 1 }, { pid: 70, parent: 1, group: 70, session: 70 }, founder];
+  const wanted: Member[] = [founder, { pid: 61, parent: 1, group: 60, session: 70 }];
+  const plan = (isHusk: (pid: number) => boolean): unknown => planHusks({ wanted, here, isHusk, template: 50 });
+  plan(() => true);
+  assert.throws(
+    () => plan((pid) => pid !== 60),
+    (error) => isKorriganError(error, 'KRG_NOT_MOVABLE') && /number is taken by process 60/.test(error.message),
+  );
+});
+
 test('a family that is about to change is told apart from one that cannot be made', () => {
   const here: Member[] = [
     { pid: 50, parent: 1, group: 1, session: 1 },

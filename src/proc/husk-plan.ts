@@ -231,8 +231,10 @@ class Planner {
       if (this.sessionExists(group)) refuse(pid, `its group ${group} has no member on the target node, and its session's number is taken`);
       this.clone(group, pid, false, true);
       this.temporaries.push({ pid: group, reaper: pid });
-    } else if (!leader.husk || leader.session !== session) {
+    } else if (leader.session !== session) {
       busy(`group ${group} of process ${pid} does not exist on the target node, though its leader does`);
+    } else if (!leader.husk) {
+      refuse(pid, `its group's number is taken by process ${group}, which has left that group and runs on the target node`);
     }
     this.join(group, group);
   }
