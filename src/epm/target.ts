@@ -180,8 +180,8 @@ export class TargetMigration {
 
   private completeProcess(arriving: Arriving): void {
     if (arriving.isComplete) return;
-    arriving.inflation.complete();
-    arriving.inflation.leaveMemory(arriving.husk.own.map(({ start, end }) => ({ start, length: end - start })));
+    arriving.inflation.complete(arriving.husk.own);
+    arriving.inflation.leaveMemory();
     arriving.isComplete = true;
   }
 

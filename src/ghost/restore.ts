@@ -158,9 +158,6 @@ export class Inflation {
       if (kind === 'shared-anonymous' && object !== undefined)
         objects.set(object, `/proc/${image.pid}/map_files/${start.toString(16)}-${end.toString(16)}`);
     }
-    this.inRegion({ records: 16, data: 1024 + image.auxiliaryVector.length + image.executable.length * 3 }, (program) =>
-      this.setMemoryMap(program),
-    );
     this.openRegion(this.spaceToComplete());
   }
 
@@ -181,11 +178,16 @@ export class Inflation {
     return kept;
   }
 
-  /** Everything else: protections, kernel fields, signals, timers, threads. Pages and descriptors are in place. */
-  complete(): void {
+  /**
+   * Everything else: protections, kernel fields, signals, timers, threads. Pages and descriptors are in place.
+   * @param own ranges of ours to unmap, e.g. the husk's pages
+   */
+  complete(own: readonly Range[] = []): void {
     const { remote, image } = this;
-    const now = timeInside(remote, CLOCK_MONOTONIC);
+    const now = timeInside(remote.pid, CLOCK_MONOTONIC);
     const program = remote.newProgram(this.completionCapacity());
+    this.setMemoryMap(program);
+    for (const { start, end } of own) program.call('munmap', start, end - start);
     finishLayout(program, image.areas, this.filled);
     restoreActions(program, image.actions);
     if (image.childSubreaper) program.call('prctl', PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
@@ -224,11 +226,8 @@ export class Inflation {
     );
   }
 
-  /**
-   * Our memory goes; the threads wait, without anything of the program having run.
-   * @param extra further ranges of ours to unmap, e.g. the husk's pages
-   */
-  leaveMemory(extra: readonly { start: number; length: number }[] = []): void {
+  /** Our memory goes; the threads wait, without anything of the program having run. */
+  leaveMemory(): void {
     const { remote, image } = this;
     this.running = remote.threads.map(({ registers }, n) => this.armed.get(n) ?? registers);
     this.replaced = adjustWaits(
@@ -236,7 +235,6 @@ export class Inflation {
       remote.threads.map(({ tracee, registers }, n) => ({ tid: tracee.tid, registers: this.running[n] ?? registers })),
       image.threads.map(({ wait }) => wait),
     );
-    for (const { start, length } of extra) remote.stepSystemCall('munmap', start, length);
     remote.closeRegion();
   }
 

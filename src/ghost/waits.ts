@@ -10,6 +10,7 @@
 import {
   type KernelTask,
   KorriganError,
+  NativeMemory,
   PidNamespace,
   type Program,
   readKernelTasks,
@@ -221,14 +222,18 @@ function clockOffsets(pid: number): ClockOffsets {
   return (clock) => (clock === CLOCK_BOOTTIME ? boottime : clock === CLOCK_TAI ? 0n : monotonic);
 }
 
-/** The time on a clock inside the process, whose region is open and idle. */
-export function timeInside(remote: RemoteProcess, clock: number): bigint {
-  const program = remote.newProgram(PROGRAM);
-  const time = program.data(TIME_SIZE);
-  remote.stepSystemCall('clock_gettime', clock, time);
-  const view = new DataView(remote.read(time, TIME_SIZE).buffer);
-  return view.getBigInt64(0, true) * SECOND + view.getBigInt64(8, true);
+const clockReading = NativeMemory.allocate(TIME_SIZE);
+
+/** The time on a clock as a process sees it, in nanoseconds. @param pid in the caller's pid namespace */
+export function timeInside(pid: number, clock: number): bigint {
+  syscall('clock_gettime', clock, clockReading.address);
+  const here = clockReading.view.getBigInt64(0, true) * SECOND + clockReading.view.getBigInt64(8, true);
+  ownOffsets ??= clockOffsets(process.pid);
+  return here - ownOffsets(clock) + clockOffsets(pid)(clock);
 }
+
+/** This process may have a time namespace of its own, too. */
+let ownOffsets: ClockOffsets | undefined;
 
 /**
  * Begins the calls that the kernel can restart, in threads that are held, with their own registers, and otherwise complete, and interrupts them.
@@ -240,7 +245,7 @@ export function armWaits(remote: RemoteProcess, waits: readonly (Wait | undefine
   const now = new Map<number, bigint>();
   const timeOn = (clock: number): bigint => {
     let time = now.get(clock);
-    if (time === undefined) now.set(clock, (time = timeInside(remote, clock)));
+    if (time === undefined) now.set(clock, (time = timeInside(remote.pid, clock)));
     return time;
   };
   const armed = waits.map((wait) =>
@@ -335,17 +340,16 @@ interface Replaced {
 }
 
 /**
- * Hands the time that remains to the calls that begin again with their arguments. The region is still open; the threads' registers are changed.
+ * Hands the time that remains to the calls that begin again with their arguments. The threads' registers are changed.
  * @returns what {@link putTimesBack} needs once the threads run
  */
 export function adjustWaits(
   remote: RemoteProcess,
   threads: readonly { readonly tid: number; readonly registers: Registers }[],
   waits: readonly (Wait | undefined)[],
-  monotonicTime: () => bigint = () => timeInside(remote, CLOCK_MONOTONIC),
 ): Replaced[] {
   if (!waits.some(forgetsTime)) return [];
-  const now = monotonicTime();
+  const now = timeInside(remote.pid, CLOCK_MONOTONIC);
   const replaced: Replaced[] = [];
   threads.forEach(({ tid, registers }, index) => {
     const wait = waits[index];
@@ -382,10 +386,8 @@ export function putTimesBack(remote: RemoteProcess, replaced: readonly Replaced[
  * @param waits of its threads, by their places
  */
 export function releaseWaiting(remote: RemoteProcess, waits: readonly (Wait | undefined)[]): void {
-  const [task] = waits.some(forgetsTime) ? (readKernelTasks(remote.pid) ?? []) : [];
   const threads = remote.threads.map(({ tracee: { tid }, registers }) => ({ tid, registers }));
-  const monotonicTime = (): bigint => (task?.now.monotonic ?? 0n) + clockOffsets(remote.pid)(CLOCK_MONOTONIC);
-  const replaced = task === undefined ? [] : adjustWaits(remote, threads, waits, monotonicTime);
+  const replaced = adjustWaits(remote, threads, waits);
   remote.threads.forEach(({ tracee, registers }, n) => {
     if (waits[n]?.form.kind === 'register') tracee.setRegisters(registers);
   });
