@@ -1,14 +1,13 @@
 /** Export: everything about a stopped process but its pages and descriptors. */
-import { readStat, readProcessLink, type RemoteProcess } from '../linux/index.ts';
-import { readFileSync } from 'node:fs';
+import { readProcessFile, readProcessLink, readStat, type RemoteProcess } from '../linux/index.ts';
 import { type Area, type AreaFlags, captureAreaPolicies, policyQuestions } from '../mm/index.ts';
 import { IMAGE_VERSION, type ProcessImage, type ThreadImage } from './image.ts';
 import { captureLimits } from './limits.ts';
 import { captureNumber } from './outside.ts';
 import { captureActions } from './signals.ts';
-import { captureThread, THREAD_CAPTURE, THREAD_CAPTURE_BYTES } from './threads.ts';
+import { THREAD_CAPTURE, THREAD_CAPTURE_BYTES, ThreadQuestions } from './threads.ts';
 import { captureIntervalTimers, capturePosixTimers, countExpirations } from './timers.ts';
-import { captureWaits, type ObservedThreads } from './waits.ts';
+import { captureWaits, observeThreads, type ObservedThreads } from './waits.ts';
 
 const PR_GET_DUMPABLE = 3;
 const PR_GET_CHILD_SUBREAPER = 37;
@@ -35,8 +34,10 @@ export function captureProcess(remote: RemoteProcess, flags: AreaFlags, observed
   if (stat === undefined) throw new Error(`process ${remote.pid} is held, yet /proc does not know it`);
   const program = remote.newProgram({ records: LEADER_RECORDS, data: LEADER_DATA });
   const main = remote.main;
-  const waits = captureWaits(remote, observed);
-  const collectThread = captureThread(program, remote, main, waits[0]);
+  const tasks = observeThreads(remote.pid);
+  const waits = captureWaits(remote, observed, tasks);
+  const questions = new ThreadQuestions(remote, tasks);
+  const collectThread = questions.ask(program, main, waits[0]);
   const collectActions = captureActions(program);
   const collectIntervalTimers = captureIntervalTimers(program);
   const collectLimits = captureLimits(program);
@@ -55,7 +56,7 @@ export function captureProcess(remote: RemoteProcess, flags: AreaFlags, observed
 
   const others = remote.threads.slice(1).map((thread, index) => {
     const own = remote.newProgram(THREAD_CAPTURE, LEADER_BYTES + index * THREAD_CAPTURE_BYTES);
-    return { program: own, thread, collect: captureThread(own, remote, thread, waits[index + 1]) };
+    return { program: own, thread, collect: questions.ask(own, thread, waits[index + 1]) };
   });
   remote.runTogether([{ program, thread: main }, ...others]);
 
@@ -89,7 +90,7 @@ export function captureProcess(remote: RemoteProcess, flags: AreaFlags, observed
       environmentStart: stat.environmentStart,
       environmentEnd: stat.environmentEnd,
     },
-    auxiliaryVector: new Uint8Array(readFileSync(`/proc/${remote.pid}/auxv`)),
+    auxiliaryVector: Uint8Array.from(Buffer.from(readProcessFile(remote.pid, 'auxv') ?? '', 'latin1')),
     actions: collectActions(),
     pending,
     intervalTimers: collectIntervalTimers(),

@@ -17,9 +17,17 @@ const CHANGING = (1n << 6n) | (1n << 7n) | (1n << 8n) | (1n << 21n);
 /** Records that restoring one thread's credentials takes at most, and bytes of data. */
 export const CREDENTIAL_RECORDS = 3 * CAPABILITIES + 12;
 
+/** What threads have in common that share their credentials in the kernel. */
+export type Identity = Omit<Credentials, 'secureBits' | 'noNewPrivileges'>;
+
 /** @param pid thread group, @param tid thread; in the caller's pid namespace. `secureBits` is asked inside the process. */
 export function captureCredentials(pid: number, tid: number, secureBits: number): Credentials {
   const status = readStatus(pid, tid);
+  return { ...captureIdentity(pid, tid, status), secureBits, noNewPrivileges: status?.get('NoNewPrivs') === '1' };
+}
+
+/** @param pid thread group, @param tid thread; in the caller's pid namespace */
+export function captureIdentity(pid: number, tid: number, status = readStatus(pid, tid)): Identity {
   const numbers = (key: string): number[] => (status?.get(key) ?? '').split(/\s+/).filter(Boolean).map(Number);
   const mask = (key: string): bigint => BigInt(`0x${status?.get(key) ?? '0'}`);
   return {
@@ -31,8 +39,6 @@ export function captureCredentials(pid: number, tid: number, secureBits: number)
     effective: mask('CapEff'),
     bounding: mask('CapBnd'),
     ambient: mask('CapAmb'),
-    secureBits,
-    noNewPrivileges: status?.get('NoNewPrivs') === '1',
   };
 }
 

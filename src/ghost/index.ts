@@ -10,4 +10,5 @@ export * from './image.ts';
 export * from './preflight.ts';
 export * from './restore.ts';
 export { discardPending, discardSignals, signalOf } from './signals.ts';
-export { captureWaits, observeThreads, type ObservedThreads, releaseWaiting } from './waits.ts';
+export { releaseWaiting } from './restored-waits.ts';
+export { captureWaits, observeThreads, type ObservedThreads } from './waits.ts';

@@ -32,14 +32,15 @@ import {
   subtract,
 } from '../mm/index.ts';
 import { isPrivileged } from './credentials.ts';
+import { CLOCK_MONOTONIC, timeInside } from './clocks.ts';
 import { comeBack } from './home-coming.ts';
 import { type Credentials, MEMORY_MAP_FIELDS, type ProcessImage, type ThreadImage } from './image.ts';
 import { restoreLimits } from './limits.ts';
 import { restoreNumber, restoreScheduling } from './outside.ts';
 import { restoreActions, restorePending } from './signals.ts';
 import { adoptThreads, CLONE_ARGS_SIZE, holdThreads, spawnThreads } from './thread-births.ts';
+import { adjustWaits, armWaits, putTimesBack } from './restored-waits.ts';
 import { restoreThread, threadCapacity } from './threads.ts';
-import { adjustWaits, armWaits, CLOCK_MONOTONIC, putTimesBack, timeInside } from './waits.ts';
 import { restoreIntervalTimers, restorePosixTimers, withoutRepeating } from './timers.ts';
 
 const PR_SET_DUMPABLE = 4;

@@ -10,10 +10,10 @@ import {
 } from '../linux/index.ts';
 import { captureThreadPolicy, MEMORY_POLICY_BYTES, restoreThreadPolicy } from '../mm/index.ts';
 import type { Credentials, ThreadImage } from './image.ts';
-import { captureCredentials, CREDENTIAL_RECORDS, credentialBytes, restoreCredentials } from './credentials.ts';
+import { captureIdentity, CREDENTIAL_RECORDS, credentialBytes, type Identity, restoreCredentials } from './credentials.ts';
 import { captureScheduling } from './outside.ts';
 import { pendingBytes, restorePending } from './signals.ts';
-import type { Wait } from './waits.ts';
+import type { ObservedThreads, Wait } from './waits.ts';
 
 const PR_GET_PDEATHSIG = 2;
 const PR_SET_PDEATHSIG = 1;
@@ -21,6 +21,7 @@ const PR_GET_TSC = 25;
 const PR_SET_TSC = 26;
 const PR_GET_SECUREBITS = 27;
 const PR_GET_TIMERSLACK = 30;
+const PR_GET_NO_NEW_PRIVS = 39;
 const PR_SET_TIMERSLACK = 29;
 const PR_GET_TID_ADDRESS = 40;
 const PR_SET_NAME = 15;
@@ -39,7 +40,7 @@ const SPECULATION_CHOSEN = 1;
 const SPECULATION_ENABLED = 2;
 const PR_SET_IO_FLUSHER = 57;
 const PR_GET_IO_FLUSHER = 58;
-/** PF_MEMALLOC_NOIO and PF_LOCAL_THROTTLE (include/linux/sched.h), as /proc/PID/stat shows them. */
+/** PF_MEMALLOC_NOIO and PF_LOCAL_THROTTLE (include/linux/sched.h). */
 const IO_FLUSHER_FLAGS = 0x180000;
 const NAME_SIZE = 16;
 const STACK_SIZE = 24;
@@ -56,8 +57,51 @@ export const THREAD_CAPTURE_BYTES = 2048;
 
 const scratch = NativeMemory.allocate(64);
 
-/** Appends the questions to a thread; the rest is read from outside when the answer is. */
-export function captureThread(program: Program, remote: RemoteProcess, thread: StoppedThread, wait: Wait | undefined): () => ThreadImage {
+/** What the threads of a stopped process are asked. */
+export class ThreadQuestions {
+  private readonly remote: RemoteProcess;
+  private readonly tasks: ObservedThreads;
+  /** What threads that share their credentials have in common, by the address of those. */
+  private readonly identities = new Map<bigint, Identity>();
+
+  /** @param tasks the threads as the kernel has them, where it tells */
+  constructor(remote: RemoteProcess, tasks: ObservedThreads) {
+    this.remote = remote;
+    this.tasks = tasks;
+  }
+
+  /** Appends the questions to a thread; the rest is read from outside when the answer is. */
+  ask(program: Program, thread: StoppedThread, wait: Wait | undefined): () => ThreadImage {
+    const collect = askThread(program, this.remote, thread, wait);
+    return () => {
+      const { flusher, ...image } = collect();
+      const task = this.tasks?.find(({ tid }) => tid === image.tid);
+      const { tid: hostTid } = thread.tracee;
+      return {
+        ...image,
+        // Only the privileged are told by prctl(2).
+        ioFlusher: flusher >= 0 ? flusher === 1 : isFlusher(task?.flags ?? readFlags(this.remote.pid, hostTid)),
+        credentials: { ...this.identityOf(hostTid, task?.credentials), ...image.credentials },
+      };
+    };
+  }
+
+  private identityOf(hostTid: number, address: bigint | undefined): Identity {
+    const known = address === undefined ? undefined : this.identities.get(address);
+    if (known !== undefined) return known;
+    const identity = captureIdentity(this.remote.pid, hostTid);
+    if (address !== undefined) this.identities.set(address, identity);
+    return identity;
+  }
+}
+
+/** An image of a thread without what its answer does not tell. */
+type ThreadAnswer = Omit<ThreadImage, 'ioFlusher' | 'credentials'> & {
+  readonly flusher: number;
+  readonly credentials: Omit<Credentials, keyof Identity>;
+};
+
+function askThread(program: Program, remote: RemoteProcess, thread: StoppedThread, wait: Wait | undefined): () => ThreadAnswer {
   const stack = program.data(STACK_SIZE);
   const clearTid = program.data(8);
   const deathSignal = program.data(8);
@@ -70,6 +114,7 @@ export function captureThread(program: Program, remote: RemoteProcess, thread: S
   program.call('prctl', PR_GET_TSC, timeStampCounter, 0, 0, 0);
   program.call('prctl', PR_GET_NAME, name, 0, 0, 0);
   const secureBits = program.call('prctl', PR_GET_SECUREBITS, 0, 0, 0, 0);
+  const noNewPrivileges = program.call('prctl', PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0);
   const slack = program.call('prctl', PR_GET_TIMERSLACK, 0, 0, 0, 0);
   const memoryFailure = program.call('prctl', PR_MCE_KILL_GET, 0, 0, 0, 0);
   const flusher = program.tryCall('prctl', PR_GET_IO_FLUSHER, 0, 0, 0, 0);
@@ -100,12 +145,11 @@ export function captureThread(program: Program, remote: RemoteProcess, thread: S
       timerSlack: program.result(slack),
       timeStampCounter: program.viewAt(timeStampCounter, 4).getInt32(0, true),
       memoryFailure: program.result(memoryFailure),
-      // Only the privileged are told.
-      ioFlusher: program.result(flusher) >= 0 ? program.result(flusher) === 1 : isFlusher(remote.pid, hostTid),
+      flusher: program.result(flusher),
       speculation: speculation.map((record) => program.result(record)),
       memoryPolicy: collectPolicy(),
       pending: thread.tracee.pendingSignals('thread'),
-      credentials: captureCredentials(remote.pid, hostTid, program.result(secureBits)),
+      credentials: { secureBits: program.result(secureBits), noNewPrivileges: program.result(noNewPrivileges) === 1 },
       scheduling: captureScheduling(hostTid),
     };
   };
@@ -128,9 +172,12 @@ function resumableRegisters(remote: RemoteProcess, stopped: Registers, wait: Wai
   return registers.set('originalRax', -1);
 }
 
-function isFlusher(pid: number, tid: number): boolean {
-  const flags = Number((readProcessFile(pid, `task/${tid}/stat`) ?? '').replace(/^.*\) /s, '').split(' ')[6] ?? 0);
+function isFlusher(flags: number): boolean {
   return (flags & IO_FLUSHER_FLAGS) === IO_FLUSHER_FLAGS;
+}
+
+function readFlags(pid: number, tid: number): number {
+  return Number((readProcessFile(pid, `task/${tid}/stat`) ?? '').replace(/^.*\) /s, '').split(' ')[6] ?? 0);
 }
 
 /** struct rseq: u64 rseq_cs at 8; struct rseq_cs: u32 version, u32 flags, u64 start_ip, u64 post_commit_offset, u64 abort_ip. */

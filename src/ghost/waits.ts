@@ -10,24 +10,18 @@
 import {
   type KernelTask,
   KorriganError,
-  NativeMemory,
   PidNamespace,
-  type Program,
   readKernelTasks,
   readProcessFile,
   type RegisterName,
   type Registers,
   type RemoteProcess,
-  type StoppedThread,
   SYS,
-  syscall,
   whyNoKernelTasks,
 } from '../linux/index.ts';
+import { CLOCK_MONOTONIC, type ClockOffsets, clockOffsets } from './clocks.ts';
 
 const CLOCK_REALTIME = 0;
-export const CLOCK_MONOTONIC = 1;
-const CLOCK_BOOTTIME = 7;
-const CLOCK_TAI = 11;
 const TIMER_ABSTIME = 1;
 const FUTEX_WAIT = 0;
 /** Without FUTEX_PRIVATE_FLAG and FUTEX_CLOCK_REALTIME. */
@@ -36,15 +30,6 @@ const EINTR = -4;
 const ERESTARTNOHAND = -514;
 const ERESTART_RESTARTBLOCK = -516;
 const RESTART_SYSCALL = 219;
-const SECOND = 1_000_000_000n;
-const MILLISECOND = 1_000_000n;
-const TIME_SIZE = 16;
-/** Records and data of the program that begins one call again. */
-const PROGRAM = { records: 3, data: 32 };
-const PROGRAM_SIZE = 512;
-/** Turns after which a thread that has been told to go into its call must be there, and to watch it go there. */
-const ENTRY_TURNS = 100_000;
-const WATCH_TURNS = 200;
 
 /** How the time that remains is handed to the call. */
 export type WaitForm =
@@ -142,11 +127,15 @@ export function hasUnreadableWait(pid: number, tids: readonly number[]): boolean
 /**
  * The waits of all threads of a stopped process, by their places in `remote.threads`. To be called before anything runs in it.
  * @param observed from before the stop
+ * @param tasks the threads as they are now
  */
-export function captureWaits(remote: RemoteProcess, observed: ObservedThreads): (Wait | undefined)[] {
+export function captureWaits(
+  remote: RemoteProcess,
+  observed: ObservedThreads,
+  tasks: ObservedThreads = observeThreads(remote.pid),
+): (Wait | undefined)[] {
   const waiting = remote.threads.map(({ registers }) => interruptedCall(registers));
   if (waiting.every((found) => found === undefined)) return [];
-  const tasks = readKernelTasks(remote.pid);
   if (tasks === undefined)
     throw new KorriganError(
       'KRG_NOT_MOVABLE',
@@ -207,190 +196,4 @@ function keptTime(task: KernelTask, registers: Registers, offsets: ClockOffsets,
 function forgottenTime(task: KernelTask, before: KernelTask | undefined, form: WaitForm, offsets: ClockOffsets): Wait | undefined {
   if (before?.sleepsUntil === undefined || task.sleeps !== before.sleeps + 1n) return undefined;
   return { form, end: before.sleepsUntil + offsets(CLOCK_MONOTONIC) };
-}
-
-/** What the process's clock shows more than the host's, nanoseconds. */
-type ClockOffsets = (clock: number) => bigint;
-
-function clockOffsets(pid: number): ClockOffsets {
-  const text = readProcessFile(pid, 'timens_offsets') ?? '';
-  const offset = (name: string): bigint => {
-    const [, seconds = '0', nanoseconds = '0'] = new RegExp(`^${name} +(-?\\d+) +(\\d+)`, 'm').exec(text) ?? [];
-    return BigInt(seconds) * SECOND + BigInt(nanoseconds);
-  };
-  const [monotonic, boottime] = [offset('monotonic'), offset('boottime')];
-  return (clock) => (clock === CLOCK_BOOTTIME ? boottime : clock === CLOCK_TAI ? 0n : monotonic);
-}
-
-const clockReading = NativeMemory.allocate(TIME_SIZE);
-
-/** The time on a clock as a process sees it, in nanoseconds. @param pid in the caller's pid namespace */
-export function timeInside(pid: number, clock: number): bigint {
-  syscall('clock_gettime', clock, clockReading.address);
-  const here = clockReading.view.getBigInt64(0, true) * SECOND + clockReading.view.getBigInt64(8, true);
-  ownOffsets ??= clockOffsets(process.pid);
-  return here - ownOffsets(clock) + clockOffsets(pid)(clock);
-}
-
-/** This process may have a time namespace of its own, too. */
-let ownOffsets: ClockOffsets | undefined;
-
-/**
- * Begins the calls that the kernel can restart, in threads that are held, with their own registers, and otherwise complete, and interrupts them.
- * @returns the registers with which these threads go on, by their places
- */
-export function armWaits(remote: RemoteProcess, waits: readonly (Wait | undefined)[]): Map<number, Registers> {
-  const { threads } = remote;
-  const begun: { index: number; thread: StoppedThread; program: Program }[] = [];
-  const now = new Map<number, bigint>();
-  const timeOn = (clock: number): bigint => {
-    let time = now.get(clock);
-    if (time === undefined) now.set(clock, (time = timeInside(remote.pid, clock)));
-    return time;
-  };
-  const armed = waits.map((wait) =>
-    wait !== undefined && isArmed(wait.form) ? { ...wait, remaining: remaining(wait, timeOn) } : undefined,
-  );
-  threads.forEach((thread, index) => {
-    const wait = armed[index];
-    if (wait === undefined) return;
-    const program = remote.newProgram(PROGRAM, index * PROGRAM_SIZE);
-    appendCall(program, thread.registers, wait.form, wait.remaining);
-    remote.begin(program, thread);
-    begun.push({ index, thread, program });
-  });
-  return new Map(
-    begun.map(({ index, thread, program }) => {
-      const ended = interruptCall(remote, thread, program);
-      const registers = thread.registers.copy();
-      if (ended !== undefined) registers.set('rax', ended).set('originalRax', -1);
-      return [index, registers];
-    }),
-  );
-}
-
-function forgetsTime(wait: Wait | undefined): boolean {
-  return wait !== undefined && !isArmed(wait.form);
-}
-
-function isArmed(form: WaitForm): boolean {
-  return form.kind === 'sleep' || form.kind === 'poll' || form.kind === 'futex';
-}
-
-function clockOf(form: WaitForm): number {
-  return form.kind === 'sleep' ? form.clock : CLOCK_MONOTONIC;
-}
-
-/** Nanoseconds, undefined for a wait without an end of its own. */
-function remaining({ form, end }: Wait, timeOn: (clock: number) => bigint): bigint | undefined {
-  if (end === undefined) return undefined;
-  const rest = end - timeOn(clockOf(form));
-  return rest > 0n ? rest : 0n;
-}
-
-function appendCall(program: Program, registers: Registers, form: WaitForm, rest: bigint | undefined): void {
-  const [a, b, c, d, e, f] = (['rdi', 'rsi', 'rdx', 'r10', 'r8', 'r9'] as const).map((name) => registers.get(name)) as [
-    bigint,
-    bigint,
-    bigint,
-    bigint,
-    bigint,
-    bigint,
-  ];
-  const time = rest === undefined ? d : program.data(timeBytes(rest, 1));
-  if (form.kind === 'sleep') program.tryCall('clock_nanosleep', form.clock, 0, time, form.remainder);
-  else if (form.kind === 'poll') program.tryCall('poll', a, b, rest === undefined ? -1 : roundUp(rest));
-  else program.tryCall('futex', a, b, c, time, e, f);
-}
-
-function roundUp(nanoseconds: bigint): number {
-  return Number((nanoseconds + MILLISECOND - 1n) / MILLISECOND);
-}
-
-/** struct timespec, or struct timeval for a unit of 1000. */
-function timeBytes(time: bigint, unit: number): Uint8Array {
-  const bytes = new Uint8Array(TIME_SIZE);
-  const view = new DataView(bytes.buffer);
-  view.setBigInt64(0, time / SECOND, true);
-  view.setBigInt64(8, (time % SECOND) / BigInt(unit), true);
-  return bytes;
-}
-
-/** Interrupts a call once the thread has gone into it. @returns its result when it has ended already */
-function interruptCall(remote: RemoteProcess, { tracee }: StoppedThread, program: Program): bigint | undefined {
-  for (let turn = 0; turn < ENTRY_TURNS; turn++) {
-    tracee.interrupt();
-    const status = tracee.wait();
-    if (remote.isProgramEnd(status)) return new DataView(remote.read(program.addressOfResult(0), 8).buffer).getBigInt64(0, true);
-    if (status.kind !== 'interrupted') throw new KorriganError('KRG_NO_SUCH_PROCESS', `thread ${tracee.tid} ended while it was restored`);
-    const registers = tracee.registers();
-    if (registers.getNumber('originalRax') >= 0 && registers.getNumber('rax') === ERESTART_RESTARTBLOCK) return undefined;
-    tracee.resume();
-    syscall('sched_yield');
-  }
-  throw new KorriganError('KRG_INTERNAL', `thread ${tracee.tid} does not go into its system call`);
-}
-
-/** A time of the caller that was replaced until the call has read it. */
-interface Replaced {
-  readonly tid: number;
-  readonly address: number;
-  readonly original: Uint8Array;
-  readonly replacement: Uint8Array;
-}
-
-/**
- * Hands the time that remains to the calls that begin again with their arguments. The threads' registers are changed.
- * @returns what {@link putTimesBack} needs once the threads run
- */
-export function adjustWaits(
-  remote: RemoteProcess,
-  threads: readonly { readonly tid: number; readonly registers: Registers }[],
-  waits: readonly (Wait | undefined)[],
-): Replaced[] {
-  if (!waits.some(forgetsTime)) return [];
-  const now = timeInside(remote.pid, CLOCK_MONOTONIC);
-  const replaced: Replaced[] = [];
-  threads.forEach(({ tid, registers }, index) => {
-    const wait = waits[index];
-    const rest = wait === undefined ? undefined : remaining(wait, () => now);
-    if (wait === undefined || rest === undefined) return;
-    const { form } = wait;
-    if (form.kind === 'register') registers.set(form.register, roundUp(rest));
-    if (form.kind !== 'memory') return;
-    const address = Number(form.address);
-    const original = remote.read(address, TIME_SIZE).slice();
-    const replacement = timeBytes(rest, form.unit);
-    remote.write(address, replacement);
-    if (form.kept) replaced.push({ tid, address, original, replacement });
-  });
-  return replaced;
-}
-
-/** Gives the callers their times back, as soon as the calls have read what stood there. The threads run. */
-export function putTimesBack(remote: RemoteProcess, replaced: readonly Replaced[]): void {
-  for (const { tid, address, original, replacement } of replaced) {
-    for (
-      let turn = 0;
-      turn < WATCH_TURNS && (readProcessFile(remote.pid, `task/${tid}/syscall`) ?? 'running').startsWith('running');
-      turn++
-    )
-      syscall('sched_yield');
-    if (Buffer.compare(remote.read(address, TIME_SIZE), replacement) === 0) remote.write(address, original);
-  }
-}
-
-/**
- * As {@link RemoteProcess.release}, for a process that goes on where it is: the kernel restarts what it can, the other calls are handed the time that
- * remains.
- * @param waits of its threads, by their places
- */
-export function releaseWaiting(remote: RemoteProcess, waits: readonly (Wait | undefined)[]): void {
-  const threads = remote.threads.map(({ tracee: { tid }, registers }) => ({ tid, registers }));
-  const replaced = adjustWaits(remote, threads, waits);
-  remote.threads.forEach(({ tracee, registers }, n) => {
-    if (waits[n]?.form.kind === 'register') tracee.setRegisters(registers);
-  });
-  remote.release();
-  putTimesBack(remote, replaced);
 }

@@ -17,8 +17,10 @@ const AT = {
   boottime: 16,
   tai: 24,
   sleeps: 32,
+  credentials: 40,
   scratch: 48,
   tid: 56,
+  flags: 60,
   restart: 64,
   landlockDomain: 128,
   memoryFlags: 192,
@@ -86,6 +88,10 @@ export interface KernelTask {
   /** Until when it sleeps, on the clock that it sleeps by; undefined when it is awake or waits without an end. */
   readonly sleepsUntil: bigint | undefined;
   readonly restart: RestartBlock;
+  /** PF_* (include/linux/sched.h). */
+  readonly flags: number;
+  /** Address of its credentials in the kernel: threads that share them have the same user and group ids and capabilities. */
+  readonly credentials: bigint;
   /** Address of the Landlock domain to which it has restricted itself, 0: none. */
   readonly landlockDomain: bigint;
   /** VM_* flags that new memory areas get (include/linux/mm.h): how mlockall(MCL_FUTURE) is kept. */
@@ -165,8 +171,10 @@ function assemble(types: KernelTypes): Instructions {
     .shiftLeft(STACK_POINTER, Math.log2(UPID_SIZE))
     .plus(POINTER, STACK_POINTER);
   probe(AT.tid, 4, POINTER, types.offset('pid', 'numbers'));
+  probe(AT.flags, 4, TASK, task('flags'));
   probe(AT.scratch, 8, TASK, task('cred'));
   follow();
+  code.store(FRAME_POINTER, FRAME + AT.credentials, POINTER);
   for (const [name, at] of Object.entries(KEYRING))
     probeOptional(AT.keyrings + at, 8, POINTER, types.optionalOffset('cred', `${name}_keyring`));
   const domain = landlockOffset(types);
@@ -356,6 +364,8 @@ function parse({ sleeper, restart }: Layout, record: DataView, resumedBy: string
       poll: { end: limited ? word(field(restart.pollSeconds)) * 1_000_000_000n + word(field(restart.pollNanoseconds)) : undefined },
       futex: { end: word(field(restart.futexTime)) },
     },
+    flags: record.getUint32(AT.flags, true),
+    credentials: word(AT.credentials),
     memoryFlags: word(AT.memoryFlags),
     keyrings: {
       session: word(AT.keyrings + KEYRING.session),

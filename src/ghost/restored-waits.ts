@@ -1,0 +1,237 @@
+/**
+ * The waits of a process (waits.ts) where it goes on: each call ends at its time. A call that the kernel keeps the time of is begun anew and
+ * interrupted; the others are handed the time that remains.
+ */
+import {
+  KorriganError,
+  type Program,
+  readProcessFile,
+  type Registers,
+  type RemoteProcess,
+  type StoppedThread,
+  SYS,
+  syscall,
+  type WaitStatus,
+} from '../linux/index.ts';
+import { CLOCK_MONOTONIC, timeInside } from './clocks.ts';
+import type { Wait, WaitForm } from './waits.ts';
+
+const ERESTART_RESTARTBLOCK = -516;
+const SECOND = 1_000_000_000n;
+const MILLISECOND = 1_000_000n;
+const TIME_SIZE = 16;
+const SIGSTOP = 19;
+/** Records and data of the program that begins one call again. */
+const PROGRAM = { records: 3, data: 32 };
+const PROGRAM_SIZE = 512;
+/** How long a thread may take to go into the call that it has been told to make. */
+const ENTRY_MILLISECONDS = 10_000;
+/** Turns to watch a thread go into its call. */
+const WATCH_TURNS = 200;
+
+/**
+ * Begins the calls that the kernel can restart, in threads that are held, with their own registers, and otherwise complete, and interrupts them.
+ * @returns the registers with which these threads go on, by their places
+ */
+export function armWaits(remote: RemoteProcess, waits: readonly (Wait | undefined)[]): Map<number, Registers> {
+  const { threads } = remote;
+  const begun: BegunCall[] = [];
+  const now = new Map<number, bigint>();
+  const timeOn = (clock: number): bigint => {
+    let time = now.get(clock);
+    if (time === undefined) now.set(clock, (time = timeInside(remote.pid, clock)));
+    return time;
+  };
+  const armed = waits.map((wait) =>
+    wait !== undefined && isArmed(wait.form) ? { ...wait, remaining: remaining(wait, timeOn) } : undefined,
+  );
+  threads.forEach((thread, index) => {
+    const wait = armed[index];
+    if (wait === undefined) return;
+    const program = remote.newProgram(PROGRAM, index * PROGRAM_SIZE);
+    const number = appendCall(program, thread.registers, wait.form, wait.remaining);
+    remote.begin(program, thread);
+    begun.push({ index, thread, program, number });
+  });
+  // All are interrupted before any is waited for: they stop side by side.
+  const inside = begun.map((call) => interruptInside(remote, call));
+  return new Map(
+    begun.map((call, n) => {
+      const ended = inside[n] === true ? awaitInterruption(remote, call) : resultOf(remote, call);
+      const registers = call.thread.registers.copy();
+      if (ended !== undefined) registers.set('rax', ended).set('originalRax', -1);
+      return [call.index, registers];
+    }),
+  );
+}
+
+/** A call that a thread begins again, by a program. */
+interface BegunCall {
+  /** Place of the thread. */
+  readonly index: number;
+  readonly thread: StoppedThread;
+  readonly program: Program;
+  readonly number: number;
+}
+
+function forgetsTime(wait: Wait | undefined): boolean {
+  return wait !== undefined && !isArmed(wait.form);
+}
+
+function isArmed(form: WaitForm): boolean {
+  return form.kind === 'sleep' || form.kind === 'poll' || form.kind === 'futex';
+}
+
+function clockOf(form: WaitForm): number {
+  return form.kind === 'sleep' ? form.clock : CLOCK_MONOTONIC;
+}
+
+/** Nanoseconds, undefined for a wait without an end of its own. */
+function remaining({ form, end }: Wait, timeOn: (clock: number) => bigint): bigint | undefined {
+  if (end === undefined) return undefined;
+  const rest = end - timeOn(clockOf(form));
+  return rest > 0n ? rest : 0n;
+}
+
+/** @returns the number of the call */
+function appendCall(program: Program, registers: Registers, form: WaitForm, rest: bigint | undefined): number {
+  const [a, b, c, d, e, f] = (['rdi', 'rsi', 'rdx', 'r10', 'r8', 'r9'] as const).map((name) => registers.get(name)) as [
+    bigint,
+    bigint,
+    bigint,
+    bigint,
+    bigint,
+    bigint,
+  ];
+  const time = rest === undefined ? d : program.data(timeBytes(rest, 1));
+  if (form.kind === 'sleep') {
+    program.tryCall('clock_nanosleep', form.clock, 0, time, form.remainder);
+    return SYS.clock_nanosleep;
+  }
+  if (form.kind === 'poll') {
+    program.tryCall('poll', a, b, rest === undefined ? -1 : roundUp(rest));
+    return SYS.poll;
+  }
+  program.tryCall('futex', a, b, c, time, e, f);
+  return SYS.futex;
+}
+
+function roundUp(nanoseconds: bigint): number {
+  return Number((nanoseconds + MILLISECOND - 1n) / MILLISECOND);
+}
+
+/** struct timespec, or struct timeval for a unit of 1000. */
+function timeBytes(time: bigint, unit: number): Uint8Array {
+  const bytes = new Uint8Array(TIME_SIZE);
+  const view = new DataView(bytes.buffer);
+  view.setBigInt64(0, time / SECOND, true);
+  view.setBigInt64(8, (time % SECOND) / BigInt(unit), true);
+  return bytes;
+}
+
+/**
+ * Interrupts a thread once it sleeps in its call: one that was interrupted on its way there would have to be sent again.
+ * @returns false when the call has ended already
+ */
+function interruptInside(remote: RemoteProcess, { thread: { tracee }, number }: BegunCall): boolean {
+  for (const deadline = performance.now() + ENTRY_MILLISECONDS; performance.now() < deadline; syscall('sched_yield')) {
+    const status = tracee.poll();
+    if (status !== undefined) {
+      if (remote.isProgramEnd(status)) return false;
+      goOn(remote, tracee, status);
+    } else if (Number.parseInt(readProcessFile(remote.pid, `task/${tracee.tid}/syscall`) ?? '', 10) === number) {
+      tracee.interrupt();
+      return true;
+    }
+  }
+  throw new KorriganError('KRG_INTERNAL', `thread ${tracee.tid} does not go into its system call`);
+}
+
+/** @returns the result of a call that has ended by itself meanwhile */
+function awaitInterruption(remote: RemoteProcess, call: BegunCall): bigint | undefined {
+  const { tracee } = call.thread;
+  for (;;) {
+    const status = tracee.wait();
+    if (remote.isProgramEnd(status)) return resultOf(remote, call);
+    if (status.kind === 'interrupted') {
+      const registers = tracee.registers();
+      if (registers.getNumber('originalRax') >= 0 && registers.getNumber('rax') === ERESTART_RESTARTBLOCK) return undefined;
+    }
+    goOn(remote, tracee, status);
+  }
+}
+
+function goOn(remote: RemoteProcess, tracee: StoppedThread['tracee'], status: WaitStatus): void {
+  if (status.kind === 'signal' && status.signal === SIGSTOP) remote.stopArrived = true;
+  else if (status.kind !== 'interrupted')
+    throw new KorriganError('KRG_NO_SUCH_PROCESS', `thread ${tracee.tid} ended while it was restored`);
+  tracee.resume();
+}
+
+function resultOf(remote: RemoteProcess, { program }: BegunCall): bigint {
+  return new DataView(remote.read(program.addressOfResult(0), 8).buffer).getBigInt64(0, true);
+}
+
+/** A time of the caller that was replaced until the call has read it. */
+interface Replaced {
+  readonly tid: number;
+  readonly address: number;
+  readonly original: Uint8Array;
+  readonly replacement: Uint8Array;
+}
+
+/**
+ * Hands the time that remains to the calls that begin again with their arguments. The threads' registers are changed.
+ * @returns what {@link putTimesBack} needs once the threads run
+ */
+export function adjustWaits(
+  remote: RemoteProcess,
+  threads: readonly { readonly tid: number; readonly registers: Registers }[],
+  waits: readonly (Wait | undefined)[],
+): Replaced[] {
+  if (!waits.some(forgetsTime)) return [];
+  const now = timeInside(remote.pid, CLOCK_MONOTONIC);
+  const replaced: Replaced[] = [];
+  threads.forEach(({ tid, registers }, index) => {
+    const wait = waits[index];
+    const rest = wait === undefined ? undefined : remaining(wait, () => now);
+    if (wait === undefined || rest === undefined) return;
+    const { form } = wait;
+    if (form.kind === 'register') registers.set(form.register, roundUp(rest));
+    if (form.kind !== 'memory') return;
+    const address = Number(form.address);
+    const original = remote.read(address, TIME_SIZE).slice();
+    const replacement = timeBytes(rest, form.unit);
+    remote.write(address, replacement);
+    if (form.kept) replaced.push({ tid, address, original, replacement });
+  });
+  return replaced;
+}
+
+/** Gives the callers their times back, as soon as the calls have read what stood there. The threads run. */
+export function putTimesBack(remote: RemoteProcess, replaced: readonly Replaced[]): void {
+  for (const { tid, address, original, replacement } of replaced) {
+    for (
+      let turn = 0;
+      turn < WATCH_TURNS && (readProcessFile(remote.pid, `task/${tid}/syscall`) ?? 'running').startsWith('running');
+      turn++
+    )
+      syscall('sched_yield');
+    if (Buffer.compare(remote.read(address, TIME_SIZE), replacement) === 0) remote.write(address, original);
+  }
+}
+
+/**
+ * As {@link RemoteProcess.release}, for a process that goes on where it is: the kernel restarts what it can, the other calls are handed the time that
+ * remains.
+ * @param waits of its threads, by their places
+ */
+export function releaseWaiting(remote: RemoteProcess, waits: readonly (Wait | undefined)[]): void {
+  const threads = remote.threads.map(({ tracee: { tid }, registers }) => ({ tid, registers }));
+  const replaced = adjustWaits(remote, threads, waits);
+  remote.threads.forEach(({ tracee, registers }, n) => {
+    if (waits[n]?.form.kind === 'register') tracee.setRegisters(registers);
+  });
+  remote.release();
+  putTimesBack(remote, replaced);
+}
