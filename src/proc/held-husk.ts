@@ -1,6 +1,6 @@
 /** A husk under our hand: stopped at the start of its loop, ready to run programs or to be inflated. */
-import { ERRNO, KorriganError, readMaps, readProcessLink, RemoteProcess, SYS } from '../linux/index.ts';
-import { HUSK_ADDRESS, HUSK_ENTRY, HUSK_LOOP, HUSK_REGION_SIZE, HUSK_SIZE } from './husk-body.ts';
+import { ERRNO, isErrno, KorriganError, readMaps, readProcessLink, RemoteProcess, SYS } from '../linux/index.ts';
+import { HUSK_ADDRESS, HUSK_ENTRY, HUSK_LOOP, HUSK_REGION_SIZE, HUSK_SIZE, recordedPid } from './husk-body.ts';
 
 const SIGSTOP = 19;
 const ALL_SIGNALS = 0xffffffffffffffffn;
@@ -14,6 +14,16 @@ export const HUSK_MEMORY = { start: HUSK_ADDRESS, end: HUSK_ADDRESS + HUSK_SIZE 
 export function isHusk(hostPid: number): boolean {
   const areas = readMaps(hostPid).filter((area) => area.name !== '[vsyscall]');
   return areas.length > 0 && areas.every((area) => area.start >= HUSK_MEMORY.start && area.end <= HUSK_MEMORY.end);
+}
+
+/** Whether a husk still is what its creator is: whoever made it was killed before it became one of its own. */
+export function isUnfinishedHusk(hostPid: number, pid: number): boolean {
+  try {
+    return recordedPid(hostPid) !== pid;
+  } catch (error) {
+    if (isErrno(error, 'ESRCH', 'EFAULT')) return true; // it has ended
+    throw error;
+  }
 }
 
 /** Whether a husk has been its process on this node. One that was made for another node's process has the executable of pid 1 until then. */

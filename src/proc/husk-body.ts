@@ -9,7 +9,7 @@
  * | 4096 | place for programs that are run in the husk |
  * | {@link LOOP_OFFSET} | the loop, its record, and the command line that /proc shows |
  */
-import { INTERPRETER_CODE, INTERPRETER_ENTRY, Program, RECORD_SIZE, SIGINFO_SIZE } from '../linux/index.ts';
+import { INTERPRETER_CODE, INTERPRETER_ENTRY, Program, readMemory, RECORD_SIZE, SIGINFO_SIZE } from '../linux/index.ts';
 
 /** Where every husk has its pages; preflight refuses a process that has memory there. */
 export const HUSK_ADDRESS = 0x3e0000000000;
@@ -66,6 +66,11 @@ function loopProgram(pid: number, commandLine: Uint8Array): Program {
 
 function recordHead(pid: number): Uint8Array {
   return new Uint8Array(Uint32Array.of(RECORD_MAGIC, pid, 0, 0).buffer);
+}
+
+/** The pid under which a husk records signals: another's in one that {@link becomeHusk} has not reached. */
+export function recordedPid(hostPid: number): number {
+  return new DataView(readMemory(hostPid, RECORD_ADDRESS, 8).buffer).getUint32(4, true);
 }
 
 /** What of a command line a husk can show. */

@@ -125,6 +125,8 @@ export class HuskFamily {
     const exitSignal = sibling || temporary ? 0 : (this.options.appearanceOf(named)?.exitSignal ?? SIGCHLD);
     const args = cloneArguments({ flags: sibling ? CLONE.parent : 0, exitSignal, ...setTid });
     const spawn = program.operation('spawn', program.data(args), CLONE_ARGUMENTS_SIZE, 0);
+    // A child whose tracer dies goes on as its creator does, and is found (isUnfinishedHusk).
+    program.patch(spawn, 2, program.addressOfRecord(program.length));
     const { tracee } = remote.main;
     tracee.setOptions(TRACE_OPTION.traceFork | TRACE_OPTION.traceClone);
     try {
