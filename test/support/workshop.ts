@@ -6,7 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pack, unpack } from 'msgpackr';
+import { pack, unpack } from 'msgpackr/pack';
 import {
   captureFiles,
   DescriptorStore,
