@@ -3,11 +3,12 @@
  * nor in their system calls. Finer than the points of fault-points.ts: any instruction of the tracer may be its last.
  */
 import assert from 'node:assert/strict';
-import { execFileSync, spawn } from 'node:child_process';
+import { type ChildProcessByStdio, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { after, before, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Container, containerCgroup, pidRangeOf } from '../src/container/index.ts';
@@ -48,22 +49,28 @@ async function start(binary: string, output: string): Promise<number> {
 
 const lines = (file: string): string[] => readFileSync(file, 'utf8').split('\n').slice(0, -1);
 
-test(`a tracer dies ${DEATHS} times, and nobody notices`, async () => {
+async function startSteady(names: readonly string[]): Promise<{ outputs: string[]; pids: number[] }> {
   const binary = join(directory, 'steady');
   execFileSync('gcc', ['-O2', '-pthread', '-o', binary, join(import.meta.dirname, 'programs', 'workloads', 'steady.c')]);
-  const outputs = [join(directory, 'one'), join(directory, 'two')];
+  const outputs = names.map((name) => join(directory, name));
   const pids = await Promise.all(outputs.map((output) => start(binary, output)));
   await until(() => outputs.every((output) => lines(output).length > 0), 'the programs');
-  for (let death = 0; death < DEATHS; death++) {
-    const tracer = spawn(process.execPath, [join(import.meta.dirname, 'support', 'dying-tracer.ts'), ...pids.map(String)], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    await once(tracer.stdout, 'data');
-    await delay(Math.random() * 30);
-    tracer.kill('SIGKILL');
-    const [, signal] = (await once(tracer, 'exit')) as [number | null, string | null];
-    assert.equal(signal, 'SIGKILL', 'the tracer has failed');
-  }
+  return { outputs, pids };
+}
+
+function startTracer(pids: readonly number[]): ChildProcessByStdio<null, Readable, null> {
+  return spawn(process.execPath, [join(import.meta.dirname, 'support', 'dying-tracer.ts'), ...pids.map(String)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+}
+
+async function kill(tracer: ChildProcessByStdio<null, Readable, null>): Promise<void> {
+  tracer.kill('SIGKILL');
+  const [, signal] = tracer.exitCode === null ? ((await once(tracer, 'exit')) as [number | null, string | null]) : [0, null];
+  assert.equal(signal, 'SIGKILL', 'the tracer has failed');
+}
+
+async function assertUndisturbed(outputs: readonly string[]): Promise<void> {
   for (const output of outputs) {
     const seen = lines(output).length;
     await until(() => lines(output).length > seen + 2, 'progress');
@@ -72,4 +79,33 @@ test(`a tracer dies ${DEATHS} times, and nobody notices`, async () => {
       [],
     );
   }
+}
+
+test(`a tracer dies ${DEATHS} times, and nobody notices`, async () => {
+  const { outputs, pids } = await startSteady(['one', 'two']);
+  for (let death = 0; death < DEATHS; death++) {
+    const tracer = startTracer(pids);
+    await once(tracer.stdout, 'data');
+    await delay(Math.random() * 30);
+    await kill(tracer);
+  }
+  await assertUndisturbed(outputs);
+});
+
+test('what a tracer has left in the unused end of the vDSO does not hinder the next one', async () => {
+  const { outputs, pids } = await startSteady(['three']);
+  const [pid = 0] = pids;
+  const [, end = ''] = /^\w+-(\w+) .*\[vdso\]$/m.exec(readFileSync(`/proc/${pid}/maps`, 'utf8')) ?? [];
+  const memory = openSync(`/proc/${pid}/mem`, 'r+');
+  // As the last of those left it that were put one behind the other.
+  writeSync(memory, Buffer.of(1), 0, 1, parseInt(end, 16) - 16);
+  closeSync(memory);
+  const tracer = startTracer(pids);
+  let text = '';
+  for await (const chunk of tracer.stdout) {
+    text += String(chunk);
+    if (text.includes('went round')) break;
+  }
+  await kill(tracer);
+  await assertUndisturbed(outputs);
 });

@@ -40,7 +40,7 @@ function emit(abandonment: Abandonment): { code: Uint8Array; wait: number; mask:
 
 const CODE = { resume: emit('resume'), park: emit('park') } as const;
 
-/** Of the kernel's vDSO, the same in all processes: where its unused end begins. */
+/** Where the unused end of the vDSO begins; the kernel gives all processes the same one. */
 let unused: number | undefined;
 
 export class Foothold implements Disposable {
@@ -53,7 +53,7 @@ export class Foothold implements Disposable {
   constructor(pid: number) {
     const vdso = readNamedArea(pid, '[vdso]');
     if (vdso === undefined) throw new KorriganError('KRG_NOT_MOVABLE', 'the process has no vDSO to run a system call in');
-    unused ??= endOfContent(readMemory(pid, vdso.start, vdso.end - vdso.start));
+    unused ??= unusedEnd();
     this.address = vdso.start + unused;
     if (this.address + CODE.resume.registers + 256 > vdso.end)
       throw new KorriganError('KRG_NOT_SUPPORTED', "this kernel's vDSO leaves no room for a system call");
@@ -91,6 +91,13 @@ export class Foothold implements Disposable {
 /** The process has ended, or its memory was replaced: such a descriptor reads and writes nothing. */
 function isGone(error: unknown): boolean {
   return ['EIO', 'ESRCH', 'EFAULT'].includes((error as NodeJS.ErrnoException).code ?? '');
+}
+
+/** Learned from this process: who was killed may have left his own foothold in another one. */
+function unusedEnd(): number {
+  const own = readNamedArea(process.pid, '[vdso]');
+  if (own === undefined) throw new KorriganError('KRG_NOT_SUPPORTED', 'this kernel gives processes no vDSO');
+  return endOfContent(readMemory(process.pid, own.start, own.end - own.start));
 }
 
 /** Aligned end of what is not zero. */
