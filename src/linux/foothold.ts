@@ -10,11 +10,12 @@ import { appendResume, appendStop } from './interpreter.ts';
 import { readMemory } from './process-memory.ts';
 import { readNamedArea } from './process-files.ts';
 import type { Abandonment } from './program-tail.ts';
-import type { Registers } from './registers.ts';
+import { Registers, REGISTERS_SIZE } from './registers.ts';
 import { SYS } from './system-call-numbers.ts';
 
 const SIG_SETMASK = 2;
 const MASK_SIZE = 8;
+const PAGE = 4096;
 
 function emit(abandonment: Abandonment): { code: Uint8Array; wait: number; mask: number; registers: number } {
   const a = new Assembler();
@@ -86,6 +87,25 @@ export class Foothold implements Disposable {
       closeSync(this.memory);
     }
   }
+}
+
+/**
+ * What a thread that is in the foothold goes on with.
+ * @returns undefined for one that is not there, and for one that waits there
+ */
+export function footholdState(pid: number, rip: number): { registers: Registers; signalMask: bigint } | undefined {
+  const { code, mask, registers } = CODE.resume;
+  unused ??= unusedEnd();
+  // The vDSO begins on a page: few threads need a look at where it lies.
+  const distance = (((rip - unused) % PAGE) + PAGE) % PAGE;
+  if (distance >= code.length) return undefined;
+  const address = rip - distance;
+  const vdso = readNamedArea(pid, '[vdso]');
+  if (vdso === undefined || address !== vdso.start + unused) return undefined;
+  const bytes = readMemory(pid, address, registers + REGISTERS_SIZE);
+  if (Buffer.compare(bytes.subarray(0, mask), code.subarray(0, mask)) !== 0) return undefined;
+  const signalMask = new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(mask, true);
+  return { registers: new Registers(bytes.slice(registers)), signalMask };
 }
 
 /** The process has ended, or its memory was replaced: such a descriptor reads and writes nothing. */
