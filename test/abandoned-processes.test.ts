@@ -122,7 +122,8 @@ test('whoever stops threads before they have come back from a killed tracer find
   const [[pid = 0], [group]] = [pids, groups];
   assert.ok(group);
   let found = 0;
-  for (let death = 0; death < FROZEN_DEATHS; death++) {
+  // It is chance whether a thread is in the region just then.
+  for (let death = 0; death < FROZEN_DEATHS || found === 0; death++) {
     const tracer = startTracer(pids);
     await wentRound(tracer);
     await delay(Math.random() * 30);
@@ -145,7 +146,6 @@ test('whoever stops threads before they have come back from a killed tracer find
     }
     remote.release();
   }
-  assert.ok(found > 0, 'no thread was in the region');
   await assertUndisturbed(outputs);
 });
 
