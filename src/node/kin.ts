@@ -4,7 +4,7 @@ import type { Container, TrappedCallInFlight } from '../container/index.ts';
 import { GhostWorkers, MigrationService, processesOfContainer } from '../epm/index.ts';
 import { isKorriganError } from '../linux/errors.ts';
 import { ERRNO, type NotificationAnswer, readStatus, SYS } from '../linux/index.ts';
-import { huskCgroup, isHusk, isUnfinishedHusk, ProcService, type Resident, wasProcess } from '../proc/index.ts';
+import { huskCgroup, isHusk, kindOfHusk, ProcService, type Resident } from '../proc/index.ts';
 import { type NodeId, type RpcNode } from '../rpc/index.ts';
 import { Socket } from 'node:net';
 import { killProcess } from './services/kill.ts';
@@ -70,18 +70,16 @@ function recordPipe(container: Container): { readEnd: number; writeEnd: number }
   return made;
 }
 
-/** What a daemon finds in a container that it adopts. @param undecided pids of moves to this node that are not decided */
+/** What a daemon finds in a container that it adopts. @param undecided see Settlements */
 function residents(container: Container, undecided: ReadonlySet<number>): (Resident & { readonly hostPid: number })[] {
-  const { initPid, range } = container;
+  const { initPid } = container;
   const husks = huskCgroup(container);
   const bornAsHusks = new Set(husks.exists ? husks.processes() : []);
   const kindOf = (pid: number, hostPid: number): Resident['kind'] => {
     if (undecided.has(pid)) return 'undecided';
     // Those that have become processes have left the group before they ran.
     if (!isHusk(hostPid)) return bornAsHusks.has(hostPid) ? 'unfinished' : 'process';
-    if (isUnfinishedHusk(hostPid, pid)) return 'unfinished';
-    // Processes of this node have become husks in place: only the template was never anything else.
-    return range.low <= pid && pid < range.high && !wasProcess(hostPid, initPid) ? 'template' : 'husk';
+    return kindOfHusk(hostPid, pid);
   };
   return processesOfContainer(container.cgroup).flatMap((hostPid) => {
     const pid = container.containerPidOf(hostPid);

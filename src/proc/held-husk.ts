@@ -1,6 +1,6 @@
 /** A husk under our hand: stopped at the start of its loop, ready to run programs or to be inflated. */
 import { ERRNO, isErrno, KorriganError, readMaps, readProcessLink, RemoteProcess, SYS } from '../linux/index.ts';
-import { HUSK_ADDRESS, HUSK_ENTRY, HUSK_LOOP, HUSK_REGION_SIZE, HUSK_SIZE, recordedPid } from './husk-body.ts';
+import { describeHusk, HUSK_ADDRESS, HUSK_ENTRY, HUSK_LOOP, HUSK_REGION_SIZE, HUSK_SIZE } from './husk-body.ts';
 
 const SIGSTOP = 19;
 const ALL_SIGNALS = 0xffffffffffffffffn;
@@ -16,12 +16,17 @@ export function isHusk(hostPid: number): boolean {
   return areas.length > 0 && areas.every((area) => area.start >= HUSK_MEMORY.start && area.end <= HUSK_MEMORY.end);
 }
 
-/** Whether a husk still is what its creator is: whoever made it was killed before it became one of its own. */
-export function isUnfinishedHusk(hostPid: number, pid: number): boolean {
+/**
+ * What a husk is. `unfinished`: still what its creator is, because who made it was killed before it became one of its own. `template`: it
+ * stands for nobody.
+ */
+export function kindOfHusk(hostPid: number, pid: number): 'husk' | 'template' | 'unfinished' {
   try {
-    return recordedPid(hostPid) !== pid;
+    const described = describeHusk(hostPid);
+    if (described.pid !== pid) return 'unfinished';
+    return described.standsForNobody ? 'template' : 'husk';
   } catch (error) {
-    if (isErrno(error, 'ESRCH', 'EFAULT')) return true; // it has ended
+    if (isErrno(error, 'ESRCH', 'EFAULT')) return 'unfinished'; // it has ended
     throw error;
   }
 }

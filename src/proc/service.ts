@@ -194,8 +194,9 @@ export class ProcService implements AsyncDisposable {
     let template: number | undefined;
     for (const { pid, kind } of residents) {
       const member = kind === 'template' ? table.find(pid) : undefined;
-      if (member !== undefined && member.session !== INIT_PID) this.groups.proxies.set(member.group, pid);
-      else if (kind === 'template' && template !== undefined) discarded.push(pid);
+      const isProxy = member !== undefined && member.session !== INIT_PID;
+      if (kind === 'template' && (isProxy ? this.groups.proxies.has(member.group) : template !== undefined)) discarded.push(pid);
+      else if (isProxy) this.groups.proxies.set(member.group, pid);
       else if (kind === 'template') keeper.adoptTemplate((template = pid));
       else if (kind === 'process' && !this.families.isHome(pid)) visitors.add(pid);
       if (kind === 'husk' || kind === 'undecided') present.add(pid);

@@ -33,5 +33,5 @@ export async function spawnTemplate(container: Container): Promise<StartedProces
 export function becomeTemplate(hostPid: number, options: Pick<DeflateOptions, 'pid' | 'sendRecordPipe'>): void {
   const remote = RemoteProcess.stop(hostPid);
   remote.openRegion(DEFLATE_REGION_SIZE);
-  deflate(remote, options);
+  deflate(remote, { ...options, standsForNobody: true });
 }
