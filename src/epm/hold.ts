@@ -61,10 +61,14 @@ export class Hold implements Disposable {
   }
 }
 
-/** Thaws the group of a record, if it is still there. */
+/** Thaws the group of a record, if it is still there: one that is empty is tidied up at any moment. */
 export function thawGroup(path: string | undefined): void {
-  const group = path === undefined ? undefined : new ControlGroup(path);
-  if (group?.exists === true) group.thaw();
+  if (path === undefined) return;
+  try {
+    new ControlGroup(path).thaw();
+  } catch (error) {
+    if (!['ENOENT', 'ENODEV'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+  }
 }
 
 /** The group of a process, in the version-2 hierarchy as this process sees it. */
