@@ -58,6 +58,7 @@ const bad: [name: string, file: string, source: string, problem: RegExp][] = [
   ['a folder that is not in the map', 'src/new/a.ts', from('../linux/index.ts'), /new is missing in the map/],
   ['koffi outside linux', 'src/ghost/a.ts', from('koffi', 'koffi'), /only src\/linux may import koffi/],
   ['koffi in a test outside linux', 'src/ghost/a.test.ts', from('koffi', 'koffi'), /only src\/linux may import koffi/],
+  ['native code that is not safe for threads', 'src/ghost/a.ts', from('msgpackr'), /write msgpackr\/pack: msgpackr is not safe/],
   ['child_process in a module', 'src/ghost/a.ts', from('node:child_process'), /only src\/cli and src\/node may start/],
   ['a builtin without node:', 'src/ghost/a.ts', from('fs'), /write node:fs/],
   ['an unknown package', 'src/ghost/a.ts', from('@who/knows/it'), /@who\/knows does not stand in package.json/],

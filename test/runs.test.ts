@@ -118,9 +118,7 @@ for (const node of [1, 2]) {
   });
 }
 
-test('a shell on a terminal goes on when its daemon is killed: lines, ^C, the size of the window, its status', {
-  todo: 'a shell that makes a process group while both daemons die may wait for ever',
-}, async () => {
+test('a shell on a terminal goes on when its daemon is killed: lines, ^C, the size of the window, its status', async () => {
   const program = await start(['bash', '--norc', '-i'], { node: 'node2', terminal: { columns: 100, rows: 30, type: 'dumb' } });
   let text = '';
   program.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()));
@@ -138,8 +136,10 @@ test('a shell on a terminal goes on when its daemon is killed: lines, ^C, the si
     program.resize(100 + round, 40);
     killDaemon(2 - (round % 2));
     await see('$ ');
-    program.stdin.write(`until [ "$(stty size)" = "40 ${100 + round}" ]; do sleep 0.05; done; echo so"me"thing; sleep 1000\r`);
+    program.stdin.write(`until [ "$(stty size)" = "40 ${100 + round}" ]; do sleep 0.05; done; echo so"me"thing; sleep 300${round}\r`);
     await see('something\r\n');
+    // Until it runs ^C is for the shell, which may start it all the same.
+    await until('what ^C is for', async () => (await client.processes()).some(({ command }) => command === `sleep 300${round}`));
     killDaemon(2);
     await delay(50);
     program.stdin.write('\x03');
@@ -149,7 +149,7 @@ test('a shell on a terminal goes on when its daemon is killed: lines, ^C, the si
   assert.deepEqual(await program.exited, { kind: 'exited', code: 6 });
 });
 
-test('a program that is started while daemons die is started once', { todo: 'it has been seen twice in the list' }, async () => {
+test('a program that is started while daemons die is started once', async () => {
   for (let round = 0; round < 6; round++) {
     const starting = start(['sh', '-c', `echo $$; exec sleep 100${round}`], { node: 'node2' });
     const delayed = delay(round * 4).then(() => killDaemon(1 + (round % 2)));
@@ -161,7 +161,7 @@ test('a program that is started while daemons die is started once', { todo: 'it 
     await until('its pid', () => text === `${pid}\n`);
     await until('the list', async () => {
       const same = (await client.processes()).filter(({ command }) => command === `sleep 100${round}`);
-      assert.ok(same.length <= 1);
+      assert.ok(same.length <= 1, JSON.stringify(same));
       return same.length === 1;
     });
     program.signal(15);
@@ -178,7 +178,7 @@ test('a detached program that is started while daemons die is started once', asy
     const { pid } = await starting;
     await until('the list', async () => {
       const same = (await client.processes()).filter(({ command }) => command === `sleep 200${round}`);
-      assert.ok(same.length <= 1);
+      assert.ok(same.length <= 1, JSON.stringify(same));
       return same[0]?.pid === pid;
     });
     await until('the kill', () =>
@@ -208,10 +208,14 @@ test('bytes flow both ways through a program that moves, while daemons are kille
   assert.deepEqual(await program.exited, { kind: 'exited', code: 0 });
 });
 
-test('a user who goes away is noticed, and nothing is left in the containers', { todo: 'what the tests before it left' }, async () => {
+test('a user who goes away is noticed, and nothing is left in the containers', async () => {
   for (const node of [1, 2]) await restartDaemon(cluster, node);
   const programs = await Promise.all([1, 2].map((node) => start(['sleep', '1000'], { node: `node${node}` })));
   await Promise.all(programs.map(({ started }) => started));
   for (const program of programs) program.close();
-  await until('the hang-up', async () => (await client.processes()).length === 0);
+  let left: Awaited<ReturnType<typeof client.processes>> = [];
+  await until('the hang-up', async () => {
+    left = await client.processes();
+    return left.length === 0;
+  }).catch(() => assert.deepEqual(left, []));
 });

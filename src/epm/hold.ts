@@ -5,6 +5,7 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { cgroupMountPoint, ControlGroup, readProcessFile } from '../linux/index.ts';
+import { HUSK_GROUP } from '../proc/index.ts';
 
 const ATTEMPTS = 100;
 
@@ -20,14 +21,14 @@ export class Hold implements Disposable {
 
   /**
    * Puts processes into a group of their own. One that holds them and nobody else is taken as it is: moving the first process takes
-   * the kernel several milliseconds (an RCU grace period).
+   * the kernel several milliseconds (an RCU grace period). That of the husks is never taken: more of them may be made at any time.
    * @param processes the container's group of groups
    * @param name of a new group
    * @param announce told the group's path before anything is moved
    */
   static gather(processes: ControlGroup, name: string, hostPids: readonly number[], announce: (path: string) => void): Hold {
     const present = groupOf(hostPids[0] ?? 0);
-    if (present !== undefined && isExactly(present, hostPids)) {
+    if (present !== undefined && present.name !== HUSK_GROUP && isExactly(present, hostPids)) {
       announce(present.path);
       return new Hold(present);
     }
@@ -60,10 +61,14 @@ export class Hold implements Disposable {
   }
 }
 
-/** Thaws the group of a record, if it is still there. */
+/** Thaws the group of a record, if it is still there: one that is empty is tidied up at any moment. */
 export function thawGroup(path: string | undefined): void {
-  const group = path === undefined ? undefined : new ControlGroup(path);
-  if (group?.exists === true) group.thaw();
+  if (path === undefined) return;
+  try {
+    new ControlGroup(path).thaw();
+  } catch (error) {
+    if (!['ENOENT', 'ENODEV'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+  }
 }
 
 /** The group of a process, in the version-2 hierarchy as this process sees it. */

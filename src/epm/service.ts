@@ -117,10 +117,9 @@ export class MigrationService implements Disposable {
     }
   }
 
-  /** Pids of moves to this node that are not decided: they do not run here. */
+  /** See Settlements. */
   get undecided(): ReadonlySet<number> {
-    const arriving = this.settlements.known.filter(({ record, state }) => record.role === 'target' && state !== 'running');
-    return new Set(arriving.flatMap(({ record }) => record.processes.map((process) => process.pid)));
+    return this.settlements.undecided;
   }
 
   /** Brings to their end the moves that an earlier daemon left behind, and takes away what it left in processes. */

@@ -74,6 +74,17 @@ export class Settlements {
     return [...this.entries.values()];
   }
 
+  /**
+   * Pids of those that do not run here, or do not any more, and that a move still has to do with: nobody else may hold what there is of them. Husks
+   * that were still being made are not among them.
+   */
+  get undecided(): ReadonlySet<number> {
+    const isElsewhere = ({ record: { role }, state }: JournalEntry): boolean =>
+      role === 'target' ? state !== 'running' : state === 'committed' || state === 'done';
+    const processes = this.known.filter(isElsewhere).flatMap(({ record }): MoveRecord['processes'] => record.processes);
+    return new Set(processes.filter(({ hostPid }) => hostPid !== 0).map(({ pid }) => pid));
+  }
+
   private found(): JournalEntry[] {
     const { slots } = this.options;
     return Array.from({ length: slots.count }, (_, n) => n).flatMap((n) => (slots.isFree(n) ? [] : [JournalEntry.open(slots, n)]));

@@ -10,11 +10,12 @@ import { appendResume, appendStop } from './interpreter.ts';
 import { readMemory } from './process-memory.ts';
 import { readNamedArea } from './process-files.ts';
 import type { Abandonment } from './program-tail.ts';
-import type { Registers } from './registers.ts';
+import { Registers, REGISTERS_SIZE } from './registers.ts';
 import { SYS } from './system-call-numbers.ts';
 
 const SIG_SETMASK = 2;
 const MASK_SIZE = 8;
+const PAGE = 4096;
 
 function emit(abandonment: Abandonment): { code: Uint8Array; wait: number; mask: number; registers: number } {
   const a = new Assembler();
@@ -40,7 +41,7 @@ function emit(abandonment: Abandonment): { code: Uint8Array; wait: number; mask:
 
 const CODE = { resume: emit('resume'), park: emit('park') } as const;
 
-/** Of the kernel's vDSO, the same in all processes: where its unused end begins. */
+/** Where the unused end of the vDSO begins; the kernel gives all processes the same one. */
 let unused: number | undefined;
 
 export class Foothold implements Disposable {
@@ -53,7 +54,7 @@ export class Foothold implements Disposable {
   constructor(pid: number) {
     const vdso = readNamedArea(pid, '[vdso]');
     if (vdso === undefined) throw new KorriganError('KRG_NOT_MOVABLE', 'the process has no vDSO to run a system call in');
-    unused ??= endOfContent(readMemory(pid, vdso.start, vdso.end - vdso.start));
+    unused ??= unusedEnd();
     this.address = vdso.start + unused;
     if (this.address + CODE.resume.registers + 256 > vdso.end)
       throw new KorriganError('KRG_NOT_SUPPORTED', "this kernel's vDSO leaves no room for a system call");
@@ -88,9 +89,35 @@ export class Foothold implements Disposable {
   }
 }
 
+/**
+ * What a thread that is in the foothold goes on with.
+ * @returns undefined for one that is not there, and for one that waits there
+ */
+export function footholdState(pid: number, rip: number): { registers: Registers; signalMask: bigint } | undefined {
+  const { code, mask, registers } = CODE.resume;
+  unused ??= unusedEnd();
+  // The vDSO begins on a page: few threads need a look at where it lies.
+  const distance = (((rip - unused) % PAGE) + PAGE) % PAGE;
+  if (distance >= code.length) return undefined;
+  const address = rip - distance;
+  const vdso = readNamedArea(pid, '[vdso]');
+  if (vdso === undefined || address !== vdso.start + unused) return undefined;
+  const bytes = readMemory(pid, address, registers + REGISTERS_SIZE);
+  if (Buffer.compare(bytes.subarray(0, mask), code.subarray(0, mask)) !== 0) return undefined;
+  const signalMask = new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(mask, true);
+  return { registers: new Registers(bytes.slice(registers)), signalMask };
+}
+
 /** The process has ended, or its memory was replaced: such a descriptor reads and writes nothing. */
 function isGone(error: unknown): boolean {
   return ['EIO', 'ESRCH', 'EFAULT'].includes((error as NodeJS.ErrnoException).code ?? '');
+}
+
+/** Learned from this process: who was killed may have left his own foothold in another one. */
+function unusedEnd(): number {
+  const own = readNamedArea(process.pid, '[vdso]');
+  if (own === undefined) throw new KorriganError('KRG_NOT_SUPPORTED', 'this kernel gives processes no vDSO');
+  return endOfContent(readMemory(process.pid, own.start, own.end - own.start));
 }
 
 /** Aligned end of what is not zero. */

@@ -2,8 +2,9 @@
  * How a program ends in a process that is not ours. Its last record jumps to the *tail*: a stop for the tracer and, behind it, what the
  * thread does when the tracer has died meanwhile. A failing record leads there too; the word before the tail then holds its address.
  */
+import { PSEUDO, RECORD_SIZE, argumentOffset } from './interpreter.ts';
 import { Program } from './program.ts';
-import type { Registers } from './registers.ts';
+import { Registers, REGISTERS_SIZE } from './registers.ts';
 
 /** What an abandoned thread does: goes on as it would have without us, or waits for ever, with all signals blocked, to be found. */
 export type Abandonment = 'resume' | 'park';
@@ -35,4 +36,18 @@ export function buildTail(place: number, abandonment: Abandonment, state: { regi
   const bytes = new Uint8Array(TAIL_SIZE);
   bytes.set(tail.image.subarray(0, tail.usedSize), FAILURE_WORD);
   return bytes;
+}
+
+/** What the tail goes on with. @param bytes of the tail at `place` @returns undefined for one that waits, and when there is none */
+export function tailState(bytes: Uint8Array, place: number): { registers: Registers; signalMask: bigint } | undefined {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, TAIL_SIZE);
+  const record = (n: number): number => FAILURE_WORD + n * RECORD_SIZE;
+  const argument = (n: number, which: number): number => Number(view.getBigUint64(record(n) + argumentOffset(which), true)) - place;
+  if (view.getInt32(record(0), true) !== PSEUDO.stop || view.getInt32(record(2), true) !== PSEUDO.resume) return undefined;
+  const [mask, registers] = [argument(1, 1), argument(2, 0)];
+  if (mask < 0 || mask + MASK_SIZE > TAIL_SIZE || registers < 0 || registers + REGISTERS_SIZE > TAIL_SIZE) return undefined;
+  return {
+    registers: new Registers(bytes.slice(registers, registers + REGISTERS_SIZE)),
+    signalMask: view.getBigUint64(mask, true),
+  };
 }

@@ -1,5 +1,6 @@
 /** Stopping all threads of a process, and what a stop does to the system call that it interrupts. */
 import { readdirSync } from 'node:fs';
+import { stateBehind, type ThreadState } from './abandoned-threads.ts';
 import { isErrno } from './errno.ts';
 import { KorriganError } from './errors.ts';
 import { trySyscall } from './native.ts';
@@ -161,14 +162,23 @@ function awaitStop(tracee: Tracee, deadlineMs?: number): StoppedThread | undefin
     if (status.kind === 'exited' || status.kind === 'killed') return undefined;
     try {
       if (status.kind === 'interrupted') {
-        const signalMask = tracee.signalMask();
-        return { tracee, registers: hideInterruption(tracee), signalMask, groupStop: status.groupStop };
+        return { tracee, ...leaveOurCode(tracee), groupStop: status.groupStop };
       }
       tracee.resume(status.kind === 'signal' ? status.signal : 0);
     } catch (error) {
       if (!isErrno(error, 'ESRCH')) throw error; // killed in its stop: its end is reported next
     }
   }
+}
+
+/** A thread that a killed tracer has left in our code is where he took it from, from here on. */
+function leaveOurCode(tracee: Tracee): ThreadState {
+  const state = stateBehind(tracee.tid, tracee.registers());
+  if (state === undefined) return { registers: hideInterruption(tracee), signalMask: tracee.signalMask() };
+  // The mask comes first: a thread that is abandoned in between sets it itself.
+  tracee.setSignalMask(state.signalMask);
+  tracee.setRegisters(state.registers);
+  return state;
 }
 
 const EINTR = -4;

@@ -4,7 +4,7 @@
  *
  * Frame: u32 kind, u32 length, u64 process, u64 address, then `length` bytes.
  */
-import { Packr } from 'msgpackr';
+import { Packr } from 'msgpackr/pack';
 import { type BlockingSocket, KorriganError, NativeMemory } from '../linux/index.ts';
 
 const HEADER_SIZE = 24;

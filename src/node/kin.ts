@@ -4,7 +4,7 @@ import type { Container, TrappedCallInFlight } from '../container/index.ts';
 import { GhostWorkers, MigrationService, processesOfContainer } from '../epm/index.ts';
 import { isKorriganError } from '../linux/errors.ts';
 import { ERRNO, type NotificationAnswer, readStatus, SYS } from '../linux/index.ts';
-import { isHusk, ProcService, type Resident, wasProcess } from '../proc/index.ts';
+import { huskCgroup, isHusk, kindOfHusk, ProcService, type Resident } from '../proc/index.ts';
 import { type NodeId, type RpcNode } from '../rpc/index.ts';
 import { Socket } from 'node:net';
 import { killProcess } from './services/kill.ts';
@@ -44,12 +44,8 @@ export function joinKin({ container, streams, rpc, watcher, homeOf, host, log }:
   records.on('data', (chunk) => proc.recordsRead(chunk));
   records.on('error', (error) => log.error({ err: error }, 'the pipe of the husks cannot be read'));
   watcher.onTrappedCall((call) => answerTrappedCall(call, { container, rpc, proc }));
-  const found = residents(container);
-  const { undecided } = epm;
-  proc.recover(
-    found.map((resident) => (undecided.has(resident.pid) ? { ...resident, kind: 'undecided' } : resident)),
-    container.reaped.read(),
-  );
+  const found = residents(container, epm.undecided);
+  proc.recover(found, container.reaped.read());
   epm.recover(found);
   return {
     proc,
@@ -74,16 +70,20 @@ function recordPipe(container: Container): { readEnd: number; writeEnd: number }
   return made;
 }
 
-/** What a daemon finds in a container that it adopts. */
-function residents(container: Container): (Resident & { readonly hostPid: number })[] {
-  const { initPid, range } = container;
-  return processesOfContainer(container.cgroup).flatMap((hostPid): (Resident & { readonly hostPid: number })[] => {
+/** What a daemon finds in a container that it adopts. @param undecided see Settlements */
+function residents(container: Container, undecided: ReadonlySet<number>): (Resident & { readonly hostPid: number })[] {
+  const { initPid } = container;
+  const husks = huskCgroup(container);
+  const bornAsHusks = new Set(husks.exists ? husks.processes() : []);
+  const kindOf = (pid: number, hostPid: number): Resident['kind'] => {
+    if (undecided.has(pid)) return 'undecided';
+    // Those that have become processes have left the group before they ran.
+    if (!isHusk(hostPid)) return bornAsHusks.has(hostPid) ? 'unfinished' : 'process';
+    return kindOfHusk(hostPid, pid);
+  };
+  return processesOfContainer(container.cgroup).flatMap((hostPid) => {
     const pid = container.containerPidOf(hostPid);
-    if (pid === undefined || hostPid === initPid) return [];
-    if (!isHusk(hostPid)) return [{ pid, hostPid, kind: 'process' }];
-    // Processes of this node have become husks in place: only the template was never anything else.
-    const isTemplate = range.low <= pid && pid < range.high && !wasProcess(hostPid, initPid);
-    return [{ pid, hostPid, kind: isTemplate ? 'template' : 'husk' }];
+    return pid === undefined || hostPid === initPid ? [] : [{ pid, hostPid, kind: kindOf(pid, hostPid) }];
   });
 }
 

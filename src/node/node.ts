@@ -60,6 +60,8 @@ export async function startNode({ configuration, id, version, log }: NodeOptions
   const logPath = join(directory, 'krgd.log');
   const migration = createMigration({ membership, container, rpc, proc: kin.proc, epm: kin.epm, events });
   const services = createServices({ cluster, version, membership, proc: kin.proc, container, rpc, runs, events, logPath, migration });
+  // A shell that was held up as it made a group is let go before what its user has typed meanwhile comes: ^C is for that group.
+  await watcher.hasCaughtUp;
   await rpc.listen({ host: membership.self.address, port: membership.self.port });
   const api = await startApiServer({ socketPath: membership.self.socket, services, onFault });
   log.info({ node: membership.self.name, container: container.initPid }, 'the node is up');

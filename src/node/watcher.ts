@@ -23,6 +23,7 @@ export class Watcher {
   private readonly descriptors: readonly number[];
   private readonly options: WatcherOptions;
   private readonly exited: Promise<void>;
+  private readonly caughtUp = Promise.withResolvers<void>();
   private handler: TrappedCallHandler | undefined;
   private readonly unhandled: TrappedCallInFlight[] = [];
 
@@ -39,8 +40,17 @@ export class Watcher {
       transferList: [port2],
     });
     this.worker.on('message', (event: WatchEvent) => this.take(event));
-    this.worker.on('error', options.onFault);
+    this.worker.on('error', (error) => {
+      options.onFault(error);
+      this.caughtUp.reject(error as Error);
+    });
+    this.caughtUp.promise.catch(() => undefined); // who waits for it is told
     this.exited = new Promise((resolve) => this.worker.once('exit', () => resolve()));
+  }
+
+  /** Resolves when all calls that waited for a daemon before this one came are with {@link Watcher.onTrappedCall}. */
+  get hasCaughtUp(): Promise<void> {
+    return this.caughtUp.promise;
   }
 
   /** Who answers trapped calls; those that came before wait for it. Until one is set they wait. */
@@ -65,6 +75,7 @@ export class Watcher {
 
   private take(event: WatchEvent): void {
     if (event.kind === 'reaped') this.options.onReaped();
+    else if (event.kind === 'caught-up') this.caughtUp.resolve();
     else if (this.handler === undefined) this.unhandled.push(event.call);
     else this.answer(event.call, this.handler);
   }

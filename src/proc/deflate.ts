@@ -46,6 +46,8 @@ export interface DeflateOptions {
   readonly pid: number;
   /** Makes pid 1 take descriptor `socket` of the process and send over it one message with the write end of the node's record pipe. */
   readonly sendRecordPipe: (pid: number, socket: number) => void;
+  /** It was made to be a husk. */
+  readonly standsForNobody?: true;
   /** A child, by its host pid, that this thread holds already, with its region open. */
   readonly held?: (hostPid: number) => RemoteProcess | undefined;
 }
@@ -56,7 +58,7 @@ export function deflate(remote: RemoteProcess, options: DeflateOptions): void {
   endOtherThreads(remote, options.held);
   dropState(remote);
   connectRecordPipe(remote, options);
-  moveIn(remote, huskPages(options.pid, commandLine), commandLine);
+  moveIn(remote, huskPages(options.pid, commandLine, options.standsForNobody === true), commandLine);
   hideFromOutOfMemoryKiller(remote.pid);
   resumeHusk(remote);
 }

@@ -1,6 +1,6 @@
 /** A husk under our hand: stopped at the start of its loop, ready to run programs or to be inflated. */
-import { ERRNO, KorriganError, readMaps, readProcessLink, RemoteProcess, SYS } from '../linux/index.ts';
-import { HUSK_ADDRESS, HUSK_ENTRY, HUSK_LOOP, HUSK_REGION_SIZE, HUSK_SIZE } from './husk-body.ts';
+import { ERRNO, isErrno, KorriganError, readMaps, readProcessLink, RemoteProcess, SYS } from '../linux/index.ts';
+import { describeHusk, HUSK_ADDRESS, HUSK_ENTRY, HUSK_LOOP, HUSK_REGION_SIZE, HUSK_SIZE } from './husk-body.ts';
 
 const SIGSTOP = 19;
 const ALL_SIGNALS = 0xffffffffffffffffn;
@@ -14,6 +14,21 @@ export const HUSK_MEMORY = { start: HUSK_ADDRESS, end: HUSK_ADDRESS + HUSK_SIZE 
 export function isHusk(hostPid: number): boolean {
   const areas = readMaps(hostPid).filter((area) => area.name !== '[vsyscall]');
   return areas.length > 0 && areas.every((area) => area.start >= HUSK_MEMORY.start && area.end <= HUSK_MEMORY.end);
+}
+
+/**
+ * What a husk is. `unfinished`: still what its creator is, because who made it was killed before it became one of its own. `template`: it
+ * stands for nobody.
+ */
+export function kindOfHusk(hostPid: number, pid: number): 'husk' | 'template' | 'unfinished' {
+  try {
+    const described = describeHusk(hostPid);
+    if (described.pid !== pid) return 'unfinished';
+    return described.standsForNobody ? 'template' : 'husk';
+  } catch (error) {
+    if (isErrno(error, 'ESRCH', 'EFAULT')) return 'unfinished'; // it has ended
+    throw error;
+  }
 }
 
 /** Whether a husk has been its process on this node. One that was made for another node's process has the executable of pid 1 until then. */

@@ -9,7 +9,7 @@
  * | 4096 | place for programs that are run in the husk |
  * | {@link LOOP_OFFSET} | the loop, its record, and the command line that /proc shows |
  */
-import { INTERPRETER_CODE, INTERPRETER_ENTRY, Program, RECORD_SIZE, SIGINFO_SIZE } from '../linux/index.ts';
+import { INTERPRETER_CODE, INTERPRETER_ENTRY, Program, readMemory, RECORD_SIZE, SIGINFO_SIZE } from '../linux/index.ts';
 
 /** Where every husk has its pages; preflight refuses a process that has memory there. */
 export const HUSK_ADDRESS = 0x3e0000000000;
@@ -32,7 +32,11 @@ const BACK_OFF_NANOSECONDS = 20_000_000n;
 const RECORD_ADDRESS = HUSK_LOOP + LOOP_RECORDS * RECORD_SIZE;
 
 /** Where the command line lies, and how much of it fits. */
-const COMMAND_LINE = { address: RECORD_ADDRESS + SIGNAL_RECORD_SIZE + 24, size: LOOP_DATA - SIGNAL_RECORD_SIZE - 24 } as const;
+const COMMAND_LINE = { address: RECORD_ADDRESS + SIGNAL_RECORD_SIZE + 32, size: LOOP_DATA - SIGNAL_RECORD_SIZE - 32 } as const;
+
+/** A word of a husk: {@link NOBODY} in one that stands for no process (the template, proxies of groups), 0 in all others. */
+const STANDS_FOR_ADDRESS = RECORD_ADDRESS + SIGNAL_RECORD_SIZE + 24;
+const NOBODY = 0x59444f424f4en; // "NOBODY"
 
 /** A signal that a husk took, in the order in which it did. */
 export interface SignalRecord {
@@ -45,12 +49,13 @@ export interface SignalRecord {
 }
 
 /** The loop of husk `pid` with its data, for {@link HUSK_LOOP}. */
-function loopProgram(pid: number, commandLine: Uint8Array): Program {
+function loopProgram(pid: number, commandLine: Uint8Array, standsForNobody: boolean): Program {
   const loop = new Program(HUSK_LOOP, { records: LOOP_RECORDS, data: LOOP_DATA });
   const record = loop.data(recordHead(pid));
   loop.data(SIGINFO_SIZE);
   const mask = loop.data(ALL_SIGNALS);
   const backOff = loop.data(new Uint8Array(BigInt64Array.of(0n, BACK_OFF_NANOSECONDS).buffer));
+  loop.data(standsFor(standsForNobody));
   loop.data(fittingCommandLine(commandLine));
   const wait = loop.tryCall('rt_sigtimedwait', mask, record + 16, 0, 8);
   loop.operation('jumpIfLess', loop.addressOfResult(wait), 1, loop.addressOfRecord(wait));
@@ -68,23 +73,34 @@ function recordHead(pid: number): Uint8Array {
   return new Uint8Array(Uint32Array.of(RECORD_MAGIC, pid, 0, 0).buffer);
 }
 
+function standsFor(nobody: boolean): Uint8Array {
+  return new Uint8Array(BigUint64Array.of(nobody ? NOBODY : 0n).buffer);
+}
+
+/** What a husk says of itself. The pid, under which it records signals, is another's in one that {@link becomeHusk} has not reached. */
+export function describeHusk(hostPid: number): { pid: number; standsForNobody: boolean } {
+  const view = new DataView(readMemory(hostPid, RECORD_ADDRESS, COMMAND_LINE.address - RECORD_ADDRESS).buffer);
+  return { pid: view.getUint32(4, true), standsForNobody: view.getBigUint64(STANDS_FOR_ADDRESS - RECORD_ADDRESS, true) === NOBODY };
+}
+
 /** What of a command line a husk can show. */
 function fittingCommandLine(commandLine: Uint8Array): Uint8Array {
   return commandLine.subarray(0, COMMAND_LINE.size);
 }
 
 /** The two pages of husk `pid`. */
-export function huskPages(pid: number, commandLine: Uint8Array): Uint8Array {
+export function huskPages(pid: number, commandLine: Uint8Array, standsForNobody: boolean): Uint8Array {
   const pages = new Uint8Array(HUSK_SIZE);
   pages.set(INTERPRETER_CODE);
-  pages.set(loopProgram(pid, commandLine).image, LOOP_OFFSET);
+  pages.set(loopProgram(pid, commandLine, standsForNobody).image, LOOP_OFFSET);
   return pages;
 }
 
 /** Appends what makes the copy of another husk's pages those of husk `pid`. */
-export function becomeHusk(program: Program, pid: number, commandLine: Uint8Array): void {
+export function becomeHusk(program: Program, pid: number, commandLine: Uint8Array, standsForNobody: boolean): void {
   const shown = fittingCommandLine(commandLine);
   program.operation('copy', RECORD_ADDRESS, program.data(recordHead(pid)), 16);
+  program.operation('copy', STANDS_FOR_ADDRESS, program.data(standsFor(standsForNobody)), 8);
   if (shown.length > 0) program.operation('copy', COMMAND_LINE.address, program.data(shown), shown.length);
   showCommandLine(program, shown);
 }

@@ -125,6 +125,8 @@ export class HuskFamily {
     const exitSignal = sibling || temporary ? 0 : (this.options.appearanceOf(named)?.exitSignal ?? SIGCHLD);
     const args = cloneArguments({ flags: sibling ? CLONE.parent : 0, exitSignal, ...setTid });
     const spawn = program.operation('spawn', program.data(args), CLONE_ARGUMENTS_SIZE, 0);
+    // A child whose tracer dies goes on as its creator does, and is found (isUnfinishedHusk).
+    program.patch(spawn, 2, program.addressOfRecord(program.length));
     const { tracee } = remote.main;
     tracee.setOptions(TRACE_OPTION.traceFork | TRACE_OPTION.traceClone);
     try {
@@ -139,7 +141,7 @@ export class HuskFamily {
     const child = this.holdNewborn(pid, remote.main);
     this.held.set(pid, { remote: child });
     this.made.push({ pid, parent: sibling ? INIT_PID : this.pidOf(creator) });
-    this.present(pid, child);
+    this.present(pid, child, named < 0);
   }
 
   private holdNewborn(pid: number, creator: StoppedThread): RemoteProcess {
@@ -154,14 +156,14 @@ export class HuskFamily {
   }
 
   /** The copy of its creator becomes a husk of its own. */
-  private present(pid: number, remote: RemoteProcess): void {
+  private present(pid: number, remote: RemoteProcess, standsForNobody: boolean): void {
     const { command, commandLine, users } = this.options.appearanceOf(pid) ?? {
       command: 'husk',
       commandLine: new Uint8Array(),
       users: [ROOT, ROOT],
     };
     const program = remote.newProgram({ records: 10, data: 1536 });
-    becomeHusk(program, pid, commandLine);
+    becomeHusk(program, pid, commandLine, standsForNobody);
     program.call('prctl', PR_SET_NAME, program.string(command.slice(0, 15)), 0, 0, 0);
     // Kill(2) compares real and saved ids; the effective one keeps the privilege to make husks and to become anybody.
     program.tryCall('setresuid', users[0], UNCHANGED, users[1]);

@@ -83,7 +83,12 @@ export class HuskKeeper implements AsyncDisposable {
   private async makeTemplate(): Promise<number> {
     const { pid, hostPid } = await spawnTemplate(this.container);
     this.currentTemplate = pid;
-    await this.do('becomeTemplate', pid, hostPid);
+    try {
+      await this.do('becomeTemplate', pid, hostPid);
+    } catch (error) {
+      await this.do('discard', [pid]);
+      throw error;
+    }
     return pid;
   }
 

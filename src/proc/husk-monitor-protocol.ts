@@ -21,6 +21,7 @@ export interface MonitorCommands {
   watch(pids: readonly number[]): void;
   adopt(pids: readonly number[]): void;
   release(pids: readonly number[]): void;
+  discard(pids: readonly number[]): void;
   prepare(family: FamilyDescription, husks: readonly number[], template: number): number[];
   end(pid: number, status: number): void;
   stop(pid: number, signal: number): void;

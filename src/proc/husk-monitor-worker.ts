@@ -35,6 +35,7 @@ const commands: MonitorCommands = {
   watch: (pids) => pids.forEach((pid) => monitor.watch(pid)),
   adopt: (pids) => pids.forEach((pid) => monitor.adopt(pid)),
   release: (pids) => monitor.release(pids),
+  discard: (pids) => pids.forEach((pid) => monitor.discard(pid)),
   prepare: (family, husks, template) => monitor.prepare(family, husks, template),
   end: (pid, status) => monitor.end(pid, status),
   stop: (pid, signal) => monitor.stop(pid, signal),

@@ -23,6 +23,7 @@ import { mirroredSignal } from './records.ts';
 import { INIT_PID, superfluousHusks } from './relatives.ts';
 
 const PR_GET_PDEATHSIG = 2;
+const SIGKILL = 9;
 const SIGCONT = 18;
 
 export interface MonitorOptions {
@@ -71,6 +72,15 @@ export class HuskMonitor {
       const hostPid = this.options.hostPidOf(pid);
       if (hostPid !== undefined) this.husks.letGo(hostPid);
     }
+  }
+
+  /** Ends what a killed daemon was making here: a husk that stands for nobody, or what has not become one. */
+  discard(pid: number): void {
+    const { hostPidOf, table } = this.options;
+    const hostPid = hostPidOf(pid);
+    if (hostPid === undefined) return;
+    if (isHusk(hostPid)) this.remove(pid, table.find(pid)?.parent ?? INIT_PID);
+    else trySyscall('kill', hostPid, SIGKILL);
   }
 
   /** Everything that has happened since the last look is reported. */

@@ -25,8 +25,11 @@ const TOLD_MILLISECONDS = 1000;
 /** A process or husk that a daemon finds in a container that it adopts. */
 export interface Resident {
   readonly pid: number;
-  /** `template`: any husk that stands for nobody; `undecided`: on its way to this node or away again, and frozen. */
-  readonly kind: 'process' | 'husk' | 'template' | 'undecided';
+  /**
+   * `template`: any husk that stands for nobody; `undecided`: on its way to this node or away again, and frozen; `unfinished`: what was to become
+   * a husk when its daemon was killed.
+   */
+  readonly kind: 'process' | 'husk' | 'template' | 'undecided' | 'unfinished';
 }
 
 export class ProcService implements AsyncDisposable {
@@ -187,19 +190,25 @@ export class ProcService implements AsyncDisposable {
    */
   recover(residents: readonly Resident[], ended: readonly Pick<ReapedProcess, 'pid' | 'status'>[]): void {
     const { present, visitors, arriving, table, keeper } = this.families;
+    const discarded = residents.filter(({ kind }) => kind === 'unfinished').map(({ pid }) => pid);
+    let template: number | undefined;
     for (const { pid, kind } of residents) {
       const member = kind === 'template' ? table.find(pid) : undefined;
-      if (member !== undefined && member.session !== INIT_PID) this.groups.proxies.set(member.group, pid);
-      else if (kind === 'template') keeper.adoptTemplate(pid);
+      const isProxy = member !== undefined && member.session !== INIT_PID;
+      if (kind === 'template' && (isProxy ? this.groups.proxies.has(member.group) : template !== undefined)) discarded.push(pid);
+      else if (isProxy) this.groups.proxies.set(member.group, pid);
+      else if (kind === 'template') keeper.adoptTemplate((template = pid));
       else if (kind === 'process' && !this.families.isHome(pid)) visitors.add(pid);
       if (kind === 'husk' || kind === 'undecided') present.add(pid);
       if (kind === 'undecided') arriving.add(pid);
     }
+    this.command('discard', discarded);
     this.command('watch', [...visitors, ...arriving]);
     this.command('adopt', [...[...present].filter((pid) => !arriving.has(pid)), ...this.groups.proxies.values()]);
     this.reconciliation
       .run(ended)
-      .catch((error: unknown) => this.families.complain(error, 'it is not known where the processes of this node are'));
+      .catch((error: unknown) => this.families.complain(error, 'it is not known where the processes of this node are'))
+      .finally(() => this.tidy()); // not before: homes have to hear of a husk before they hear that it is gone
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -381,8 +390,10 @@ export class ProcService implements AsyncDisposable {
     await this.groups.refresh();
   }
 
-  private command(name: 'watch' | 'adopt', pids: readonly number[]): void {
+  private command(name: 'watch' | 'adopt' | 'discard', pids: readonly number[]): void {
     if (pids.length === 0) return;
-    this.families.keeper.do(name, pids).catch((error: unknown) => this.families.complain(error, 'processes are not watched'));
+    this.families.keeper
+      .do(name, pids)
+      .catch((error: unknown) => this.families.complain(error, `${name} failed for processes of this node`));
   }
 }

@@ -8,11 +8,11 @@ const MEMORY = 4096;
 /** Of husks that stand for nobody. */
 export const HUSK_NAME = 'husk';
 
-/**
- * The group of husks that were never processes here. Those that become processes leave it.
- */
+/** Name of the group of husks that were never processes here. Those that become processes leave it before they run. */
+export const HUSK_GROUP = 'husks';
+
 export function huskCgroup(container: Container): ControlGroup {
-  return container.cgroup.child('processes').child('husks');
+  return container.cgroup.child('processes').child(HUSK_GROUP);
 }
 
 /** Makes the process that {@link becomeTemplate} turns into the template. */
@@ -33,5 +33,5 @@ export async function spawnTemplate(container: Container): Promise<StartedProces
 export function becomeTemplate(hostPid: number, options: Pick<DeflateOptions, 'pid' | 'sendRecordPipe'>): void {
   const remote = RemoteProcess.stop(hostPid);
   remote.openRegion(DEFLATE_REGION_SIZE);
-  deflate(remote, options);
+  deflate(remote, { ...options, standsForNobody: true });
 }

@@ -1,5 +1,5 @@
 /** Bodies of frames: MessagePack, plain maps without shared structures, so that any version can read any message. */
-import { Packr } from 'msgpackr';
+import { Packr } from 'msgpackr/pack';
 import { z } from 'zod';
 import { malformed } from './frame.ts';
 

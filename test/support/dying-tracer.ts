@@ -5,7 +5,8 @@ const CALLS = 8;
 const PROGRAMS = 3;
 const pids = process.argv.slice(2).map(Number);
 process.stdout.write('ready\n');
-for (;;) {
+for (let round = 0; ; round++) {
+  if (round === 1) process.stdout.write('went round\n');
   for (const pid of pids) {
     const remote = RemoteProcess.stop(pid);
     remote.takeOverRegion();

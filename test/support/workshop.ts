@@ -6,7 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pack, unpack } from 'msgpackr';
+import { pack, unpack } from 'msgpackr/pack';
 import {
   captureFiles,
   DescriptorStore,
@@ -40,8 +40,8 @@ export class Workshop {
       'import os, sys, time, fcntl, socket, select, struct, ctypes, errno, signal',
       'os.closerange(3, 5000)', // what the test runner itself was started with
       'libc = ctypes.CDLL(None, use_errno=True)',
-      'def ready(tag=""):',
-      `  open(${JSON.stringify(path)} + ".ready" + tag, "w").close()`,
+      'def ready(tag=""):', // who sees the file may look at the program's descriptors: it is none of them any more
+      `  open(${JSON.stringify(path)} + ".tmp", "w").close(); os.rename(${JSON.stringify(path)} + ".tmp", ${JSON.stringify(path)} + ".ready" + tag)`,
       `  while not os.path.exists(${JSON.stringify(path)} + ".go" + tag): time.sleep(0.01)`,
       'def done(text="ok"):',
       `  open(${JSON.stringify(path)} + ".tmp", "w").write(text); os.rename(${JSON.stringify(path)} + ".tmp", ${JSON.stringify(path)} + ".done")`,

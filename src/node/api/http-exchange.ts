@@ -24,7 +24,7 @@ export interface HttpResponse {
 
 const HEAD_LIMIT = 64 * 1024;
 /** A daemon that is being restarted refuses connections for a moment; nothing was sent yet, so to try again is safe. */
-const CONNECT_PATIENCE_MILLISECONDS = 10_000;
+export const CONNECT_PATIENCE_MILLISECONDS = 10_000;
 const CONNECT_PAUSE_MILLISECONDS = 25;
 
 /** Sends a request to the first of the sockets where a daemon listens, and reads the head of its answer. @throws KorriganError KRG_NO_DAEMON, KRG_STREAM_BROKEN */

@@ -8,7 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { isKorriganError, KorriganError } from '../../linux/errors.ts';
 import { encodeFrame, FrameDecoder, type Frame } from '../../streams/frames.ts';
 import { RetainedBytes } from '../../streams/retained-bytes.ts';
-import type { HttpResponse } from './http-exchange.ts';
+import { CONNECT_PATIENCE_MILLISECONDS, type HttpResponse } from './http-exchange.ts';
 import { type NodeMessage, USER_PATIENCE_MILLISECONDS, type UserMessage } from './run-protocol.ts';
 import type { RunRequest } from './schemas.ts';
 import type { ExitStatus, StartedProcess } from './types.ts';
@@ -47,8 +47,6 @@ const INPUT_WINDOW = 512 * 1024;
 /** Output is confirmed when so much has come since the last time. */
 const CONFIRM_BYTES = 128 * 1024;
 const RETRY_MILLISECONDS = 25;
-/** How long a program is tried to be started where its node does not answer. */
-const START_PATIENCE_MILLISECONDS = 4000;
 /** A lost connection is worth telling when it does not come back so soon. */
 const AWAY_MILLISECONDS = 2000;
 const INPUT = 0;
@@ -146,7 +144,8 @@ export class RunConnection implements AttachedProcess {
   }
 
   async #stayAttached(): Promise<void> {
-    let patientUntil = Date.now() + START_PATIENCE_MILLISECONDS;
+    // The daemon of the program's node may be just being started again, as one's own may.
+    let patientUntil = Date.now() + CONNECT_PATIENCE_MILLISECONDS;
     let last: unknown;
     for (let attempt = 0; !this.#ended; attempt++) {
       const away = setTimeout(() => this.#options.onAway?.(true), AWAY_MILLISECONDS).unref();

@@ -72,7 +72,9 @@ export class RunService {
   }
 
   private async find(who: Credentials, { run: id, request, detached }: z.infer<typeof attachMessage>): Promise<Run> {
-    const known = this.runs.get(id) ?? (await this.starting.get(id));
+    // Nothing may come between the question and the answer: of two connections one would start it a second time.
+    const starts = this.starting.get(id);
+    const known = this.runs.get(id) ?? (starts === undefined ? undefined : await starts);
     if (known !== undefined) {
       if (who.uid !== 0 && who.uid !== known.uid) throw new KorriganError('KRG_PERMISSION', 'this program was started by another user');
       return known;

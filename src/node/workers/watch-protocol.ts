@@ -18,4 +18,7 @@ export type WatchCommand =
 
 export type WatchEvent =
   /** The reaper has put someone into its ring. */
-  { readonly kind: 'reaped' } | { readonly kind: 'trapped'; readonly call: TrappedCallInFlight };
+  | { readonly kind: 'reaped' }
+  | { readonly kind: 'trapped'; readonly call: TrappedCallInFlight }
+  /** All calls were told that had been made before this worker began. */
+  | { readonly kind: 'caught-up' };

@@ -42,17 +42,21 @@ function ready(fd: number): boolean {
   if (fd === reaper) {
     drainEventfd(reaper);
     post({ kind: 'reaped' });
-  } else if (fd === listener) {
-    const call = slots.receive();
-    if (call !== undefined) post({ kind: 'trapped', call });
-  }
+  } else if (fd === listener) receive();
   return true;
+}
+
+function receive(): void {
+  const call = slots.receive();
+  if (call !== undefined) post({ kind: 'trapped', call });
 }
 
 epoll.add(bell, EPOLL.in);
 epoll.add(reaper, EPOLL.in);
 epoll.add(listener, EPOLL.in);
 for (const call of slots.inherited()) post({ kind: 'trapped', call });
+while (slots.hasRoom && epoll.wait(0).some(({ fd }) => fd === listener)) receive();
+post({ kind: 'caught-up' });
 // What was reaped while no daemon watched.
 post({ kind: 'reaped' });
 
