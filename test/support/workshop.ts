@@ -17,6 +17,7 @@ import {
   takeRecordLocks,
   type CaptureOptions,
   type ContainerClocks,
+  enterDirectories,
   type Kind,
   type MovingProcess,
   type FilesImage,
@@ -41,7 +42,8 @@ export class Workshop {
       'os.closerange(3, 5000)', // what the test runner itself was started with
       'libc = ctypes.CDLL(None, use_errno=True)',
       'def ready(tag=""):',
-      `  open(${JSON.stringify(path)} + ".ready" + tag, "w").close()`,
+      // Whoever sees the file may look at the descriptors: none is open for it any more.
+      `  made = ${JSON.stringify(path)} + ".made"; open(made, "w").close(); os.rename(made, ${JSON.stringify(path)} + ".ready" + tag)`,
       `  while not os.path.exists(${JSON.stringify(path)} + ".go" + tag): time.sleep(0.01)`,
       'def done(text="ok"):',
       `  open(${JSON.stringify(path)} + ".tmp", "w").write(text); os.rename(${JSON.stringify(path)} + ".tmp", ${JSON.stringify(path)} + ".done")`,
@@ -146,9 +148,13 @@ export function copyFiles(
   for (const [n, files] of image.processes.entries()) {
     const target = targets[n];
     if (target === undefined) continue;
-    installFiles({ store, files, inside: inProcess(target), lane: onThisThread() });
+    const lent = installFiles({ store, files, currentRoot: '/', inside: inProcess(target), lane: onThisThread() });
+    const program = target.newProgram({ records: 8, data: 64 });
+    enterDirectories(program, lent);
+    target.run(program);
     if (locks !== undefined) takeRecordLocks(inProcess(target), files);
   }
+  store.seal();
   if (locks !== undefined) store.takeLocks();
   store.release();
   return image;
