@@ -1,7 +1,7 @@
 /** What cannot be done is refused with a clear error, and nothing is lost: the process goes on where it is, and the cluster works as before. */
 import assert from 'node:assert/strict';
 import { execFile, execFileSync } from 'node:child_process';
-import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -143,6 +143,31 @@ test('a process that is traced, and one that traces', async () => {
   await cluster.move(pid, 2);
   await cluster.client.kill(pid, SIGTERM);
   await eventually('its verdict', () => readFileSync(traced, 'utf8').includes('pass'));
+});
+
+test('a process whose mapped memfd another process has too that would stay', async () => {
+  const printed = join(cluster.directory, 'ring');
+  const go = join(cluster.directory, 'ring.go');
+  const pid = await cluster.start(await buildProgram('memory_memfd_shared'), printed, { KRG_GO: go });
+  await eventually('"ready"', () => readFileSync(printed, 'utf8').includes('ready'));
+  const child = (await cluster.client.processes()).find(({ ppid }) => ppid === pid)?.pid ?? 0;
+  await assertRefused(pid, /^KRG_NOT_MOVABLE$/, new RegExp(`memfd:ring.* process ${child}, which stays`));
+  await assertRefused(child, /^KRG_NOT_MOVABLE$/, new RegExp(`memfd:ring.* process ${pid}, which stays`));
+  writeFileSync(go, '');
+  await eventually('its verdict', () => /^(pass|FAIL)/m.test(readFileSync(printed, 'utf8')));
+  assert.match(readFileSync(printed, 'utf8'), /^ready\npass\n$/);
+});
+
+test('a program whose file was deleted', async () => {
+  const program = join(cluster.directory, 'replaced');
+  copyFileSync(await buildProgram('sleeper'), program);
+  const printed = join(cluster.directory, 'replaced.out');
+  const pid = await cluster.start(program, printed);
+  await eventually('"ready"', () => readFileSync(printed, 'utf8').includes('ready'));
+  rmSync(program);
+  await assertRefused(pid, /^KRG_NOT_MOVABLE$/, /executable: its file was deleted/);
+  await cluster.client.kill(pid, SIGTERM);
+  await eventually('its verdict', () => readFileSync(printed, 'utf8').includes('pass'));
 });
 
 test('a 32-bit program', async (context) => {

@@ -230,9 +230,9 @@ a, b = socket.socketpair(); socket.send_fds(a, [b"x"], [0]); i = libc.inotify_in
 test('what others hold too is found', () => {
   using workshop = new Workshop();
   const { pid } =
-    workshop.start(`f = os.open("shared", os.O_RDWR | os.O_CREAT); log = os.open("log", os.O_WRONLY | os.O_CREAT | os.O_APPEND); r, w = os.pipe(); a, b = socket.socketpair(); m = os.memfd_create("m"); e = libc.eventfd(0, 0)
+    workshop.start(`f = os.open("shared", os.O_RDWR | os.O_CREAT); log = os.open("log", os.O_WRONLY | os.O_CREAT | os.O_APPEND); r, w = os.pipe(); a, b = socket.socketpair(); m = os.memfd_create("m"); e = libc.eventfd(0, 0); n = os.memfd_create("n"); os.ftruncate(n, 4096)
 p = os.fork()
-if p == 0: b.close(); os.close(w); time.sleep(1000)
+if p == 0: libc.mmap(None, 4096, 1, 1, n, 0); os.close(n); b.close(); os.close(w); time.sleep(1000)
 open("child", "w").write(str(p)); a.close(); os.close(r); ready()`);
   const child = Number(readFileSync(join(workshop.folder, 'child'), 'utf8'));
   const codes = examine(workshop.hold(pid), [child])
@@ -240,6 +240,7 @@ open("child", "w").write(str(p)); a.close(); os.close(r); ready()`);
     .map(({ code }) => code);
   assert.deepEqual(codes.toSorted(), [
     'description.shared',
+    'file.deleted-elsewhere',
     'file.deleted-elsewhere',
     'file.offset-shared',
     'pipe.outside',

@@ -1,8 +1,9 @@
 /**
  * What a migration needs from the modules below, as the two engines see it. Everything is synchronous, on the worker's thread.
  */
-import type { Position } from '../fs/index.ts';
+import type { BulkSource, LentDescriptors, Position } from '../fs/index.ts';
 import type { RemoteProcess } from '../linux/index.ts';
+import type { Area } from '../mm/index.ts';
 
 /** One process that moves. */
 export interface MovingPid {
@@ -10,6 +11,11 @@ export interface MovingPid {
   pid: number;
   /** Its number in the daemon's pid namespace. */
   hostPid: number;
+}
+
+/** One process that moves and what it has mapped. */
+export interface MappingPid extends MovingPid {
+  areas: readonly Area[];
 }
 
 /** One process that moves, held. */
@@ -20,11 +26,13 @@ export interface FrozenPid extends MovingPid {
 /** The source's side of proc and fs. */
 export interface SourceParts {
   /** Descriptors of the running processes, where they can be told before the freeze; undefined where not. */
-  captureFilesAhead(processes: readonly MovingPid[]): unknown;
+  captureFilesAhead(processes: readonly MappingPid[]): unknown;
   /** What has changed of descriptors that were captured ahead; undefined when they must be captured, as there were none or too much has. */
   findPositions(): Position[] | undefined;
-  /** Descriptors of the frozen processes. */
-  captureFiles(processes: readonly FrozenPid[]): unknown;
+  /** Descriptors of the frozen processes, and files without a name that they have mapped. */
+  captureFiles(processes: readonly (FrozenPid & MappingPid)[]): unknown;
+  /** Contents of captured files that travel beside the image. */
+  readonly contents: readonly BulkSource[];
   /** What can be looked at while the target is at work already. @throws KorriganError when the processes cannot move after all */
   verify(): void;
   /** The processes run on the target: the daemon knows when this returns. What is left of them here has not changed yet. */
@@ -46,22 +54,31 @@ export interface HeldHusk {
   returning: boolean;
 }
 
+/** Told what each process was lent, before it takes its record locks. */
+export type Lend = (pid: number, lent: LentDescriptors) => void;
+
 /** The target's side. */
 export interface TargetParts {
   /** Holds the husks that become processes. @throws KorriganError; none is held then */
   holdHusks(): void;
   /** The husk that becomes the process. */
   takeHusk(pid: number): HeldHusk;
+  /** Makes the root of the container the working directory of a husk. */
+  enterContainerRoot(pid: number, husk: RemoteProcess): void;
   /** Makes the next process or thread of the container get this id, unless another is born first. */
   chooseNextPid(pid: number): void;
   /** As {@link TargetParts.installFiles}, before the freeze; all is kept until the positions or other files come. */
-  installFilesAhead(files: unknown, processes: ReadonlyMap<number, RemoteProcess>): void;
+  installFilesAhead(files: unknown, processes: ReadonlyMap<number, RemoteProcess>, lend: Lend): void;
   /** Pid 1 lets go of what was installed ahead; the processes keep it. */
   releaseFiles(): void;
   /** Completes what was installed ahead. */
   setPositions(positions: readonly (readonly [description: number, position: number])[]): void;
   /** Opens all descriptions and gives every process its descriptors. */
-  installFiles(files: unknown, processes: ReadonlyMap<number, RemoteProcess>): void;
+  installFiles(files: unknown, processes: ReadonlyMap<number, RemoteProcess>, lend: Lend): void;
+  /** Contents of a file that was installed. */
+  writeContents(object: number, offset: number, native: number, length: number): void;
+  /** All contents and mappings are there. */
+  sealFiles(): void;
   /** The processes are complete and held by nobody of this thread any more; what is left to decide is not about them. */
   letGo(): void;
   /** Lets go of everything: what a process has become so far waits, and must be settled. */

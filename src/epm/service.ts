@@ -5,7 +5,6 @@
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import type { Container } from '../container/index.ts';
-import { examineFiles } from '../fs/index.ts';
 import {
   attempt,
   type Conversation,
@@ -13,13 +12,11 @@ import {
   isErrno,
   isKorriganError,
   KorriganError,
-  pidfdOpen,
   readProcessFile,
   readProcessLink,
   readStat,
   readStatus,
   shareMemory,
-  syscall,
 } from '../linux/index.ts';
 import { ContainerTable, describeFamily, familySchema, type ProcService, type Resident, treeBelow } from '../proc/index.ts';
 import { defineCall, type NodeId, type RpcNode } from '../rpc/index.ts';
@@ -31,7 +28,7 @@ import { thawGroup } from './hold.ts';
 import { identify, JournalEntry, type SourceRecord } from './journal.ts';
 import type { MovingPid } from './parts.ts';
 import { answerAboutRelay } from './relay-questions.ts';
-import { allKinds, containerClocks } from './source-parts.ts';
+import { examineOpenFiles } from './examination.ts';
 import { childrenOf, processesOfContainer, traceeOf } from './relations.ts';
 import { Settlements } from './settlements.ts';
 import type { MigrationReport } from './source.ts';
@@ -181,22 +178,7 @@ export class MigrationService implements Disposable {
 
   /** What a move would do to each open file of a process of this node. */
   explainFiles(examined: number): Finding[] {
-    const { container } = this.options;
-    const { pid: moving, hostPid } = this.find(examined);
-    const pidfd = pidfdOpen(hostPid);
-    try {
-      const { verdicts } = examineFiles({
-        processes: [{ pid: moving, hostPid, pidfd }],
-        kinds: allKinds(this.relays.examination),
-        initHostPid: container.initPid,
-        others: processesOfContainer(container.cgroup).filter((other) => other !== hostPid),
-        clocks: containerClocks(container.lane),
-        relatives: new Set(),
-      });
-      return verdicts.map(({ resource, outcome, reason }) => ({ resource, verdict: outcome, reason }));
-    } finally {
-      syscall('close', pidfd);
-    }
+    return examineOpenFiles(this.find(examined), this.options.container, this.relays.examination);
   }
 
   private async attempt(moving: number, target: NodeId, withTree: boolean): Promise<Migration> {

@@ -21,18 +21,20 @@ import {
   FilesAhead,
   giveUpRecordLocks,
   type Kind,
+  type MappedDescription,
   type MovingProcess,
   type Position,
   refusedKind,
   takeRecordLocks,
 } from '../fs/index.ts';
 import { sendDescriptors } from '../container/index.ts';
+import { isNamelessMapping, openNamelessFiles } from '../mm/index.ts';
 import { relayedKinds, type RelayHome, type RelaySource, streamKinds } from '../streams/index.ts';
 import { ContainerTable, deflate, isSameFamily, relativesOf } from '../proc/index.ts';
 import type { SourceJob } from './jobs.ts';
 import type { SourceRecord } from './journal.ts';
 import type { RelayAnswer, RelayQuestion } from './relay-questions.ts';
-import type { FrozenPid, MovingPid, SourceParts } from './parts.ts';
+import type { FrozenPid, MappingPid, MovingPid, SourceParts } from './parts.ts';
 
 /** All kinds of files, in the order in which they are tried. @param relays where files are captured @param home where they are restored */
 export function allKinds(relays: RelaySource | undefined, home?: RelayHome): readonly Kind[] {
@@ -57,6 +59,11 @@ function locksOf({ descriptions, processes }: Capture['image']): SourceRecord['l
       return holder === undefined ? [] : locks.map((lock) => ({ pid, fd: holder.fd, lock }));
     }),
   ]);
+}
+
+/** Files without a name that processes have mapped, opened. */
+export function mappedBy(processes: readonly MappingPid[]): MappedDescription[] {
+  return processes.flatMap(({ pid, hostPid, areas }) => openNamelessFiles(hostPid, areas).map((file) => ({ pid, ...file })));
 }
 
 const CLOCKS = { realtime: 0, monotonic: 1, boottime: 7 } as const;
@@ -108,7 +115,8 @@ export class LocalSourceParts implements SourceParts {
     this.reports = reports;
   }
 
-  captureFilesAhead(processes: readonly MovingPid[]): unknown {
+  captureFilesAhead(processes: readonly MappingPid[]): unknown {
+    if (processes.some(({ areas }) => areas.some(isNamelessMapping))) return undefined;
     this.ahead = FilesAhead.capture(this.captureOptions(processes.map((process) => this.withPidfd(process))));
     return this.ahead?.image;
   }
@@ -131,7 +139,7 @@ export class LocalSourceParts implements SourceParts {
     return { ...process, pidfd };
   }
 
-  private captureOptions(processes: readonly MovingProcess[]): CaptureOptions {
+  private captureOptions(processes: readonly MovingProcess[], mapped: readonly MappedDescription[] = []): CaptureOptions {
     return {
       processes,
       kinds: allKinds(this.relays),
@@ -139,14 +147,17 @@ export class LocalSourceParts implements SourceParts {
       others: this.job.others,
       clocks: containerClocks(this.lane),
       relatives: new Set(),
+      mapped,
     };
   }
 
-  captureFiles(processes: readonly FrozenPid[]): unknown {
+  get contents(): Capture['bulk'] {
+    return this.capture?.bulk ?? [];
+  }
+
+  captureFiles(processes: readonly (FrozenPid & MappingPid)[]): unknown {
     const moving = processes.map(({ remote, ...process }) => ({ ...this.withPidfd(process), inside: inProcess(remote) }));
-    this.capture = captureFiles(this.captureOptions(moving));
-    if (this.capture.bulk.length > 0)
-      throw new KorriganError('KRG_NOT_MOVABLE', 'a large file that exists only while it is open cannot move yet');
+    this.capture = captureFiles(this.captureOptions(moving, mappedBy(processes)));
     // Locks are free from here until the target takes them; the processes are frozen on both sides meanwhile.
     this.reports.givesUpLocks(locksOf(this.capture.image));
     this.capture.giveUpLocks();

@@ -29,6 +29,8 @@ import {
   AreaFlags,
   resolveAliases,
   contentRuns,
+  FileContents,
+  isNamelessMapping,
   isTrackable,
   type MigrationChannel,
   PRE_COPY,
@@ -77,6 +79,10 @@ export interface SourceOptions {
   readonly processGroups: ControlGroup;
   /** This node. */
   readonly node: number;
+}
+
+function refusePages(): never {
+  throw new KorriganError('KRG_PEER_PROTOCOL', 'the target sent pages');
 }
 
 function countSignals(pending: readonly Uint8Array[]): { signal: number; count: number }[] {
@@ -192,7 +198,9 @@ export class SourceMigration {
       this.layouts.set(pid, areas);
       this.channel.send({ kind: 'layout', pid, areas });
     }
-    const files = this.parts.captureFilesAhead(this.processes);
+    const files = this.parts.captureFilesAhead(
+      this.processes.map((process) => ({ ...process, areas: this.layouts.get(process.pid) ?? [] })),
+    );
     if (files !== undefined) this.channel.send({ kind: 'files-ahead', files });
   }
 
@@ -213,7 +221,9 @@ export class SourceMigration {
       // Each image leaves as soon as it is there: the target maps it while this side goes on.
       for (const frozen of this.frozen) capture(frozen);
       faultPoint(node, 'source.captured');
-      this.timed('files', () => this.channel.send({ kind: 'files', files: this.parts.captureFiles(this.frozen) }));
+      const mapping = this.frozen.map((each) => ({ ...each, areas: each.image.areas }));
+      this.timed('files', () => this.channel.send({ kind: 'files', files: this.parts.captureFiles(mapping) }));
+      this.timed('contents', () => this.sendContents());
       for (const frozen of this.frozen) this.timed('memory', () => this.sendMemory(frozen));
     } else {
       this.channel.send({ kind: 'positions', positions });
@@ -221,6 +231,11 @@ export class SourceMigration {
       for (const [n, frozen] of this.frozen.entries()) {
         if (n > 0) this.channel.send({ kind: 'process-complete', pid: this.frozen[n - 1]?.pid ?? 0 });
         capture(frozen);
+        if (frozen.image.areas.some(isNamelessMapping))
+          throw new KorriganError(
+            'KRG_PROCESS_BUSY',
+            'the process mapped a file without a name while the move was being prepared; try again',
+          );
         this.timed('memory', () => this.sendMemory(frozen));
       }
       faultPoint(node, 'source.captured');
@@ -251,6 +266,13 @@ export class SourceMigration {
     for (const area of image.areas) {
       const read = pages.reader(area);
       for (const run of tracked?.remaining(area) ?? contentRuns(pagemap, area)) this.channel.sendPages(pid, run.start, run.end, read);
+    }
+  }
+
+  private sendContents(): void {
+    for (const { object, fd, extents } of this.parts.contents) {
+      using contents = new FileContents(fd);
+      for (const { offset, length } of extents) this.channel.sendContents(object, offset, offset + length, contents.read);
     }
   }
 
@@ -359,11 +381,7 @@ export class SourceMigration {
   }
 
   private expect<Kind extends ToSource['kind']>(kind: Kind): Extract<ToSource, { kind: Kind }> {
-    const message = parseToSource(
-      this.channel.receive(() => {
-        throw new KorriganError('KRG_PEER_PROTOCOL', 'the target sent pages');
-      }),
-    );
+    const message = parseToSource(this.channel.receive({ pages: refusePages, contents: refusePages }));
     if (message.kind === kind) return message as Extract<ToSource, { kind: Kind }>;
     if (message.kind === 'refused') throw new KorriganError(message.error.code, message.error.message);
     throw new KorriganError('KRG_PEER_PROTOCOL', `the target answered "${message.kind}" where "${kind}" was due`);

@@ -5,19 +5,24 @@ import {
   type Conversation,
   converse,
   inProcess,
+  isErrno,
   KorriganError,
   OPEN,
   type ProgramRunner,
+  readProcessLink,
   type RemoteProcess,
+  stealDescriptor,
+  syscall,
   tolerateDeath,
 } from '../linux/index.ts';
-import { DescriptorStore, type FilesImage, filesImageSchema, installFiles, takeRecordLocks } from '../fs/index.ts';
+import { DescriptorStore, enterContainerRoot, type FilesImage, filesImageSchema, installFiles, takeRecordLocks } from '../fs/index.ts';
+import { writeContents } from '../mm/index.ts';
 import { HUSK_MEMORY, holdHusk, resumeHusk, wasProcess } from '../proc/index.ts';
 import { findArrivedRelays, type RelayHome } from '../streams/index.ts';
 import { allKinds, containerClocks } from './source-parts.ts';
 import type { TargetJob } from './jobs.ts';
 import type { RelayAnswer, RelayQuestion } from './relay-questions.ts';
-import type { HeldHusk, MovingPid, TargetParts } from './parts.ts';
+import type { HeldHusk, Lend, MovingPid, TargetParts } from './parts.ts';
 
 interface Made extends HeldHusk {
   pid: number;
@@ -31,6 +36,8 @@ export class LocalTargetParts implements TargetParts {
   private readonly home: RelayHome;
   private readonly noteDescriptors: (fds: number[]) => void;
   private store: DescriptorStore | undefined;
+  /** Descriptors of this process for contents that are still to come, by object. */
+  private readonly contents = new Map<number, number>();
   /** Those that run, for the daemon. */
   readonly arrivals: MovingPid[] = [];
 
@@ -66,12 +73,16 @@ export class LocalTargetParts implements TargetParts {
     return husk;
   }
 
+  enterContainerRoot(pid: number, husk: RemoteProcess): void {
+    enterContainerRoot({ pid, inside: inProcess(husk), lane: this.lane });
+  }
+
   chooseNextPid(pid: number): void {
     converse(this.lane, setLastPid(pid - 1));
   }
 
-  installFilesAhead(image: unknown, processes: ReadonlyMap<number, RemoteProcess>): void {
-    this.deliver(filesImageSchema.parse(image), processes);
+  installFilesAhead(image: unknown, processes: ReadonlyMap<number, RemoteProcess>, lend: Lend): void {
+    this.deliver(filesImageSchema.parse(image), processes, lend);
   }
 
   setPositions(positions: readonly (readonly [description: number, position: number])[]): void {
@@ -79,18 +90,32 @@ export class LocalTargetParts implements TargetParts {
     this.store.setPositions(positions);
   }
 
-  installFiles(image: unknown, processes: ReadonlyMap<number, RemoteProcess>): void {
+  installFiles(image: unknown, processes: ReadonlyMap<number, RemoteProcess>, lend: Lend): void {
     this.releaseFiles();
     const files = filesImageSchema.parse(image);
-    const store = this.deliver(files, processes);
+    const store = this.deliver(files, processes, lend);
     store.takeLocks();
     const relays = findArrivedRelays(files, store);
     if (relays.length > 0) this.ask({ kind: 'arriving', relays });
-    // Pid 1 must not keep a pipe's end open once the processes run: nobody would see its end of file.
-    this.releaseFiles();
   }
 
-  private deliver(files: FilesImage, processes: ReadonlyMap<number, RemoteProcess>): DescriptorStore {
+  writeContents(object: number, offset: number, native: number, length: number): void {
+    const file = this.contents.get(object);
+    if (file === undefined) throw new KorriganError('KRG_PEER_PROTOCOL', `contents came for file ${object}, which has none`);
+    try {
+      writeContents(file, offset, native, length);
+    } catch (error) {
+      if (!isErrno(error, 'ENOSPC')) throw error;
+      throw new KorriganError('KRG_NOT_MOVABLE', 'this node has no room for the contents of a file without a name', { cause: error });
+    }
+  }
+
+  sealFiles(): void {
+    this.closeContents();
+    this.store?.seal();
+  }
+
+  private deliver(files: FilesImage, processes: ReadonlyMap<number, RemoteProcess>, lend: Lend): DescriptorStore {
     const inside = new Map([...processes].map(([pid, remote]) => [pid, inProcess(remote)]));
     const store = new DescriptorStore({
       image: files,
@@ -100,20 +125,34 @@ export class LocalTargetParts implements TargetParts {
       inside,
     });
     this.store = store;
-    store.begin();
+    const targets = store.begin();
     this.noteDescriptors(store.openDescriptors);
     store.finish();
     this.noteDescriptors(store.openDescriptors);
+    for (const { object, fd } of targets) this.contents.set(object, stealDescriptor(this.job.container.initPid, fd));
     for (const process of files.processes) {
       const remote = processes.get(process.pid);
       if (remote === undefined) throw new KorriganError('KRG_PEER_PROTOCOL', `the image names process ${process.pid}, which does not move`);
-      installFiles({ store, files: process, inside: inProcess(remote), lane: this.lane });
+      const lent = installFiles({
+        store,
+        files: process,
+        currentRoot: readProcessLink(remote.pid, 'root'),
+        inside: inProcess(remote),
+        lane: this.lane,
+      });
+      lend(process.pid, lent);
       takeRecordLocks(inProcess(remote), process);
     }
     return store;
   }
 
+  private closeContents(): void {
+    for (const fd of this.contents.values()) syscall('close', fd);
+    this.contents.clear();
+  }
+
   releaseFiles(): void {
+    this.closeContents();
     if (this.store === undefined) return;
     // Their numbers may be given to others as soon as they are closed.
     this.noteDescriptors([]);
@@ -122,7 +161,7 @@ export class LocalTargetParts implements TargetParts {
   }
 
   letGo(): void {
-    // Files that were installed ahead stand in pid 1 until their positions are known.
+    // Pid 1 must not keep a pipe's end open once the processes run: nobody would see its end of file.
     this.releaseFiles();
     for (const { pid, remote } of this.made.values()) this.arrivals.push({ pid, hostPid: remote.pid });
     this.made.clear();

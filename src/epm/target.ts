@@ -4,14 +4,14 @@
  */
 import { avoidProcessor, type ControlGroup, KorriganError, type RemoteProcess } from '../linux/index.ts';
 import { Inflation, vdsoDigest } from '../ghost/index.ts';
-import { kernelIdentity } from '../fs/index.ts';
-import { type Area, type MigrationChannel, type PageWriter, writePages } from '../mm/index.ts';
+import { enterDirectories, kernelIdentity, type LentDescriptors } from '../fs/index.ts';
+import { type Area, type MigrationChannel, type Receivers, writePages } from '../mm/index.ts';
 import { type Effect, stepTarget, type TargetEvent, type TargetState } from './hand-over.ts';
 import { faultPoint } from './fault-points.ts';
 import { Hold } from './hold.ts';
 import { identify, type JournalEntry, type TargetRecord } from './journal.ts';
 import { checkImageVersion, parseToTarget, type ToTarget } from './messages.ts';
-import type { HeldHusk, TargetParts } from './parts.ts';
+import type { HeldHusk, Lend, TargetParts } from './parts.ts';
 import type { Settlement } from './settle.ts';
 import { realTime } from './source.ts';
 
@@ -23,6 +23,8 @@ interface Arriving {
   inflation: Inflation;
   /** Areas that came ahead of the freeze. */
   layout: readonly Area[];
+  /** Known from the time when its files were installed. */
+  lent: LentDescriptors | undefined;
   isComplete: boolean;
 }
 
@@ -102,9 +104,10 @@ export class TargetMigration {
       const husk = this.parts.takeHusk(pid);
       const inflation = new Inflation(husk.remote, {
         returning: husk.returning,
+        enterContainerRoot: () => this.parts.enterContainerRoot(pid, husk.remote),
         chooseNextPid: (next) => this.parts.chooseNextPid(next),
       });
-      this.arriving.set(pid, { husk, inflation, layout: [], isComplete: false });
+      this.arriving.set(pid, { husk, inflation, layout: [], lent: undefined, isComplete: false });
       inflation.clear(husk.own);
     }
     const { journal, processGroups, node } = this.options;
@@ -145,13 +148,13 @@ export class TargetMigration {
         return;
       }
       case 'files-ahead':
-        this.parts.installFilesAhead(message.files, this.remotes());
+        this.parts.installFilesAhead(message.files, this.remotes(), this.lend);
         return;
       case 'positions':
         this.parts.setPositions(message.positions);
         return;
       case 'files':
-        this.parts.installFiles(message.files, this.remotes());
+        this.parts.installFiles(message.files, this.remotes(), this.lend);
         return;
       case 'process-complete':
         this.completeProcess(this.process(message.pid));
@@ -170,6 +173,7 @@ export class TargetMigration {
   /** Everything is as it will be; the group alone holds the processes, whatever becomes of this daemon. */
   private complete(): void {
     const { node } = this.options;
+    this.parts.sealFiles();
     for (const arriving of this.arriving.values()) this.completeProcess(arriving);
     faultPoint(node, 'target.completed');
     this.hold?.freeze();
@@ -180,7 +184,8 @@ export class TargetMigration {
 
   private completeProcess(arriving: Arriving): void {
     if (arriving.isComplete) return;
-    arriving.inflation.complete(arriving.husk.own);
+    const { husk, lent } = arriving;
+    arriving.inflation.complete(husk.own, (program) => lent !== undefined && enterDirectories(program, lent));
     arriving.inflation.leaveMemory();
     arriving.isComplete = true;
   }
@@ -225,7 +230,7 @@ export class TargetMigration {
   }
 
   private receive(): ToTarget {
-    return parseToTarget(this.channel.receive(this.write));
+    return parseToTarget(this.channel.receive(this.receivers));
   }
 
   private remotes(): Map<number, RemoteProcess> {
@@ -238,7 +243,14 @@ export class TargetMigration {
     return arriving;
   }
 
-  private readonly write: PageWriter = (pid, address, native, length) => {
-    writePages(this.process(pid).husk.remote.pid, address, native, length);
+  private readonly lend: Lend = (pid, lent) => {
+    const arriving = this.process(pid);
+    arriving.lent = lent;
+    if (lent.mapped.size > 0) arriving.inflation.mapNameless(lent.mapped);
+  };
+
+  private readonly receivers: Receivers = {
+    pages: (pid, address, native, length) => writePages(this.process(pid).husk.remote.pid, address, native, length),
+    contents: (object, offset, native, length) => this.parts.writeContents(object, offset, native, length),
   };
 }

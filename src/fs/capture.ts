@@ -1,7 +1,7 @@
 /** Examines and captures the open files of processes, kind by kind. */
 import { converse, KorriganError, onThisThread, type Conversation } from '../linux/index.ts';
 import { captureDescriptions, captureTable, Context } from './descriptions.ts';
-import type { FileIdentity, FilesImage, OpenDescription } from './image.ts';
+import type { FileIdentity, FilesImage, OpenDescription, ProcessFiles } from './image.ts';
 import type { ContainerClocks, Kind } from './kind.ts';
 import { giveUpLock, takeLock } from './locks.ts';
 import { findSharedTables, Survey, type MovingProcess, type OpenFile } from './survey.ts';
@@ -18,15 +18,23 @@ export interface CaptureOptions {
   readonly clocks: ContainerClocks;
   /** Pids inside the container that the target will have as husks. */
   readonly relatives: ReadonlySet<number>;
-  /** Descriptors of this process for files that are mapped but not open, e.g. of /proc/PID/map_files; taken over. */
-  readonly mapped?: readonly number[];
+  /** What the processes have mapped that no name leads to. */
+  readonly mapped?: readonly MappedDescription[];
+}
+
+/** A description through which a process can map a file. */
+export interface MappedDescription {
+  /** Pid inside the container. */
+  readonly pid: number;
+  /** Of this process, e.g. of /proc/PID/map_files; taken over. */
+  readonly fd: number;
+  /** Where the process has mapped it. */
+  readonly starts: readonly number[];
 }
 
 /** Open files of frozen processes. Holds duplicates of all descriptions until it is closed. */
 export interface Capture {
   readonly image: FilesImage;
-  /** Description of each of `mapped`, in its order. */
-  readonly mapped: readonly number[];
   /** Objects whose contents travel beside the image, with a descriptor of this process to read them. */
   readonly bulk: readonly BulkSource[];
   /** Gives up flock and open-file locks, so that the target can take them; the processes do not run meanwhile. */
@@ -98,10 +106,9 @@ export function captureFiles(options: CaptureOptions): Capture {
       else refused.push(`${nameResource(survey.files[index] as OpenFile, mapped)}: ${refusalOf(outcome.error).reason}`);
     }
     if (refused.length > 0) throw new KorriganError('KRG_NOT_MOVABLE', `the process cannot move now: ${refused.join('; ')}`);
-    const processes = survey.tables.map((table) => captureTable(table, context));
+    const processes = survey.tables.map((table) => captureTable(table, context, mapped.get(table.process.pid)));
     return {
       image: { objects: context.objects.map(({ object }) => object), descriptions, processes },
-      mapped,
       bulk: context.objects.flatMap(({ object, kind, files: [file] }) => {
         const extents = kind.object?.bulk?.(object.state) ?? [];
         return extents.length === 0 || file === undefined ? [] : [{ object: object.id, fd: file.fd, extents }];
@@ -121,8 +128,16 @@ function* changeLocks(files: readonly OpenFile[], descriptions: readonly OpenDes
   if (calls.length > 0) yield calls;
 }
 
-function addMapped(survey: Survey, { mapped = [] }: CaptureOptions): number[] {
-  return mapped.map((fd) => survey.add(fd).id);
+/** @returns what each process has mapped, by pid */
+function addMapped(survey: Survey, { mapped = [] }: CaptureOptions): Map<number, ProcessFiles['mapped']> {
+  // All are the survey's before anything can fail.
+  survey.takeOver(mapped.map(({ fd }) => fd));
+  const found = new Map<number, ProcessFiles['mapped']>();
+  for (const { pid, fd, starts } of mapped) {
+    const description = survey.add(fd).id;
+    found.set(pid, [...(found.get(pid) ?? []), ...starts.map((start) => ({ start, description }))]);
+  }
+  return found;
 }
 
 function refusalOf(error: unknown): Omit<Verdict, 'resource'> {
@@ -130,8 +145,9 @@ function refusalOf(error: unknown): Omit<Verdict, 'resource'> {
   throw error;
 }
 
-function nameResource(file: OpenFile, mapped: readonly number[]): string {
+function nameResource(file: OpenFile, mapped: ReadonlyMap<number, ProcessFiles['mapped']>): string {
   const [holder] = file.holders;
   if (holder !== undefined) return `descriptor ${holder.fd} of process ${holder.process.pid} (${file.link})`;
-  return mapped.includes(file.id) ? `mapped file ${file.link}` : `working or root directory ${file.link}`;
+  const isMapped = [...mapped.values()].some((own) => own.some(({ description }) => description === file.id));
+  return isMapped ? `mapped file ${file.link}` : `working or root directory ${file.link}`;
 }

@@ -54,6 +54,10 @@ export class Context implements CaptureContext {
     return this.others.of(file);
   }
 
+  whoMappedOutside(file: OpenFile): number | undefined {
+    return this.others.whoMapped(file);
+  }
+
   isKnownThere(pid: number): boolean {
     return this.known.has(pid);
   }
@@ -130,7 +134,7 @@ function ownerOf({ owner }: OpenFile, context: CaptureContext): SignalOwner | un
   return pid === 0 ? undefined : { ...owner, pid };
 }
 
-export function captureTable(table: DescriptorTable, context: Context): ProcessFiles {
+export function captureTable(table: DescriptorTable, context: Context, mapped: ProcessFiles['mapped'] = []): ProcessFiles {
   const { process, entries, workingDirectory, rootDirectory } = table;
   const descriptors: Descriptor[] = entries.map(({ fd, file, closeOnExec }) => ({ fd, description: file.id, closeOnExec }));
   const recordLocks = entries.flatMap(({ fd, file }) => context.locks.ofProcess(process, fd, file).map((lock: FileLock) => ({ fd, lock })));
@@ -142,5 +146,6 @@ export function captureTable(table: DescriptorTable, context: Context): ProcessF
     workingDirectory: workingDirectory.id,
     rootDirectory: rootDirectory.id,
     umask,
+    mapped,
   };
 }

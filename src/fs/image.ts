@@ -77,6 +77,8 @@ export const processFilesSchema = z.object({
   workingDirectory: z.number(),
   rootDirectory: z.number(),
   umask: z.number(),
+  /** Descriptions that the process has mapped, by the start of the mapping, where a name does not lead to them. */
+  mapped: z.array(z.object({ start: z.number(), description: z.number() })),
 });
 export type ProcessFiles = z.infer<typeof processFilesSchema>;
 

@@ -4,6 +4,7 @@
  * lands on the lowest free number: all numbers are known beforehand, and one program does everything.
  */
 import {
+  AT_FDCWD,
   call,
   converse,
   DESCRIPTORS_PER_MESSAGE,
@@ -14,9 +15,9 @@ import {
   OPEN,
   receivedDescriptors,
   roomForDescriptors,
-  type Call,
   type Conversation,
   type Message,
+  type Program,
   type ProgramRunner,
 } from '../linux/index.ts';
 import { sendDescriptors } from '../container/index.ts';
@@ -29,18 +30,23 @@ import { asNotMovable } from './verdict.ts';
 export interface InstallOptions {
   readonly store: DescriptorStore;
   readonly files: ProcessFiles;
+  /** Root directory of the process, as images name it. */
+  readonly currentRoot: string | undefined;
   /** Runs programs inside the process, which still has the rights of pid 1. */
   readonly inside: ProgramRunner;
   /** Runs programs in pid 1 of the container. */
   readonly lane: ProgramRunner;
-  /** Descriptions that the process needs for a while, e.g. to map them. */
-  readonly mapped?: readonly number[];
 }
 
-/** Descriptors beyond the process's own, for {@link InstallOptions.mapped}; whoever asked for them closes all from `first` on. */
+/** Descriptors beyond the process's own. */
 export interface LentDescriptors {
+  /** All from here on are closed by {@link enterDirectories}. */
   readonly first: number;
-  readonly numbers: ReadonlyMap<number, number>;
+  /** Of what it has mapped, by the start of the mapping; closed by whoever maps it, before the process takes its record locks. */
+  readonly mapped: ReadonlyMap<number, number>;
+  readonly workingDirectory: number;
+  /** Undefined where it is what the process has. */
+  readonly rootDirectory: number | undefined;
 }
 
 const AF_UNIX = 1;
@@ -49,6 +55,8 @@ const RLIMIT_NOFILE = 7;
 const MSG_DONTWAIT = 0x40;
 const HIGHEST_DESCRIPTOR = 0xffffffff;
 const CHROOT_HERE = '.';
+/** The record pipe of a husk, a socketpair, and what is sent. */
+const DESCRIPTORS_TO_ENTER = 4;
 /** What F_SETFL changes (fcntl(2)). */
 const SETTABLE_FLAGS = OPEN.append | OPEN.nonBlocking | OPEN.direct | OPEN.noAccessTime | OPEN.async;
 
@@ -91,13 +99,13 @@ export function planPlacement(descriptors: readonly Descriptor[], extras: readon
 }
 
 /**
- * Replaces whatever descriptors the process has by those of its image, and sets its working and root directory and umask. Everything but record locks.
- * @returns the descriptors lent for mapping
+ * Replaces whatever descriptors the process has by those of its image, and sets its umask. Everything but record locks and directories: files are
+ * still to be mapped, by their paths from the root of the container.
  */
 export function installFiles(options: InstallOptions): LentDescriptors {
-  const { store, files, inside, lane, mapped = [] } = options;
+  const { store, files, inside, lane } = options;
   const needed = firstHeld(store, files).flatMap(({ kind, state }) => [...(kind.needs?.(state) ?? [])]);
-  const lent = [...new Set(mapped)];
+  const lent = [...new Set(files.mapped.map(({ description }) => description))];
   const extras = [...new Set([...lent, files.workingDirectory, files.rootDirectory, ...needed])];
   const placement = planPlacement(files.descriptors, extras);
 
@@ -128,11 +136,49 @@ export function installFiles(options: InstallOptions): LentDescriptors {
   const spare = placement.socket + 1 + extras.length;
   const descriptors = new Map(files.descriptors.map((descriptor) => [descriptor.fd, descriptor]));
   try {
-    converse(inside, complete(options, { descriptors, extra, spare }, placement.socket + 1 + lent.length));
+    converse(inside, complete(options, { descriptors, extra, spare }));
   } catch (error) {
     throw asNotMovable(error);
   }
-  return { first: placement.socket + 1, numbers: new Map(lent.map((description) => [description, extra(description)])) };
+  const root = store.image.descriptions.find(({ id }) => id === files.rootDirectory);
+  return {
+    first: placement.socket + 1,
+    mapped: new Map(files.mapped.map(({ start, description }) => [start, extra(description)])),
+    workingDirectory: extra(files.workingDirectory),
+    rootDirectory: root?.name === options.currentRoot ? undefined : extra(files.rootDirectory),
+  };
+}
+
+/** Appends records that give the process its directories, as long as it has the rights of pid 1. The lent descriptors are closed. */
+export function enterDirectories(program: Program, { first, workingDirectory, rootDirectory }: LentDescriptors): void {
+  if (rootDirectory !== undefined) {
+    program.call('fchdir', rootDirectory);
+    program.call('chroot', program.string(CHROOT_HERE));
+  }
+  program.call('fchdir', workingDirectory);
+  program.call('close_range', first, HIGHEST_DESCRIPTOR, 0);
+}
+
+/** Makes the root of the container the working directory of a process that has another root directory. */
+export function enterContainerRoot({ pid, inside, lane }: { pid: number; inside: ProgramRunner; lane: ProgramRunner }): void {
+  const [near, far] = converse(inside, makeChannel(DESCRIPTORS_TO_ENTER));
+  converse(lane, sendContainerRoot(pid, far));
+  converse(inside, enter(near, far, roomForDescriptors(1)));
+}
+
+function* sendContainerRoot(pid: number, socket: number): Conversation<void> {
+  const [root = -1] = yield [call('openat', AT_FDCWD, '/', OPEN.path | OPEN.closeOnExec, 0)];
+  try {
+    yield* sendDescriptors(pid, socket, [messageWithDescriptors([root])]);
+  } finally {
+    yield [call('close', root)];
+  }
+}
+
+function* enter(near: number, far: number, room: Message): Conversation<void> {
+  yield [call('recvmsg', near, room.header, MSG_DONTWAIT)];
+  const [root = -1] = receivedDescriptors(room);
+  yield [call('fchdir', root), ...[root, near, far].map((fd) => call('close', fd))];
 }
 
 /** Takes the record locks of a process, after the source has given them up. @throws SyscallError EAGAIN when somebody snatched one */
@@ -213,19 +259,14 @@ function* receive(
   }
 }
 
-function* complete({ store, files }: InstallOptions, table: InstalledTable, firstToClose: number): Conversation<void> {
+function* complete({ store, files }: InstallOptions, table: InstalledTable): Conversation<void> {
   for (const { fd, kind, state, flags } of firstHeld(store, files)) {
     // The signal carries the number under which it was asked for (fasync_helper in fs/fcntl.c), so that it is asked for here.
     if ((flags & OPEN.async) !== 0) yield [call('fcntl', fd, FCNTL.setFlags, flags & SETTABLE_FLAGS)];
     const step = kind.install?.(state, fd, table);
     if (step !== undefined) yield* step;
   }
-  const root = store.image.descriptions.find(({ id }) => id === files.rootDirectory);
-  const calls: Call[] = [];
-  if (root?.name !== '/') calls.push(call('fchdir', table.extra(files.rootDirectory)), call('chroot', CHROOT_HERE));
-  calls.push(call('fchdir', table.extra(files.workingDirectory)), call('umask', files.umask));
-  calls.push(call('close_range', firstToClose, HIGHEST_DESCRIPTOR, 0));
-  yield calls;
+  yield [call('umask', files.umask)];
 }
 
 function chunk<T>(items: readonly T[], size: number): T[][] {

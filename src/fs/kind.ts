@@ -28,6 +28,8 @@ export interface CaptureContext {
   /** fdinfo of a description. */
   info(file: OpenFile): DescriptorInfo;
   outside(file: OpenFile): OutsideHolders;
+  /** A process that stays and has mapped a file which has no name, as this process sees it. */
+  whoMappedOutside(file: OpenFile): number | undefined;
   /** Whether the target node has this process of the container: as one that moves along or as a husk. */
   isKnownThere(pid: number): boolean;
   /** Pid inside the container of a pid as this process sees it; 0 when it is not there. */
@@ -65,6 +67,8 @@ export interface ObjectKind<State> {
   finish?(state: State, descriptors: readonly number[], context: RestoreContext): Conversation<void>;
   /** Contents that travel beside the image, read and written through the first descriptor of the object. */
   bulk?(state: State): readonly Extent[];
+  /** After it has all its contents and is mapped wherever it was. */
+  seal?(state: State, descriptors: readonly number[]): Conversation<void>;
 }
 
 /** The table of a process whose descriptors have just got their numbers. */

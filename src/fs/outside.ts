@@ -9,6 +9,7 @@ import {
   compareDescriptions,
   converse,
   onThisThread,
+  readMaps,
   settled,
   SyscallError,
   type Conversation,
@@ -33,9 +34,12 @@ const NOBODY: OutsideHolders = { description: [], target: [] };
 
 export class Outside {
   private readonly holders = new Map<number, { description: OutsideHolder[]; target: OutsideHolder[] }>();
+  private readonly others: readonly number[];
+  private deletedMappings: ReadonlyMap<string, number> | undefined;
 
   /** @param others pids of the processes that stay, as this process sees them */
   constructor(files: readonly OpenFile[], others: readonly number[]) {
+    this.others = others;
     const byLink = new Map<string, OpenFile[]>();
     for (const file of files) {
       const group = byLink.get(file.link);
@@ -51,6 +55,12 @@ export class Outside {
 
   of(file: OpenFile): OutsideHolders {
     return this.holders.get(file.id) ?? NOBODY;
+  }
+
+  /** A process that stays and has mapped this file, which has no name, as this process sees it. */
+  whoMapped({ link, status }: OpenFile): number | undefined {
+    this.deletedMappings ??= listDeletedMappings(this.others);
+    return this.deletedMappings.get(`${status.inode} ${link}`);
   }
 
   private note(file: OpenFile, holder: OutsideHolder): void {
@@ -74,6 +84,15 @@ function isSame(file: OpenFile, { hostPid, fd }: OutsideHolder): boolean {
 function isSameInode(file: OpenFile, { hostPid, fd }: OutsideHolder): boolean {
   const status = statSync(`/proc/${hostPid}/fd/${fd}`, { throwIfNoEntry: false });
   return status !== undefined && status.ino === file.status.inode;
+}
+
+/** A process that has mapped it, by the inode and the former name of each file without one. */
+function listDeletedMappings(pids: readonly number[]): Map<string, number> {
+  const found = new Map<string, number>();
+  for (const hostPid of pids) {
+    for (const { inode, name } of readMaps(hostPid)) if (name.endsWith(' (deleted)')) found.set(`${inode} ${name}`, hostPid);
+  }
+  return found;
 }
 
 const LINK_LIMIT = 256;

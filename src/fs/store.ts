@@ -33,7 +33,7 @@ export interface StoreOptions {
   readonly inside?: ReadonlyMap<number, ProgramRunner>;
 }
 
-/** Where contents that travel beside the image are to be written, before `finish`. */
+/** Where contents that travel beside the image are to be written, before `seal`. */
 export interface BulkTarget {
   readonly object: number;
   /** Descriptor of pid 1. */
@@ -62,7 +62,7 @@ export class DescriptorStore {
   }
 
   /**
-   * Makes objects and opens descriptions. Whoever calls then fills the {@link BulkTarget}s and calls {@link DescriptorStore.finish}.
+   * Makes objects and opens descriptions. {@link DescriptorStore.finish} comes next; the {@link BulkTarget}s are filled before {@link DescriptorStore.seal}.
    * @throws Refusal or SyscallError; nothing stays open then
    */
   begin(): BulkTarget[] {
@@ -81,7 +81,7 @@ export class DescriptorStore {
     });
   }
 
-  /** Completes what needs all descriptions or all contents. @throws as begin */
+  /** Completes what needs all descriptions. @throws as begin */
   finish(): void {
     this.orRelease(() => {
       const steps: Conversation<void>[] = [];
@@ -94,6 +94,17 @@ export class DescriptorStore {
         if (step !== undefined) steps.push(step);
       }
       this.converse(together(steps));
+    });
+  }
+
+  /** The last step: all contents are there, and all mappings. @throws as begin */
+  seal(): void {
+    this.orRelease(() => {
+      const steps = this.image.objects.flatMap(({ id, kind, state }) => {
+        const step = this.objectKind(kind).seal?.(state, this.objects.get(id) ?? []);
+        return step === undefined ? [] : [step];
+      });
+      if (steps.length > 0) this.converse(together(steps));
     });
   }
 

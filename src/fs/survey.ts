@@ -106,9 +106,13 @@ export class Survey {
     return file.fd;
   }
 
-  /** Adds a description that no descriptor refers to, e.g. of a mapped file; takes `fd` over. */
+  /** These are closed with the survey. */
+  takeOver(fds: readonly number[]): void {
+    for (const fd of fds) this.owned.add(fd);
+  }
+
+  /** Adds a description that no descriptor refers to, e.g. of a mapped file; `fd` was taken over. */
   add(fd: number): OpenFile {
-    this.owned.add(fd);
     const [facts] = converse(onThisThread(), together([describe(fd)]));
     if (facts === undefined) throw new RangeError('no facts');
     return this.register(facts, `extra:${fd}`);

@@ -1,5 +1,5 @@
 /** A husk that becomes its process again: it has the credentials, limits and root directory with which the process left. */
-import { KorriganError, readProcessLink, type RemoteProcess } from '../linux/index.ts';
+import { readProcessLink, type RemoteProcess } from '../linux/index.ts';
 import { captureCredentials } from './credentials.ts';
 import { initOf } from './hidden-state.ts';
 import type { Credentials } from './image.ts';
@@ -10,18 +10,14 @@ const LIMITS_CAPACITY = { records: 20, data: 512 };
 
 /**
  * Makes a held husk ready to be restored: its limits do not count meanwhile, and it is not on the alternate stack that may still be registered.
+ * @param enterContainerRoot makes the root of the container its working directory; called where it is not so already
  * @returns its credentials
- * @throws KorriganError KRG_NOT_MOVABLE when it cannot reach the files of its process
  */
-export function comeBack(remote: RemoteProcess): Credentials {
-  if (readProcessLink(remote.pid, 'root') !== readProcessLink(initOf(remote.pid), 'root')) {
-    throw new KorriganError(
-      'KRG_NOT_MOVABLE',
-      'it left the target node with a root directory of its own, from which its files cannot be reached any more',
-    );
-  }
+export function comeBack(remote: RemoteProcess, enterContainerRoot: () => void): Credentials {
   remote.main.registers.set('rsp', 0);
   raiseLimits(remote);
+  // A husk has its own root as its working directory.
+  if (readProcessLink(remote.pid, 'root') !== readProcessLink(initOf(remote.pid), 'root')) enterContainerRoot();
   return captureCredentials(remote.pid, remote.pid, remote.stepSystemCall('prctl', PR_GET_SECUREBITS, 0, 0, 0, 0));
 }
 

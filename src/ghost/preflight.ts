@@ -3,7 +3,7 @@
  * been half a process.
  */
 import { createHash } from 'node:crypto';
-import { closeSync, openSync, readdirSync, readSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
 import {
   isHeldByColleague,
   readDetailedMaps,
@@ -53,6 +53,8 @@ export function examineProcess(pid: number): Finding[] {
     refuse('tracer', `process ${tracer} traces it; end the debugger or tracer first`);
   const filters = Number(status.get('Seccomp_filters') ?? '0');
   if (filters > 1) refuse('seccomp', `${filters - 1} filter(s) of its own; a filter cannot be read back completely`);
+  if (statSync(`/proc/${pid}/exe`, { throwIfNoEntry: false })?.nlink === 0)
+    refuse('executable', 'its file was deleted or replaced; start the program anew before the move');
   if (elfClass(pid) === 'other') refuse('executable', 'a 32-bit program; only 64-bit programs move');
 
   const features = status.get('x86_Thread_features') ?? '';

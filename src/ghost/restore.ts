@@ -19,23 +19,27 @@ import {
 } from '../linux/index.ts';
 import {
   type Area,
-  carriesPages,
   discardPages,
   finishBytes,
   finishLayout,
+  isNamelessMapping,
+  isSameArea,
   mapAreas,
+  mapNamelessFiles,
   normalize,
   type OpenedFile,
   pathBytes,
   type Range,
   RECORDS_PER_AREA,
+  startsOfContent,
   subtract,
 } from '../mm/index.ts';
 import { isPrivileged } from './credentials.ts';
 import { CLOCK_MONOTONIC, timeInside } from './clocks.ts';
 import { comeBack } from './home-coming.ts';
-import { type Credentials, MEMORY_MAP_FIELDS, type ProcessImage, type ThreadImage } from './image.ts';
+import type { Credentials, ProcessImage, ThreadImage } from './image.ts';
 import { restoreLimits } from './limits.ts';
+import { setMemoryMap } from './memory-map.ts';
 import { restoreNumber, restoreScheduling } from './outside.ts';
 import { restoreActions, restorePending } from './signals.ts';
 import { adoptThreads, CLONE_ARGS_SIZE, holdThreads, spawnThreads } from './thread-births.ts';
@@ -47,11 +51,6 @@ const PR_SET_DUMPABLE = 4;
 const PR_SET_CHILD_SUBREAPER = 36;
 const PR_SET_THP_DISABLE = 41;
 const PR_SET_MEMORY_MERGE = 67;
-const PR_SET_MM = 35;
-const PR_SET_MM_MAP = 14;
-const AT_FDCWD = -100;
-const O_PATHLESS_READ = 0o2000000; // O_RDONLY | O_CLOEXEC
-const NO_FILE = -1;
 const PROT_READ_WRITE = 3;
 const MAP_PRIVATE_FIXED_ANONYMOUS = 0x2 | 0x20 | 0x100000;
 /** Most restores need no other region than the first. */
@@ -62,6 +61,8 @@ const EMPTY_IMAGE = { areas: [] as readonly Area[], threads: [] as ThreadImage[]
 export interface InflationOptions {
   /** True for a husk that was this process before: its executable is still known to the kernel and may not be replaced. */
   returning: boolean;
+  /** Makes the root of the container the working directory of the husk, which has a root directory of its own. */
+  enterContainerRoot: () => void;
   /** Makes the next process or thread of the container get this id, unless another is born first. */
   chooseNextPid: (pid: number) => void;
 }
@@ -89,7 +90,7 @@ export class Inflation {
     this.remote = remote;
     this.options = options;
     this.image = EMPTY_IMAGE;
-    if (options.returning) this.present = comeBack(remote);
+    if (options.returning) this.present = comeBack(remote, options.enterContainerRoot);
     remote.park();
   }
 
@@ -127,7 +128,7 @@ export class Inflation {
    */
   mapLayout(areas: readonly Area[], keep: readonly Range[]): void {
     this.clear(keep);
-    const own = areas.filter(({ kind }) => kind !== 'shared-anonymous' && kind !== 'shared-alias');
+    const own = areas.filter((area) => area.kind !== 'shared-anonymous' && area.kind !== 'shared-alias' && !isNamelessMapping(area));
     this.mapInRegion({ records: own.length * RECORDS_PER_AREA + this.ahead.length * 4 + 8, data: pathBytes(own) + 64 }, (program) =>
       mapAreas(program, own, startsOfContent(own), this.ahead),
     );
@@ -162,6 +163,15 @@ export class Inflation {
     this.openRegion(this.spaceToComplete());
   }
 
+  /** Maps the files without a name. @param descriptors of the process, by the start of the area; closed then */
+  mapNameless(descriptors: ReadonlyMap<number, number>): void {
+    const { areas } = this.image;
+    this.inRegion({ records: descriptors.size * 2 + 8, data: 64 }, (program) => {
+      mapNamelessFiles(program, areas, descriptors);
+      for (const descriptor of new Set(descriptors.values())) program.call('close', descriptor);
+    });
+  }
+
   /** Unmaps what has changed since {@link Inflation.mapLayout}, but for memory that holds pages. @returns the areas that have not */
   private keepLayout(areas: readonly Area[]): ReadonlySet<Area> {
     const same = areas.filter((area) => isSameArea(area, this.layout.get(area.start)));
@@ -182,12 +192,14 @@ export class Inflation {
   /**
    * Everything else: protections, kernel fields, signals, timers, threads. Pages and descriptors are in place.
    * @param own ranges of ours to unmap, e.g. the husk's pages
+   * @param begin appends a few records that come before everything but what the kernel knows of the memory
    */
-  complete(own: readonly Range[] = []): void {
+  complete(own: readonly Range[] = [], begin: (program: Program) => void = () => undefined): void {
     const { remote, image } = this;
     const now = timeInside(remote.pid, CLOCK_MONOTONIC);
     const program = remote.newProgram(this.completionCapacity());
-    this.setMemoryMap(program);
+    setMemoryMap(program, image, this.hasExecutable(image));
+    begin(program);
     for (const { start, end } of own) program.call('munmap', start, end - start);
     finishLayout(program, image.areas, this.filled);
     restoreActions(program, image.actions);
@@ -312,24 +324,8 @@ export class Inflation {
     return { records, data };
   }
 
-  private setMemoryMap(program: Program): void {
-    const { image } = this;
-    const map = new Uint8Array(104);
-    const view = new DataView(map.buffer);
-    MEMORY_MAP_FIELDS.forEach((field, n) => view.setBigUint64(8 * n, BigInt(image.memoryMap[field]), true));
-    view.setBigUint64(88, BigInt(program.data(image.auxiliaryVector)), true);
-    view.setUint32(96, image.auxiliaryVector.length, true);
-    view.setInt32(100, NO_FILE, true);
-    const address = program.data(map);
-    if (this.options.returning && readProcessLink(this.remote.pid, 'exe') === image.executable) {
-      program.call('prctl', PR_SET_MM, PR_SET_MM_MAP, address, map.length, 0);
-      return;
-    }
-    const open = program.call('openat', AT_FDCWD, program.string(image.executable), O_PATHLESS_READ, 0);
-    program.operation('copy', address + 100, program.addressOfResult(open), 4);
-    program.forwardResult(open, open + 4, 0);
-    program.call('prctl', PR_SET_MM, PR_SET_MM_MAP, address, map.length, 0);
-    program.call('close', 0);
+  private hasExecutable({ executable }: ProcessImage): boolean {
+    return this.options.returning && readProcessLink(this.remote.pid, 'exe') === executable;
   }
 
   private restoreOne(program: Program, thread: ThreadImage): void {
@@ -376,17 +372,6 @@ export class Inflation {
       if (thread !== undefined) restoreScheduling(tracee.tid, thread.scheduling);
     });
   }
-}
-
-function startsOfContent(areas: readonly Area[]): ReadonlySet<number> {
-  return new Set(areas.filter(carriesPages).map((area) => area.start));
-}
-
-function isSameArea(one: Area, other: Area | undefined): boolean {
-  if (one === other) return true;
-  if (one.policy !== undefined) return false;
-  if (other === undefined || one.end !== other.end || one.kind !== other.kind || one.protection !== other.protection) return false;
-  return one.path === other.path && one.offset === other.offset && one.flags.join() === other.flags.join();
 }
 
 /** Bytes of the region that a program takes, with what ends it. */

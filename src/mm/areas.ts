@@ -17,6 +17,9 @@ export type AreaKind =
   | 'private-file'
   /** Shared mapping of a file: all content is the file's. */
   | 'shared-file'
+  /** The same of a file that has no name, or none any more: it travels with the open files, and is mapped when they are there. */
+  | 'private-nameless-file'
+  | 'shared-nameless-file'
   /** [vvar], [vvar_vclock] and [vdso]: mapped by the kernel on request. */
   | 'vdso';
 
@@ -27,9 +30,9 @@ export interface Area {
   kind: AreaKind;
   /** PROT_* bits. */
   protection: number;
-  /** File of a file mapping, as seen in the container. */
+  /** File of a file mapping, as seen in the container; files without a name have none. */
   path?: string;
-  /** Which shared memory without a file, by device and inode on the source. */
+  /** Which shared memory without a file, or which file without a name, by device and inode on the source. */
   object?: string;
   /** Offset in the file or object, bytes. */
   offset: number;
@@ -51,17 +54,32 @@ export function judgeArea(area: DetailedMemoryArea): string | undefined {
   if (area.flags.includes('ht')) return 'huge pages of hugetlbfs';
   if (area.flags.includes('io') || area.flags.includes('pf')) return `memory of a device (${area.name})`;
   if (area.name.startsWith('/SYSV')) return 'a System V shared memory segment';
-  if (area.name.startsWith('/memfd:')) return `a mapped memfd (${area.name})`;
+  if (area.name.startsWith('anon_inode:')) return `a mapping of ${area.name}`;
+  if (UNREADABLE_NAMES.has(area.name)) return `a mapping of ${area.name.slice(0, -DELETED.length)}, which only the kernel can make,`;
+  if (isNameless(area)) return undefined; // what it maps is judged among the open files
   if (area.name.startsWith('/dev/zero')) return undefined;
   if (area.name.startsWith('/dev/shm/')) return `a mapping of ${area.name}, which each node has for itself,`;
-  if (area.name.startsWith('anon_inode:')) return `a mapping of ${area.name}`;
-  if (area.name.startsWith('/') && area.name.endsWith(' (deleted)')) return `a mapping of the deleted file ${area.name.slice(0, -10)}`;
   if (area.name === '[uprobes]') return 'uprobes of a tracer';
   return undefined;
 }
 
+const DELETED = ' (deleted)';
+/** Memory of memfd_secret(2) and of io_setup(2). */
+const UNREADABLE_NAMES = new Set([`/secretmem${DELETED}`, `/[aio]${DELETED}`]);
+/** Shared memory without a file (mm/shmem.c, shmem_zero_setup). */
+const SHARED_ANONYMOUS_NAME = `/dev/zero${DELETED}`;
+
+/** A mapping of a memfd, or of a file whose name is gone. */
+function isNameless({ inode, name }: DetailedMemoryArea): boolean {
+  return inode !== 0 && name.endsWith(DELETED) && name !== SHARED_ANONYMOUS_NAME;
+}
+
+/** Mappings of files that have no name. */
+export const isNamelessMapping = ({ kind }: Area): boolean => kind === 'private-nameless-file' || kind === 'shared-nameless-file';
+
 function kindOf(area: DetailedMemoryArea): AreaKind {
   if (VDSO_NAMES.has(area.name)) return 'vdso';
+  if (isNameless(area)) return area.shared ? 'shared-nameless-file' : 'private-nameless-file';
   if (area.inode !== 0 && !area.name.startsWith('/dev/zero')) return area.shared ? 'shared-file' : 'private-file';
   return area.shared ? 'shared-anonymous' : 'anonymous';
 }
@@ -73,8 +91,8 @@ function describe(area: DetailedMemoryArea): Area {
     end: area.end,
     kind,
     protection: area.protection,
-    ...(kind.endsWith('-file') ? { path: area.name } : {}),
-    ...(kind === 'shared-anonymous' ? { object: `${area.device}:${area.inode}` } : {}),
+    ...(kind === 'private-file' || kind === 'shared-file' ? { path: area.name } : {}),
+    ...(kind === 'shared-anonymous' || isNameless(area) ? { object: `${area.device}:${area.inode}` } : {}),
     offset: area.offset,
     flags: area.flags.filter((flag) => CARRIED_FLAGS.has(flag)),
   };
@@ -184,4 +202,12 @@ export function describeAreas(areas: readonly DetailedMemoryArea[], own: readonl
   return areas
     .filter((area) => area.name !== '[vsyscall]' && !own.some((range) => area.start >= range.start && area.end <= range.end))
     .map(describe);
+}
+
+/** Whether an area that was mapped ahead is what it has to be. */
+export function isSameArea(one: Area, other: Area | undefined): boolean {
+  if (one === other) return true;
+  if (one.policy !== undefined) return false;
+  if (other === undefined || one.end !== other.end || one.kind !== other.kind || one.protection !== other.protection) return false;
+  return one.path === other.path && one.offset === other.offset && one.flags.join() === other.flags.join();
 }

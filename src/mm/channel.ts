@@ -2,7 +2,7 @@
  * One TCP connection of a migration: messages (msgpack) and runs of pages in one ordered stream. Pages go from a process to the socket
  * and from the socket to a process through one native buffer on each side.
  *
- * Frame: u32 kind, u32 length, u64 process, u64 address, then `length` bytes.
+ * Frame: u32 kind, u32 length, u64 process, u64 address, then `length` bytes; for contents of a file u64 object, u64 offset.
  */
 import { Packr } from 'msgpackr/pack';
 import { type BlockingSocket, KorriganError, NativeMemory } from '../linux/index.ts';
@@ -13,6 +13,7 @@ const BUFFER_SIZE = 2 << 20;
 const MESSAGE_LIMIT = 64 << 20;
 const KIND_MESSAGE = 1;
 const KIND_PAGES = 2;
+const KIND_CONTENTS = 3;
 /** Longer than a small process is frozen; a large one has other costs. */
 const ATTENTIVE_MILLISECONDS = 20;
 
@@ -22,6 +23,13 @@ const packr = new Packr({ useRecords: false, int64AsType: 'bigint' });
 export type PageReader = (address: number, native: number, length: number) => void;
 /** Takes `length` bytes at a native address for process memory; at the target. */
 export type PageWriter = (process: number, address: number, native: number, length: number) => void;
+
+/** Where what is received goes. */
+export interface Receivers {
+  readonly pages: PageWriter;
+  /** As for pages, by object and offset. */
+  readonly contents: PageWriter;
+}
 
 /** Buffers of channels that were closed: a thread moves one application after the other, and mapping memory anew costs page faults and collections. */
 const spare: NativeMemory[] = [];
@@ -58,13 +66,22 @@ export class MigrationChannel {
 
   /** Sends the memory [start, end) of a process; may stay in the buffer until the next flush or message. */
   sendPages(process: number, start: number, end: number, read: PageReader): void {
+    this.sendRun(KIND_PAGES, process, start, end, read);
+  }
+
+  /** The same for a run of a file's contents. */
+  sendContents(object: number, start: number, end: number, read: PageReader): void {
+    this.sendRun(KIND_CONTENTS, object, start, end, read);
+  }
+
+  private sendRun(kind: number, owner: number, start: number, end: number, read: PageReader): void {
     for (let address = start; address < end; ) {
       if (BUFFER_SIZE - this.outputUsed < HEADER_SIZE + 4096) this.flush();
       const room = Math.floor((BUFFER_SIZE - this.outputUsed - HEADER_SIZE) / 4096) * 4096;
       const length = Math.min(end - address, room);
       // The header follows the pages' arrival: a read that fails leaves no half frame behind.
       read(address, this.output.address + this.outputUsed + HEADER_SIZE, length);
-      this.header(KIND_PAGES, length, process, address);
+      this.header(kind, length, owner, address);
       this.outputUsed += length;
       this.pageBytes += length;
       address += length;
@@ -76,22 +93,22 @@ export class MigrationChannel {
     this.outputUsed = 0;
   }
 
-  /** Receives up to the next message; pages before it go to `write`. */
-  receive(write: PageWriter): unknown {
+  /** Receives up to the next message; what comes before it goes to the receivers. */
+  receive(receivers: Receivers): unknown {
     for (;;) {
       this.need(HEADER_SIZE);
       const view = this.input.view;
       const at = this.inputStart;
       const kind = view.getUint32(at, true);
       const length = view.getUint32(at + 4, true);
-      const process = Number(view.getBigUint64(at + 8, true));
+      const owner = Number(view.getBigUint64(at + 8, true));
       const address = Number(view.getBigUint64(at + 16, true));
       this.inputStart += HEADER_SIZE;
       if (kind === KIND_MESSAGE) return packr.unpack(this.take(length));
-      if (kind !== KIND_PAGES || length > BUFFER_SIZE) {
+      if ((kind !== KIND_PAGES && kind !== KIND_CONTENTS) || length > BUFFER_SIZE) {
         throw new KorriganError('KRG_PEER_PROTOCOL', `the migration stream holds a frame of unknown kind ${kind}`);
       }
-      this.receivePages(process, address, length, write);
+      this.receiveRun(owner, address, length, kind === KIND_PAGES ? receivers.pages : receivers.contents);
     }
   }
 
@@ -121,11 +138,11 @@ export class MigrationChannel {
     this.outputUsed += HEADER_SIZE;
   }
 
-  private receivePages(process: number, address: number, length: number, write: PageWriter): void {
+  private receiveRun(owner: number, address: number, length: number, write: PageWriter): void {
     for (let done = 0; done < length; ) {
       if (this.inputStart === this.inputEnd) this.fill();
       const part = Math.min(length - done, this.inputEnd - this.inputStart);
-      write(process, address + done, this.input.address + this.inputStart, part);
+      write(owner, address + done, this.input.address + this.inputStart, part);
       this.inputStart += part;
       done += part;
     }

@@ -11,6 +11,7 @@ export * from './areas.ts';
 export * from './channel.ts';
 export * from './layout.ts';
 export * from './memory-policy.ts';
+export * from './nameless-files.ts';
 export * from './pages.ts';
 export * from './pre-copy.ts';
 export * from './ranges.ts';

@@ -2,7 +2,7 @@
  * Rebuilding an address space: programs that map every area, and, when the pages are in place, give each its final protection.
  */
 import type { Program } from '../linux/index.ts';
-import type { Area } from './areas.ts';
+import { type Area, isNamelessMapping } from './areas.ts';
 import { MEMORY_POLICY_BYTES, restoreAreaPolicy } from './memory-policy.ts';
 import { intersect, normalize, type Range, subtract } from './ranges.ts';
 
@@ -26,8 +26,13 @@ const MLOCK_ONFAULT = 1;
 export const RECORDS_PER_AREA = 14;
 
 /** True when the area's pages are sent, so that it must be writable while they arrive. */
-export function carriesPages(area: Area): boolean {
-  return area.kind === 'anonymous' || area.kind === 'shared-anonymous' || area.kind === 'private-file';
+function carriesPages(area: Area): boolean {
+  return ['anonymous', 'shared-anonymous', 'private-file', 'private-nameless-file'].includes(area.kind);
+}
+
+/** Starts of the areas whose pages are sent. */
+export function startsOfContent(areas: readonly Area[]): ReadonlySet<number> {
+  return new Set(areas.filter(carriesPages).map((area) => area.start));
 }
 
 /** A record that opens a file for a mapping. */
@@ -37,7 +42,8 @@ export interface OpenedFile {
 }
 
 /**
- * Appends records that map every area at its place, ready to be filled.
+ * Appends records that map every area at its place, ready to be filled, but for those of {@link mapNamelessFiles}. The working directory has to
+ * be the root of the container: the process may have another root directory of its own.
  * @param filled starts of the areas that will receive pages
  * @param objects paths under which shared memory that another process of the move has mapped can be opened
  * @param ahead ranges that were mapped as writable private memory before and hold pages; kept where the areas have such memory, unmapped elsewhere
@@ -58,7 +64,7 @@ export function mapAreas(
   let vdsoMapped = false;
   const paths = new Map<string, number>();
   for (const area of areas) {
-    if (isMapped(area)) continue;
+    if (isMapped(area) || isNamelessMapping(area)) continue;
     const length = area.end - area.start;
     if (area.kind === 'vdso') {
       // The kernel maps [vvar], [vvar_vclock] and [vdso] together, in this order, at the address of the first.
@@ -67,7 +73,7 @@ export function mapAreas(
       continue;
     }
     const protection = area.protection | (filled.has(area.start) ? PROT_WRITE : 0);
-    const flags = MAP_FIXED_NOREPLACE | (area.flags.includes('gd') ? MAP_GROWSDOWN : 0) | (area.flags.includes('nr') ? MAP_NORESERVE : 0);
+    const flags = placementOf(area);
     const path = area.path ?? objectPath(area, objects);
     if (path === undefined) {
       const sharing = area.kind === 'shared-anonymous' ? MAP_SHARED : MAP_PRIVATE;
@@ -78,7 +84,7 @@ export function mapAreas(
       for (const { start, end } of present) program.call('mprotect', start, end - start, protection);
       continue;
     }
-    const name = paths.get(path) ?? program.string(path);
+    const name = paths.get(path) ?? program.string(fromRoot(path));
     paths.set(path, name);
     const alias = area.kind === 'shared-alias';
     const shared = alias || area.kind === 'shared-file';
@@ -98,6 +104,29 @@ export function mapAreas(
     program.call('close', 0);
   }
   return opened;
+}
+
+/** A path of the container, seen from its root. */
+export const fromRoot = (path: string): string => path.replace(/^\//, '');
+
+/** Flags of mmap(2) but for MAP_SHARED and MAP_PRIVATE. */
+function placementOf({ flags }: Area): number {
+  return MAP_FIXED_NOREPLACE | (flags.includes('gd') ? MAP_GROWSDOWN : 0) | (flags.includes('nr') ? MAP_NORESERVE : 0);
+}
+
+/**
+ * Appends records that map the areas of files without a name.
+ * @param descriptors of the process, by the start of the area
+ */
+export function mapNamelessFiles(program: Program, areas: readonly Area[], descriptors: ReadonlyMap<number, number>): void {
+  for (const area of areas.filter(isNamelessMapping)) {
+    const descriptor = descriptors.get(area.start);
+    if (descriptor === undefined) throw new RangeError(`no file was sent for the memory at ${area.start.toString(16)}`);
+    const isPrivate = area.kind === 'private-nameless-file';
+    const protection = area.protection | (isPrivate ? PROT_WRITE : 0);
+    const flags = placementOf(area) | (isPrivate ? MAP_PRIVATE : MAP_SHARED);
+    program.call('mmap', area.start, area.end - area.start, protection, flags, descriptor, area.offset);
+  }
 }
 
 /** Appends records that give every area its final protection and advice; pages must be in place. */

@@ -18,9 +18,11 @@ export function contentRuns(pagemap: Pagemap, area: Area): PageRegion[] {
   switch (area.kind) {
     case 'vdso':
     case 'shared-file':
+    case 'shared-nameless-file':
     case 'shared-alias':
       return [];
     case 'private-file':
+    case 'private-nameless-file':
       return pagemap.scan(area.start, area.end, {
         all: PAGE_IS.file | PAGE_IS.zero,
         inverted: PAGE_IS.file | PAGE_IS.zero,

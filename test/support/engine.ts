@@ -14,10 +14,15 @@ const RSEQ_FLAG_UNREGISTER = 1;
 const namespaces = new Map<number, ChildProcess>();
 
 /** Starts a shell command as process {@link FIRST_PID} of a new pid namespace. @returns its pid here */
-export async function startInNamespace(command: string, environment: Readonly<Record<string, string>> = {}): Promise<number> {
+export async function startInNamespace(
+  command: string,
+  environment: Readonly<Record<string, string>> = {},
+  workingDirectory = process.cwd(),
+): Promise<number> {
   const script = `echo ${FIRST_PID - 1} > /proc/sys/kernel/ns_last_pid; setsid sh -c 'exec ${command}' & wait; sleep 1000`;
   const child = spawn('unshare', ['--pid', '--fork', '--kill-child', '--mount-proc', 'sh', '-c', script], {
     stdio: 'ignore',
+    cwd: workingDirectory,
     env: { ...process.env, ...environment },
   });
   const init = await until(() => childrenOf(child.pid ?? 0)[0]);
@@ -58,7 +63,7 @@ export async function until<T>(question: () => T | undefined | false, what = 'it
 
 /** Moves the process to a fresh pid namespace. @returns its pid here */
 export async function moveByEngine(pid: number, output: string): Promise<number> {
-  const dummy = await startInNamespace(`sleep 1000 >>${output} 2>&1`);
+  const dummy = await startInNamespace(`sleep 1000 >>${output} 2>&1`, {}, '/');
   await until(() => readStatus(dummy)?.get('Name') === 'sleep');
   const flags = new AreaFlags(readDetailedMaps(pid));
   const observed = observeThreads(pid);
@@ -66,10 +71,14 @@ export async function moveByEngine(pid: number, output: string): Promise<number>
   source.openRegion(captureRegionSize(source.threads.length));
   const image = captureProcess(source, flags, observed);
   const husk = holdAsHusk(dummy);
-  const inflation = new Inflation(husk, { returning: false, chooseNextPid: () => assert.fail('nobody comes home here') });
+  const inflation = new Inflation(husk, {
+    returning: false,
+    enterContainerRoot: () => assert.fail('nobody comes home here'),
+    chooseNextPid: () => assert.fail('nobody comes home here'),
+  });
   inflation.mapMemory(image, []);
   copyPages(pid, dummy, image.areas);
-  inflation.complete();
+  inflation.complete([], (program) => void program.call('chdir', program.string(process.cwd())));
   process.kill(pid, 'SIGKILL');
   inflation.leaveMemory();
   inflation.resume();

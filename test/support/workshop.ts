@@ -17,6 +17,7 @@ import {
   takeRecordLocks,
   type CaptureOptions,
   type ContainerClocks,
+  enterDirectories,
   type Kind,
   type MovingProcess,
   type FilesImage,
@@ -146,9 +147,13 @@ export function copyFiles(
   for (const [n, files] of image.processes.entries()) {
     const target = targets[n];
     if (target === undefined) continue;
-    installFiles({ store, files, inside: inProcess(target), lane: onThisThread() });
+    const lent = installFiles({ store, files, currentRoot: '/', inside: inProcess(target), lane: onThisThread() });
+    const program = target.newProgram({ records: 8, data: 64 });
+    enterDirectories(program, lent);
+    target.run(program);
     if (locks !== undefined) takeRecordLocks(inProcess(target), files);
   }
+  store.seal();
   if (locks !== undefined) store.takeLocks();
   store.release();
   return image;

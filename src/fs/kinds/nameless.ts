@@ -61,6 +61,13 @@ const object: ObjectKind<z.infer<typeof objectState>> = {
         );
       }
     }
+    const mapper = context.whoMappedOutside(file);
+    if (mapper !== undefined) {
+      throw new Refusal(
+        'file.deleted-elsewhere',
+        `${file.link} has no name and is also mapped by process ${context.pidInside(mapper)}, which stays; move both together (--tree)`,
+      );
+    }
     const system = new Uint8Array(STATFS_SIZE);
     const [, seals = 0] = yield [call('fstatfs', file.fd, system), attempt('fcntl', file.fd, FCNTL.getSeals)];
     const type = fileSystemType(system);
@@ -93,7 +100,7 @@ const object: ObjectKind<z.infer<typeof objectState>> = {
     }
     return [fd];
   },
-  *finish(state, [fd = -1]) {
+  *seal(state, [fd = -1]) {
     if (state.memfd !== undefined && state.seals !== 0) yield [call('fcntl', fd, FCNTL.addSeals, state.seals)];
   },
   bulk: ({ contents }) => (contents.inline === undefined ? contents.extents : []),
