@@ -51,7 +51,7 @@ export class Hold implements Disposable {
   }
 
   thaw(): void {
-    if (this.frozen) writeSync(this.file, '0');
+    if (this.frozen) unlessRemoved(() => writeSync(this.file, '0'));
     this.frozen = false;
   }
 
@@ -62,8 +62,16 @@ export class Hold implements Disposable {
 
 /** Thaws the group of a record, if it is still there. */
 export function thawGroup(path: string | undefined): void {
-  const group = path === undefined ? undefined : new ControlGroup(path);
-  if (group?.exists === true) group.thaw();
+  if (path !== undefined) unlessRemoved(() => new ControlGroup(path).thaw());
+}
+
+/** A group whose processes have ended may be tidied up at any moment: its files are gone then, or answer ENODEV (fs/kernfs/file.c). */
+function unlessRemoved(action: () => void): void {
+  try {
+    action();
+  } catch (error) {
+    if (!['ENOENT', 'ENODEV'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+  }
 }
 
 /** The group of a process, in the version-2 hierarchy as this process sees it. */

@@ -55,14 +55,15 @@ function runSource(job: SourceJob): WorkerMessage {
 }
 
 function runTarget(job: TargetJob): WorkerMessage {
+  // What fails before there is a connection is the answer to the source's call.
+  const lane = laneOf(job.container.initPid);
+  const journal = JournalEntry.open(lane.records, job.slot) as JournalEntry<TargetRecord>;
   using listener = new BlockingListener(job.host);
   tell({ kind: 'listening', port: listener.port });
   const socket = listener.accept(CONNECT_MILLISECONDS, SILENCE_MILLISECONDS);
   if (socket === undefined) throw new KorriganError('KRG_NODE_DEAD', 'the source did not connect');
   const channel = new MigrationChannel(socket);
   try {
-    const lane = laneOf(job.container.initPid);
-    const journal = JournalEntry.open(lane.records, job.slot) as JournalEntry<TargetRecord>;
     const parts = new LocalTargetParts(
       job,
       lane,

@@ -135,9 +135,10 @@ export class HuskMonitor {
     for (let pid = husk; pid > INIT_PID; pid = table.find(pid)?.parent ?? INIT_PID) {
       const hostPid = hostPidOf(pid);
       if (hostPid === undefined) return true;
+      const wasTraced = this.husks.pidOf(hostPid) !== undefined;
+      const letGo = (remote: RemoteProcess): void => this.letGoOf(pid, remote, wasTraced);
       try {
-        if (isSubreaper(isHusk(hostPid) ? this.husks.hold(hostPid) : RemoteProcess.stop(hostPid), (remote) => this.letGoOf(pid, remote)))
-          return true;
+        if (isSubreaper(isHusk(hostPid) ? this.husks.hold(hostPid) : RemoteProcess.stop(hostPid), letGo)) return true;
       } catch (error) {
         if (
           isKorriganError(error, 'KRG_PROCESS_BUSY') ||
@@ -151,13 +152,13 @@ export class HuskMonitor {
     return false;
   }
 
-  private letGoOf(pid: number, remote: RemoteProcess): void {
+  private letGoOf(pid: number, remote: RemoteProcess, wasTraced: boolean): void {
     if (!isHusk(remote.pid)) {
       remote.release();
       return;
     }
     resumeHusk(remote);
-    this.husks.resumed(pid, remote);
+    this.husks.resumed(pid, remote, wasTraced);
   }
 
   /** Carries a plan out. @returns the host pids of the husks that were made, by pid; they are not traced */
@@ -180,7 +181,7 @@ export class HuskMonitor {
       work.discard();
       throw error;
     } finally {
-      for (const { pid, remote } of held) this.husks.resumed(pid, remote);
+      for (const { pid, remote } of held) this.husks.resumed(pid, remote, true);
     }
   }
 
@@ -301,12 +302,13 @@ export class HuskMonitor {
   private whileHeld(pid: number, action: (remote: RemoteProcess) => RemoteProcess): void {
     const hostPid = this.options.hostPidOf(pid);
     if (hostPid === undefined || !isHusk(hostPid)) return;
+    const wasTraced = this.husks.pidOf(hostPid) !== undefined;
     let remote = this.husks.hold(hostPid);
     try {
       remote = action(remote);
     } finally {
       resumeHusk(remote);
-      this.husks.resumed(pid, remote);
+      this.husks.resumed(pid, remote, wasTraced);
     }
   }
 }
