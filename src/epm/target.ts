@@ -203,6 +203,7 @@ export class TargetMigration {
         faultPoint(this.options.node, 'target.running');
         this.channel.send({ kind: 'running', at });
         for (const { inflation } of this.arriving.values()) inflation.settle();
+        this.parts.releaseTerminals();
         return;
       }
       case 'discard':

@@ -92,7 +92,8 @@ export class HuskMonitor {
     const { table, hostPidOf } = this.options;
     const known = new Set([...husks, template]);
     for (const { pid } of family.members) if (!known.has(pid) && isHusk(hostPidOf(pid) ?? 0)) known.add(pid);
-    const steps = planHusks({ wanted: family.members, here: table.all(), isHusk: (pid) => known.has(pid), template });
+    const { members: wanted, moving: arriving } = family;
+    const steps = planHusks({ wanted, here: table.all(), isHusk: (pid) => known.has(pid), template, moving: arriving });
     const strays = family.members.map(({ pid }) => pid).filter((pid) => known.has(pid) && !husks.includes(pid));
     const appearance = new Map(family.members.map((member) => [member.pid, member]));
     const made = this.perform(steps, (pid) => appearance.get(pid));
