@@ -6,7 +6,6 @@ import assert from 'node:assert/strict';
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { type Feature, readFeatures } from './features.ts';
 import { NOT_YET } from './not-yet.ts';
 import { eventually, startTestCluster, type TestCluster } from './support/cluster.ts';
@@ -37,7 +36,7 @@ async function moved({ name, needs }: Feature): Promise<Verdict> {
   if (printed().startsWith('ready')) {
     const tree = needs.includes('tree') || needs.includes('family');
     try {
-      for (const node of ROUTE) await moveBeside(pid, node, tree);
+      for (const node of ROUTE) await cluster.move(pid, node, tree);
     } catch (error) {
       // One that meets its deadline by itself may be at its end on a machine that is slow.
       if (!(needs.includes('deadline') && /^pass$/m.test(printed()))) refusal = (error as Error).message;
@@ -48,40 +47,33 @@ async function moved({ name, needs }: Feature): Promise<Verdict> {
   return { printed: printed(), refusal };
 }
 
-/** Moves a program; a terminal whose number a program of another test has on that node waits until it is free. */
-async function moveBeside(pid: number, node: number, tree: boolean): Promise<void> {
-  for (const until = performance.now() + 10_000; ; await delay(50)) {
-    try {
-      await cluster.move(pid, node, tree);
+function testFeature(feature: Feature): void {
+  const exception = NOT_YET[feature.name];
+  test(`${feature.name}: ${feature.what}`, { todo: exception?.kind === 'differs' ? exception.why : false }, async (context) => {
+    const { printed, refusal } = await moved(feature);
+    if (printed.startsWith('skip')) {
+      context.skip(printed.trim());
       return;
-    } catch (error) {
-      if (!/\/dev\/pts\/\d+ exists on this node already/.test((error as Error).message) || performance.now() > until) throw error;
     }
-  }
+    if (refusal !== undefined && feature.needs.includes('refusable')) {
+      assert.match(refusal, /KRG_NOT_MOVABLE|KRG_PROCESS_BUSY/);
+    } else if (exception?.kind === 'refused') {
+      assert.match(
+        refusal ?? '',
+        /KRG_NOT_MOVABLE|KRG_PROCESS_BUSY/,
+        `it was expected to be refused (${exception.why}), and printed ${printed}`,
+      );
+    } else {
+      assert.equal(refusal, undefined);
+    }
+    // Whether it moved or was refused: the program notices nothing.
+    assert.match(printed, /^ready\n(.*\n)*pass\n$/, printed);
+  });
 }
 
-describe('state that moves between nodes', { concurrency: 2 }, () => {
-  for (const feature of readFeatures()) {
-    const exception = NOT_YET[feature.name];
-    test(`${feature.name}: ${feature.what}`, { todo: exception?.kind === 'differs' ? exception.why : false }, async (context) => {
-      const { printed, refusal } = await moved(feature);
-      if (printed.startsWith('skip')) {
-        context.skip(printed.trim());
-        return;
-      }
-      if (refusal !== undefined && feature.needs.includes('refusable')) {
-        assert.match(refusal, /KRG_NOT_MOVABLE|KRG_PROCESS_BUSY/);
-      } else if (exception?.kind === 'refused') {
-        assert.match(
-          refusal ?? '',
-          /KRG_NOT_MOVABLE|KRG_PROCESS_BUSY/,
-          `it was expected to be refused (${exception.why}), and printed ${printed}`,
-        );
-      } else {
-        assert.equal(refusal, undefined);
-      }
-      // Whether it moved or was refused: the program notices nothing.
-      assert.match(printed, /^ready\n(.*\n)*pass\n$/, printed);
-    });
-  }
-});
+const [withTerminals, others] = [true, false].map((wanted) => readFeatures().filter(({ group }) => (group === 'tty') === wanted));
+
+describe('state that moves between nodes', { concurrency: 2 }, () => others?.forEach(testFeature));
+
+// One after the other: a terminal moves to where its number is free, and each node begins at 0.
+describe('terminals that move between nodes', () => withTerminals?.forEach(testFeature));

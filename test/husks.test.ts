@@ -134,6 +134,11 @@ describe('husks', () => {
     const reported: MonitorEvent[] = [];
     const monitor = new HuskMonitor({ table, hostPidOf: (pid) => container.hostPidOf(pid), report: (event) => reported.push(event) });
     for (const pid of living) monitor.adopt(pid);
+    // One that another thread is about to make a process is let go of, whatever is asked of it meanwhile.
+    monitor.release([LEADER]);
+    monitor.deathSignal(LEADER);
+    assert.match(readProcessFile(hostPid(LEADER), 'status') ?? '', /^TracerPid:\t0$/m);
+    monitor.adopt(LEADER);
     const gone = monitor.tidy({ husks: living, kept: [], proxies: [] });
     assert.deepEqual(new Set(gone), new Set(living));
     assert.deepEqual(reported, []);

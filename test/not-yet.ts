@@ -17,10 +17,4 @@ export const NOT_YET: Readonly<Record<string, { kind: 'refused' | 'differs'; why
     why: "a pending signal that only the call's own mask blocks is delivered before the call begins again",
   },
   syscall_write_pipe: { kind: 'differs', why: 'the kernel ends a write that is half done when its thread is stopped' },
-  tty_background: { kind: 'differs', why: 'terminals of sessions that move: first cut' },
-  tty_controlling: { kind: 'differs', why: 'terminals of sessions that move: first cut' },
-  tty_hangup: { kind: 'differs', why: 'terminals of sessions that move: first cut' },
-  tty_hung_up: { kind: 'differs', why: 'terminals of sessions that move: first cut' },
-  tty_interrupt: { kind: 'differs', why: 'terminals of sessions that move: first cut' },
-  tty_window_size: { kind: 'differs', why: 'terminals of sessions that move: first cut' },
 };

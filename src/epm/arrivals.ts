@@ -52,6 +52,7 @@ export class Arrivals {
       peer,
       processes: family.moving.map(unknown),
       descriptors: [],
+      terminals: [],
     });
     // Pids and thread ids of higher ranges can be given only while they are admitted: until all threads are restored.
     const admission = container.foreignPids.admit();

@@ -52,7 +52,7 @@ export class Hold implements Disposable {
   }
 
   thaw(): void {
-    if (this.frozen) writeSync(this.file, '0');
+    if (this.frozen) unlessRemoved(() => writeSync(this.file, '0'));
     this.frozen = false;
   }
 
@@ -63,9 +63,13 @@ export class Hold implements Disposable {
 
 /** Thaws the group of a record, if it is still there: one that is empty is tidied up at any moment. */
 export function thawGroup(path: string | undefined): void {
-  if (path === undefined) return;
+  if (path !== undefined) unlessRemoved(() => new ControlGroup(path).thaw());
+}
+
+/** A group whose processes have ended may be tidied up at any moment: its files are gone then, or answer ENODEV (fs/kernfs/file.c). */
+function unlessRemoved(action: () => void): void {
   try {
-    new ControlGroup(path).thaw();
+    action();
   } catch (error) {
     if (!['ENOENT', 'ENODEV'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
   }

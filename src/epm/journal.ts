@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { KorriganError, readStat } from '../linux/index.ts';
 import type { RecordSlots } from '../container/index.ts';
 import { fileLockSchema } from '../fs/index.ts';
+import { keptTerminalSchema } from '../streams/index.ts';
 import type { SourceState, TargetState } from './hand-over.ts';
 import type { MovingPid } from './parts.ts';
 
@@ -15,7 +16,13 @@ const process = z.object({
   /** Clock ticks since boot: with the pid it names the process for ever. */
   startTime: z.number(),
 });
-const common = { migration: z.string(), peer: z.number(), cgroup: z.string().optional() };
+const common = {
+  migration: z.string(),
+  peer: z.number(),
+  cgroup: z.string().optional(),
+  /** Of pid 1: terminals that stay with the husks of their leaders when the processes are not here in the end. */
+  terminals: z.array(keptTerminalSchema),
+};
 
 const sourceRecord = z.object({
   role: z.literal('source'),

@@ -43,6 +43,8 @@ export interface SourceParts {
   retakeLocks(): void;
   /** What capture held is given back. */
   releaseFiles(): void;
+  /** Pid 1 lets go of the terminals of the processes: these go on here, or their husks have them. */
+  releaseTerminals(): void;
 }
 
 /** A husk that is held for inflation. */
@@ -81,6 +83,8 @@ export interface TargetParts {
   sealFiles(): void;
   /** The processes are complete and held by nobody of this thread any more; what is left to decide is not about them. */
   letGo(): void;
+  /** The processes run here: pid 1 lets go of the terminals of theirs that their husks had kept. */
+  releaseTerminals(): void;
   /** Lets go of everything: what a process has become so far waits, and must be settled. */
   discard(): void;
 }

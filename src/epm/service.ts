@@ -44,8 +44,7 @@ const PREPARE_MILLISECONDS = 30_000;
 const HOME_RETRY_MILLISECONDS = 200;
 /** A family that changes while it is being prepared, and a process that waits for a disk, are asked again for so long. */
 const PATIENCE_MILLISECONDS = 2000;
-/** State of a process that no signal wakes: proc_pid_stat(5). */
-/** State in /proc/PID/stat of a process that job control has stopped. */
+/** States in /proc/PID/stat: stopped by job control; no signal wakes it. */
 const STOPPED = 'T';
 const UNINTERRUPTIBLE = 'D';
 const CHANGE_MILLISECONDS = 5;
@@ -91,7 +90,8 @@ export class MigrationService implements Disposable {
         // They need not wait for a thread that can trace.
         if (settlement === 'run' || (record.role === 'source' && settlement === 'resume' && record.locks.length === 0))
           thawGroup(record.cgroup);
-        if (settlement !== 'run') await options.workers.run({ kind: 'settle', container: this.containerReference, slot, settlement });
+        if (settlement !== 'run' || record.terminals.length > 0)
+          await options.workers.run({ kind: 'settle', container: this.containerReference, slot, settlement });
       },
       onLeft: (record) => this.left(record),
       onDeflated: ({ processes }) => proc.deflated(pidsOf(processes)),
@@ -249,6 +249,7 @@ export class MigrationService implements Disposable {
       processes: family.map(identify),
       pending: [],
       locks: [],
+      terminals: [],
     });
     let result;
     try {

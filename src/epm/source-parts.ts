@@ -29,7 +29,16 @@ import {
 } from '../fs/index.ts';
 import { sendDescriptors } from '../container/index.ts';
 import { isNamelessMapping, openNamelessFiles } from '../mm/index.ts';
-import { relayedKinds, type RelayHome, type RelaySource, streamKinds } from '../streams/index.ts';
+import {
+  closePairs,
+  findControllingTerminals,
+  keepPair,
+  type KeptTerminal,
+  relayedKinds,
+  type RelayHome,
+  type RelaySource,
+  streamKinds,
+} from '../streams/index.ts';
 import { ContainerTable, deflate, isSameFamily, relativesOf } from '../proc/index.ts';
 import type { SourceJob } from './jobs.ts';
 import type { SourceRecord } from './journal.ts';
@@ -48,6 +57,8 @@ export interface SourceReports {
   ask(question: RelayQuestion): RelayAnswer;
   /** These are about to be given up, for the target to take them. */
   givesUpLocks(locks: SourceRecord['locks']): void;
+  /** Pid 1 has these open. */
+  keepsTerminals(terminals: readonly KeptTerminal[]): void;
 }
 
 /** All locks, each with a process and a descriptor through which it can be taken again. */
@@ -95,9 +106,17 @@ function* askClocks(): Conversation<ContainerClocks> {
   return { realtime, monotonic, boottime };
 }
 
-/** Gives a process the write end of the record pipe, which is a descriptor of pid 1. */
-export function recordPipeSender(lane: ProgramRunner, recordPipe: number): (pid: number, socket: number) => void {
-  return (pid, socket) => converse(lane, sendDescriptors(pid, socket, [messageWithDescriptors([recordPipe])]));
+/** Gives a process the write end of the record pipe, which is a descriptor of pid 1, and the terminal that it keeps. */
+export function recordPipeSender(
+  lane: ProgramRunner,
+  recordPipe: number,
+  terminals: readonly KeptTerminal[],
+): (pid: number, socket: number) => void {
+  return (pid, socket) => {
+    const kept = terminals.find(({ leader }) => leader === pid);
+    const message = messageWithDescriptors([recordPipe, ...(kept === undefined ? [] : [kept.master, kept.slave])]);
+    converse(lane, sendDescriptors(pid, socket, [message]));
+  };
 }
 
 export class LocalSourceParts implements SourceParts {
@@ -108,6 +127,7 @@ export class LocalSourceParts implements SourceParts {
   private capture: Capture | undefined;
   private pidfds: number[] = [];
   private moving: { pid: number; inside: ProgramRunner }[] = [];
+  private terminals: readonly KeptTerminal[] = [];
 
   constructor(job: SourceJob, lane: ProgramRunner, reports: SourceReports) {
     this.job = job;
@@ -158,6 +178,7 @@ export class LocalSourceParts implements SourceParts {
   captureFiles(processes: readonly (FrozenPid & MappingPid)[]): unknown {
     const moving = processes.map(({ remote, ...process }) => ({ ...this.withPidfd(process), inside: inProcess(remote) }));
     this.capture = captureFiles(this.captureOptions(moving, mappedBy(processes)));
+    this.keepTerminals(this.capture.image);
     // Locks are free from here until the target takes them; the processes are frozen on both sides meanwhile.
     this.reports.givesUpLocks(locksOf(this.capture.image));
     this.capture.giveUpLocks();
@@ -169,12 +190,29 @@ export class LocalSourceParts implements SourceParts {
     return this.capture.image;
   }
 
+  /** While its session has husks here, so has its terminal: they cannot get it again. */
+  private keepTerminals(image: Capture['image']): void {
+    this.terminals = findControllingTerminals(image).map(({ leader, master, number }) =>
+      converse(this.lane, keepPair(leader, master, number)),
+    );
+    if (this.terminals.length > 0) this.reports.keepsTerminals(this.terminals);
+  }
+
+  releaseTerminals(): void {
+    const kept = this.terminals;
+    if (kept.length === 0) return;
+    this.terminals = [];
+    // Their numbers may be given to others as soon as they are closed.
+    this.reports.keepsTerminals([]);
+    converse(this.lane, closePairs(kept));
+  }
+
   committed(): void {
     this.reports.committed();
   }
 
   deflate({ pid }: MovingPid, remote: RemoteProcess): void {
-    deflate(remote, { pid, sendRecordPipe: recordPipeSender(this.lane, this.job.container.recordPipe) });
+    deflate(remote, { pid, sendRecordPipe: recordPipeSender(this.lane, this.job.container.recordPipe, this.terminals) });
   }
 
   retakeLocks(): void {

@@ -338,6 +338,7 @@ export class SourceMigration {
           this.parts.deflate(frozen, remote);
         }
         this.parts.releaseFiles();
+        this.parts.releaseTerminals();
         faultPoint(this.options.node, 'source.deflated');
         return;
       default:
@@ -366,6 +367,7 @@ export class SourceMigration {
       );
     }
     this.parts.releaseFiles();
+    this.parts.releaseTerminals();
     if (failures.length > 0) throw failures[0];
   }
 

@@ -16,13 +16,26 @@ import {
   tolerateDeath,
 } from '../linux/index.ts';
 import { DescriptorStore, enterContainerRoot, type FilesImage, filesImageSchema, installFiles, takeRecordLocks } from '../fs/index.ts';
+import { discardSignals } from '../ghost/index.ts';
 import { writeContents } from '../mm/index.ts';
-import { HUSK_MEMORY, holdHusk, resumeHusk, wasProcess } from '../proc/index.ts';
-import { findArrivedRelays, type RelayHome } from '../streams/index.ts';
+import { HUSK_MEMORY, holdHusk, resumeHusk, signalCode, signalNumber, wasProcess } from '../proc/index.ts';
+import {
+  closePairs,
+  dropPairs,
+  findArrivedRelays,
+  findControllingTerminals,
+  type KeptTerminal,
+  type RelayHome,
+  takePair,
+} from '../streams/index.ts';
 import { allKinds, containerClocks } from './source-parts.ts';
 import type { TargetJob } from './jobs.ts';
+import type { TargetRecord } from './journal.ts';
 import type { RelayAnswer, RelayQuestion } from './relay-questions.ts';
 import type { HeldHusk, Lend, MovingPid, TargetParts } from './parts.ts';
+
+const SIGWINCH = 28;
+const SI_KERNEL = 128;
 
 interface Made extends HeldHusk {
   pid: number;
@@ -34,23 +47,25 @@ export class LocalTargetParts implements TargetParts {
   private readonly made = new Map<number, Made>();
   private readonly ask: (question: RelayQuestion) => RelayAnswer;
   private readonly home: RelayHome;
-  private readonly noteDescriptors: (fds: number[]) => void;
+  private readonly note: (change: Partial<Pick<TargetRecord, 'descriptors' | 'terminals'>>) => void;
+  /** What returning leaders had kept. */
+  private terminals: KeptTerminal[] = [];
   private store: DescriptorStore | undefined;
   /** Descriptors of this process for contents that are still to come, by object. */
   private readonly contents = new Map<number, number>();
   /** Those that run, for the daemon. */
   readonly arrivals: MovingPid[] = [];
 
-  /** @param noteDescriptors told which descriptors of pid 1 are open for this move, for a daemon that comes after this one */
+  /** @param note told which descriptors of pid 1 are open for this move, for a daemon that comes after this one */
   constructor(
     job: TargetJob,
     lane: ProgramRunner,
     ask: (question: RelayQuestion) => RelayAnswer,
-    noteDescriptors: (fds: number[]) => void,
+    note: (change: Partial<Pick<TargetRecord, 'descriptors' | 'terminals'>>) => void,
   ) {
     this.job = job;
     this.ask = ask;
-    this.noteDescriptors = noteDescriptors;
+    this.note = note;
     this.home = { node: job.node, comeHome: (state, waiting) => ask({ kind: 'come-home', state, waiting }).original };
     this.lane = lane;
   }
@@ -60,7 +75,10 @@ export class LocalTargetParts implements TargetParts {
       for (const { pid, hostPid } of this.job.husks) {
         const returning = wasProcess(hostPid, this.job.container.initPid);
         this.made.set(pid, { pid, remote: holdHusk(hostPid), own: [HUSK_MEMORY], returning });
+        const kept = returning ? converse(this.lane, takePair(pid)) : undefined;
+        if (kept !== undefined) this.terminals.push(kept);
       }
+      if (this.terminals.length > 0) this.note({ terminals: this.terminals });
     } catch (error) {
       this.discard();
       throw error;
@@ -93,10 +111,32 @@ export class LocalTargetParts implements TargetParts {
   installFiles(image: unknown, processes: ReadonlyMap<number, RemoteProcess>, lend: Lend): void {
     this.releaseFiles();
     const files = filesImageSchema.parse(image);
+    const unaware = [...processes.values()].filter((remote) => !hasNewSize(remote));
     const store = this.deliver(files, processes, lend);
+    // That a terminal was given its size is no news to those who have known it.
+    for (const remote of unaware) if (hasNewSize(remote)) discardSignals(remote, remote.main, [SIGWINCH]);
     store.takeLocks();
+    this.forgetEndedTerminals(files);
     const relays = findArrivedRelays(files, store);
     if (relays.length > 0) this.ask({ kind: 'arriving', relays });
+  }
+
+  /** Those that were hung up, or given up, while they were away. */
+  private forgetEndedTerminals(files: FilesImage): void {
+    const leaders = new Set(findControllingTerminals(files).map(({ leader }) => leader));
+    const ended = this.terminals.filter(({ leader }) => !leaders.has(leader));
+    this.letGoOfTerminals(ended, dropPairs);
+  }
+
+  releaseTerminals(): void {
+    this.letGoOfTerminals(this.terminals, closePairs);
+  }
+
+  private letGoOfTerminals(kept: readonly KeptTerminal[], close: typeof closePairs): void {
+    if (kept.length === 0) return;
+    this.terminals = this.terminals.filter((terminal) => !kept.includes(terminal));
+    this.note({ terminals: this.terminals });
+    converse(this.lane, close(kept));
   }
 
   writeContents(object: number, offset: number, native: number, length: number): void {
@@ -126,9 +166,9 @@ export class LocalTargetParts implements TargetParts {
     });
     this.store = store;
     const targets = store.begin();
-    this.noteDescriptors(store.openDescriptors);
+    this.note({ descriptors: store.openDescriptors });
     store.finish();
-    this.noteDescriptors(store.openDescriptors);
+    this.note({ descriptors: store.openDescriptors });
     for (const { object, fd } of targets) this.contents.set(object, stealDescriptor(this.job.container.initPid, fd));
     for (const process of files.processes) {
       const remote = processes.get(process.pid);
@@ -155,7 +195,7 @@ export class LocalTargetParts implements TargetParts {
     this.closeContents();
     if (this.store === undefined) return;
     // Their numbers may be given to others as soon as they are closed.
-    this.noteDescriptors([]);
+    this.note({ descriptors: [] });
     this.store.release();
     this.store = undefined;
   }
@@ -176,6 +216,12 @@ export class LocalTargetParts implements TargetParts {
     }
     this.made.clear();
   }
+}
+
+/** Has the kernel told the process that its terminal has another size, and it has not heard it yet? */
+function hasNewSize({ main }: RemoteProcess): boolean {
+  const pending = main.tracee.pendingSignals('shared');
+  return pending.some((information) => signalNumber(information) === SIGWINCH && signalCode(information) === SI_KERNEL);
 }
 
 function* setLastPid(pid: number): Conversation<void> {

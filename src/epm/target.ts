@@ -208,6 +208,7 @@ export class TargetMigration {
         faultPoint(this.options.node, 'target.running');
         this.channel.send({ kind: 'running', at });
         for (const { inflation } of this.arriving.values()) inflation.settle();
+        this.parts.releaseTerminals();
         return;
       }
       case 'discard':
@@ -221,9 +222,17 @@ export class TargetMigration {
 
   private refuse(error: unknown): void {
     const { code, message } = error instanceof KorriganError ? error : { code: 'KRG_INTERNAL', message: (error as Error).message };
-    this.step({ kind: 'failed' });
     try {
-      this.channel.finish({ kind: 'refused', error: { code, message } }, REFUSED_MILLISECONDS);
+      this.step({ kind: 'failed' });
+    } finally {
+      // Also when something here cannot be undone: the source goes on, and its user learns why.
+      this.tellRefusal({ code, message });
+    }
+  }
+
+  private tellRefusal(error: { code: string; message: string }): void {
+    try {
+      this.channel.finish({ kind: 'refused', error }, REFUSED_MILLISECONDS);
     } catch (lost) {
       if (!(lost instanceof KorriganError)) throw lost; // the link is what failed; the source notices by itself
     }

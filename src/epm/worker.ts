@@ -1,13 +1,14 @@
 /** A ghost worker: the thread that holds processes by ptrace. Does one job after the other, blocking in the kernel. */
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
-import { BlockingListener, BlockingSocket, ControlGroup, KorriganError, whyNoKernelTasks } from '../linux/index.ts';
+import { BlockingListener, BlockingSocket, ControlGroup, converse, KorriganError, whyNoKernelTasks } from '../linux/index.ts';
 import { Lane } from '../container/index.ts';
 import { MigrationChannel } from '../mm/index.ts';
+import { closePairs } from '../streams/index.ts';
 import type { ContainerReference, Job, SourceJob, TargetJob, WorkerMessage } from './jobs.ts';
 import { JournalEntry, type SourceRecord, type TargetRecord } from './journal.ts';
 import { askAboutRelay } from './relay-questions.ts';
 import { SourceMigration } from './source.ts';
-import { settle, type SettleOptions, tidy } from './settle.ts';
+import { settle, type Settlement, tidy } from './settle.ts';
 import { LocalSourceParts, recordPipeSender } from './source-parts.ts';
 import { TargetMigration } from './target.ts';
 import { LocalTargetParts } from './target-parts.ts';
@@ -45,6 +46,7 @@ function runSource(job: SourceJob): WorkerMessage {
       committed: tellCommitted,
       ask: (question) => askAboutRelay(question, tell),
       givesUpLocks: (locks) => journal.update({ locks }),
+      keepsTerminals: (terminals) => journal.update({ terminals: [...terminals] }),
     });
     const options = { journal, processGroups: new ControlGroup(job.container.processGroups), node: job.node };
     const report = new SourceMigration(channel, job.moving, parts, options).run(job);
@@ -55,25 +57,26 @@ function runSource(job: SourceJob): WorkerMessage {
 }
 
 function runTarget(job: TargetJob): WorkerMessage {
+  // What fails before there is a connection is the answer to the source's call.
+  const lane = laneOf(job.container.initPid);
+  const journal = JournalEntry.open(lane.records, job.slot) as JournalEntry<TargetRecord>;
   using listener = new BlockingListener(job.host);
   tell({ kind: 'listening', port: listener.port });
   const socket = listener.accept(CONNECT_MILLISECONDS, SILENCE_MILLISECONDS);
   if (socket === undefined) throw new KorriganError('KRG_NODE_DEAD', 'the source did not connect');
   const channel = new MigrationChannel(socket);
   try {
-    const lane = laneOf(job.container.initPid);
-    const journal = JournalEntry.open(lane.records, job.slot) as JournalEntry<TargetRecord>;
     const parts = new LocalTargetParts(
       job,
       lane,
       (question) => askAboutRelay(question, tell),
-      (descriptors) => journal.update({ descriptors }),
+      (change) => journal.update(change),
     );
     const outcome = new TargetMigration(channel, parts, {
       journal,
       processGroups: new ControlGroup(job.container.processGroups),
       node: job.node,
-      settle: (settlement) => settle(journal.record, settlement, settleOptions(job.container)),
+      settle: (settlement) => settleEntry(journal, settlement, job.container),
     }).run(job);
     return { kind: outcome === 'undecided' ? 'undecided' : 'arrived', pids: outcome === 'given-up' ? [] : parts.arrivals };
   } finally {
@@ -81,14 +84,20 @@ function runTarget(job: TargetJob): WorkerMessage {
   }
 }
 
-function settleOptions({ initPid, recordPipe }: ContainerReference): SettleOptions {
-  return { sendRecordPipe: recordPipeSender(laneOf(initPid), recordPipe) };
+function settleEntry(entry: JournalEntry, settlement: Settlement, { initPid, recordPipe }: ContainerReference): void {
+  const lane = laneOf(initPid);
+  const { terminals } = entry.record;
+  settle(entry.record, settlement, { sendRecordPipe: recordPipeSender(lane, recordPipe, terminals) });
+  if (terminals.length === 0) return;
+  // Their numbers may be given to others as soon as they are closed.
+  entry.update({ terminals: [] });
+  converse(lane, closePairs(terminals));
 }
 
 function perform(job: Job): WorkerMessage {
   switch (job.kind) {
     case 'settle':
-      settle(JournalEntry.open(laneOf(job.container.initPid).records, job.slot).record, job.settlement, settleOptions(job.container));
+      settleEntry(JournalEntry.open(laneOf(job.container.initPid).records, job.slot), job.settlement, job.container);
       return { kind: 'done' };
     case 'tidy':
       for (const hostPid of job.hostPids) tidy(hostPid);

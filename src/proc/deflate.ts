@@ -4,19 +4,23 @@
  */
 import { writeFileSync } from 'node:fs';
 import {
+  attempt,
   call,
   converse,
   inProcess,
   KorriganError,
+  OPEN,
   readMaps,
   readProcessFile,
   receivedDescriptors,
   roomForDescriptors,
+  TERMINAL,
   type Conversation,
   type Program,
   type RemoteProcess,
   type StoppedThread,
 } from '../linux/index.ts';
+import { KEPT_TERMINAL } from '../streams/index.ts';
 import { withoutDeathSignals } from './death-signals.ts';
 import { resumeHusk } from './held-husk.ts';
 import { HUSK_ADDRESS, HUSK_REGION_SIZE, HUSK_SIZE, huskPages, showCommandLine } from './husk-body.ts';
@@ -44,7 +48,10 @@ export const DEFLATE_REGION_SIZE = 16384;
 export interface DeflateOptions {
   /** The process's pid in the container. */
   readonly pid: number;
-  /** Makes pid 1 take descriptor `socket` of the process and send over it one message with the write end of the node's record pipe. */
+  /**
+   * Makes pid 1 take descriptor `socket` of the process and send over it one message with the write end of the node's record pipe and, to a session's
+   * leader whose terminal goes along, both ends of that.
+   */
   readonly sendRecordPipe: (pid: number, socket: number) => void;
   /** It was made to be a husk. */
   readonly standsForNobody?: true;
@@ -115,18 +122,37 @@ function posixTimersOf(pid: number): number[] {
   return Array.from((readProcessFile(pid, 'timers') ?? '').matchAll(/^ID: (\d+)$/gm), (match) => Number(match[1]));
 }
 
-/** Descriptor 0 becomes the record pipe, over a socketpair of the process's own making: that works for every user. All others are closed. */
+/**
+ * Descriptor 0 becomes the record pipe, and those of KEPT_TERMINAL what comes with it, over a socketpair of the process's own making: that works for
+ * every user. All others are closed.
+ */
 function connectRecordPipe(remote: RemoteProcess, { pid, sendRecordPipe }: DeflateOptions): void {
   const inside = inProcess(remote);
   const pair = new Int32Array(2);
   converse(inside, calling(call('socketpair', AF_UNIX, SOCK_SEQPACKET, 0, new Uint8Array(pair.buffer))));
   const [near = -1, far = -1] = pair;
   sendRecordPipe(pid, far);
-  const room = roomForDescriptors(1);
+  const room = roomForDescriptors(3);
   converse(inside, calling(call('recvmsg', near, room.header, MSG_DONTWAIT)));
-  const [pipe] = receivedDescriptors(room);
+  const [pipe, master, slave] = receivedDescriptors(room);
   if (pipe === undefined) throw new KorriganError('KRG_INTERNAL', `process ${pid} did not receive the record pipe`);
-  converse(inside, calling(call('dup3', pipe, 0, 0), call('close_range', 1, HIGHEST_DESCRIPTOR, 0)));
+  if (master === undefined || slave === undefined) {
+    converse(inside, calling(call('dup3', pipe, 0, 0), call('close_range', 1, HIGHEST_DESCRIPTOR, 0)));
+    return;
+  }
+  // They landed above the socketpair, so that none is written over before it has been copied. What the terminal still has to say here is for nobody
+  // but its leader.
+  const group = new Uint8Array(Int32Array.of(pid).buffer);
+  converse(
+    inside,
+    calling(
+      call('dup3', pipe, 0, 0),
+      call('dup3', master, KEPT_TERMINAL.master, OPEN.closeOnExec),
+      call('dup3', slave, KEPT_TERMINAL.slave, OPEN.closeOnExec),
+      call('close_range', KEPT_TERMINAL.slave + 1, HIGHEST_DESCRIPTOR, 0),
+      attempt('ioctl', KEPT_TERMINAL.slave, TERMINAL.setForegroundGroup, group),
+    ),
+  );
 }
 
 function* calling(...calls: ReturnType<typeof call>[]): Conversation<void> {

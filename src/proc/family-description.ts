@@ -20,6 +20,7 @@ export const familySchema = z.object({
       group: number,
       session: number,
       ended: number.optional(),
+      terminal: number.optional(),
       command: z.string(),
       commandLine: bytes,
       users: z.tuple([number, number]),
@@ -43,7 +44,7 @@ export function describeFamily(moving: readonly number[], table: ContainerTable)
 /** Has nothing that the kernel knows about the family changed between two looks at it? */
 export function isSameFamily(one: readonly Member[], other: readonly Member[]): boolean {
   const relations = (members: readonly Member[]): string[] =>
-    members.map(({ pid, parent, group, session, ended }) => [pid, parent, group, session, ended].join(' ')).toSorted();
+    members.map(({ pid, parent, group, session, ended, terminal }) => [pid, parent, group, session, ended, terminal].join(' ')).toSorted();
   const [first, second] = [relations(one), relations(other)];
   return first.length === second.length && first.every((line, n) => line === second[n]);
 }

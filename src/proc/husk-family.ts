@@ -6,6 +6,8 @@ import {
   CLONE,
   cloneArguments,
   CLONE_ARGUMENTS_SIZE,
+  converse,
+  inProcess,
   isErrno,
   KorriganError,
   RemoteProcess,
@@ -13,6 +15,7 @@ import {
   Tracee,
   type StoppedThread,
 } from '../linux/index.ts';
+import { takeNewTerminal } from '../streams/index.ts';
 import type { HuskStep } from './husk-plan.ts';
 import { holdHusk, resumeHusk } from './held-husk.ts';
 import { becomeHusk, HUSK_ADDRESS, HUSK_REGION_SIZE } from './husk-body.ts';
@@ -28,6 +31,7 @@ const ALL_SIGNALS = 0xffffffffffffffffn;
 /** setresuid(2): leave as it is. */
 const UNCHANGED = -1;
 const ROOT = 0;
+const HIGHEST_DESCRIPTOR = 0xffffffff;
 
 export interface HuskFamilyOptions {
   /** Host pid of a process of the container, or undefined when there is none. */
@@ -92,6 +96,8 @@ export class HuskFamily {
         return this.call(step.pid, 'setsid');
       case 'setpgid':
         return this.call(step.pid, 'setpgid', 0, step.group);
+      case 'terminal':
+        return converse(inProcess(this.hold(step.pid).remote), takeNewTerminal(step.number));
       case 'end':
         return this.end(step.pid, 0, step.reaper);
       case 'die':
@@ -162,7 +168,9 @@ export class HuskFamily {
       commandLine: new Uint8Array(),
       users: [ROOT, ROOT],
     };
-    const program = remote.newProgram({ records: 10, data: 1536 });
+    const program = remote.newProgram({ records: 11, data: 1536 });
+    // The husk of a leader keeps its terminal, for itself.
+    program.call('close_range', 1, HIGHEST_DESCRIPTOR, 0);
     becomeHusk(program, pid, commandLine, standsForNobody);
     program.call('prctl', PR_SET_NAME, program.string(command.slice(0, 15)), 0, 0, 0);
     // Kill(2) compares real and saved ids; the effective one keeps the privilege to make husks and to become anybody.

@@ -102,7 +102,8 @@ export class HuskMonitor {
     const { table, hostPidOf } = this.options;
     const known = new Set([...husks, template]);
     for (const { pid } of family.members) if (!known.has(pid) && isHusk(hostPidOf(pid) ?? 0)) known.add(pid);
-    const steps = planHusks({ wanted: family.members, here: table.all(), isHusk: (pid) => known.has(pid), template });
+    const { members: wanted, moving: arriving } = family;
+    const steps = planHusks({ wanted, here: table.all(), isHusk: (pid) => known.has(pid), template, moving: arriving });
     const strays = family.members.map(({ pid }) => pid).filter((pid) => known.has(pid) && !husks.includes(pid));
     const appearance = new Map(family.members.map((member) => [member.pid, member]));
     const made = this.perform(steps, (pid) => appearance.get(pid));
@@ -145,9 +146,10 @@ export class HuskMonitor {
     for (let pid = husk; pid > INIT_PID; pid = table.find(pid)?.parent ?? INIT_PID) {
       const hostPid = hostPidOf(pid);
       if (hostPid === undefined) return true;
+      const wasTraced = this.husks.pidOf(hostPid) !== undefined;
+      const letGo = (remote: RemoteProcess): void => this.letGoOf(pid, remote, wasTraced);
       try {
-        if (isSubreaper(isHusk(hostPid) ? this.husks.hold(hostPid) : RemoteProcess.stop(hostPid), (remote) => this.letGoOf(pid, remote)))
-          return true;
+        if (isSubreaper(isHusk(hostPid) ? this.husks.hold(hostPid) : RemoteProcess.stop(hostPid), letGo)) return true;
       } catch (error) {
         if (
           isKorriganError(error, 'KRG_PROCESS_BUSY') ||
@@ -161,13 +163,13 @@ export class HuskMonitor {
     return false;
   }
 
-  private letGoOf(pid: number, remote: RemoteProcess): void {
+  private letGoOf(pid: number, remote: RemoteProcess, wasTraced: boolean): void {
     if (!isHusk(remote.pid)) {
       remote.release();
       return;
     }
     resumeHusk(remote);
-    this.husks.resumed(pid, remote);
+    this.husks.resumed(pid, remote, wasTraced);
   }
 
   /** Carries a plan out. @returns the host pids of the husks that were made, by pid; they are not traced */
@@ -190,7 +192,7 @@ export class HuskMonitor {
       work.discard();
       throw error;
     } finally {
-      for (const { pid, remote } of held) this.husks.resumed(pid, remote);
+      for (const { pid, remote } of held) this.husks.resumed(pid, remote, true);
     }
   }
 
@@ -311,12 +313,13 @@ export class HuskMonitor {
   private whileHeld(pid: number, action: (remote: RemoteProcess) => RemoteProcess): void {
     const hostPid = this.options.hostPidOf(pid);
     if (hostPid === undefined || !isHusk(hostPid)) return;
+    const wasTraced = this.husks.pidOf(hostPid) !== undefined;
     let remote = this.husks.hold(hostPid);
     try {
       remote = action(remote);
     } finally {
       resumeHusk(remote);
-      this.husks.resumed(pid, remote);
+      this.husks.resumed(pid, remote, wasTraced);
     }
   }
 }

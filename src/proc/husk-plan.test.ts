@@ -10,11 +10,14 @@ interface Process {
   group: number;
   session: number;
   ended: number | undefined;
+  terminal: number | undefined;
 }
 
-/** The kernel's rules about parents, groups and sessions in one pid namespace. What it refuses throws. */
+/** The kernel's rules about parents, groups, sessions and their terminals in one pid namespace. What it refuses throws. */
 class Kernel {
-  readonly processes = new Map<number, Process>([[INIT_PID, { parent: 0, group: INIT_PID, session: INIT_PID, ended: undefined }]]);
+  readonly processes = new Map<number, Process>([
+    [INIT_PID, { parent: 0, group: INIT_PID, session: INIT_PID, ended: undefined, terminal: undefined }],
+  ]);
 
   living(pid: number): Process {
     const process = this.processes.get(pid);
@@ -23,16 +26,27 @@ class Kernel {
   }
 
   fork(creator: number, pid: number, sibling = false): void {
-    const { parent, group, session } = this.living(creator);
+    const { parent, group, session, terminal } = this.living(creator);
     const taken = [...this.processes].some(([number, other]) => number === pid || other.group === pid || other.session === pid);
     assert.ok(!taken, `EEXIST ${pid}`);
-    this.processes.set(pid, { parent: sibling ? parent : creator, group, session, ended: undefined });
+    this.processes.set(pid, { parent: sibling ? parent : creator, group, session, ended: undefined, terminal });
   }
 
   setsid(pid: number): void {
     const process = this.living(pid);
     assert.ok(![...this.processes.values()].some(({ group }) => group === pid), `setsid ${pid}: EPERM`);
-    Object.assign(process, { group: pid, session: pid });
+    Object.assign(process, { group: pid, session: pid, terminal: undefined });
+  }
+
+  /** A number of its own for each terminal. */
+  takeTerminal(pid: number, number: number): void {
+    const process = this.living(pid);
+    assert.ok(process.session === pid && process.terminal === undefined, `TIOCSCTTY ${pid}: EPERM`);
+    process.terminal = number;
+  }
+
+  loseTerminal(session: number): void {
+    for (const process of this.processes.values()) if (process.session === session) process.terminal = undefined;
   }
 
   setpgid(pid: number, group: number): void {
@@ -46,6 +60,8 @@ class Kernel {
   exit(pid: number, status: number): void {
     const process = this.living(pid);
     process.ended = status;
+    if (process.session === pid) this.loseTerminal(pid);
+    process.terminal = undefined;
     for (const [child, orphan] of this.processes) {
       if (orphan.parent !== pid) continue;
       orphan.parent = INIT_PID;
@@ -60,14 +76,19 @@ class Kernel {
   }
 
   list(): Member[] {
-    return [...this.processes].map(([pid, { ended, ...relations }]) => ({ pid, ...relations, ...(ended === undefined ? {} : { ended }) }));
+    return [...this.processes].map(([pid, { ended, terminal, ...relations }]) => ({
+      pid,
+      ...relations,
+      ...(ended === undefined ? {} : { ended }),
+      ...(terminal === undefined ? {} : { terminal }),
+    }));
   }
 }
 
 const FIRST_PID = 100;
 const operations = fc.array(
   fc.record({
-    kind: fc.constantFrom('fork', 'fork', 'fork', 'launch', 'setsid', 'setpgid', 'joinGroup', 'exit', 'reap'),
+    kind: fc.constantFrom('fork', 'fork', 'fork', 'launch', 'setsid', 'setpgid', 'joinGroup', 'exit', 'reap', 'takeTerminal', 'giveUp'),
     who: fc.nat(),
     other: fc.nat(),
   }),
@@ -88,6 +109,9 @@ const histories = operations.map((list) => {
         next++;
       } else if (kind === 'fork') kernel.fork(pid, next++);
       else if (kind === 'setsid') kernel.setsid(pid);
+      else if (kind === 'takeTerminal') kernel.takeTerminal(pid, pid + 1000);
+      else if (kind === 'giveUp' && other % 2 === 0) kernel.living(pid).terminal = undefined;
+      else if (kind === 'giveUp') kernel.loseTerminal(pid);
       else if (kind === 'setpgid') kernel.setpgid(pid, pid);
       else if (kind === 'joinGroup') kernel.setpgid(pid, kernel.processes.get(living[other % living.length] ?? 0)?.group ?? 0);
       else if (kind === 'exit') kernel.exit(pid, other % 256);
@@ -119,7 +143,7 @@ class Node {
 
   receive(family: Kernel, moving: readonly number[]): Member[] {
     const wanted = relativesOf(moving, tableOf(family.list()));
-    const steps = planHusks({ wanted, here: this.kernel.list(), isHusk: this.isHusk, template: this.template });
+    const steps = planHusks({ wanted, here: this.kernel.list(), isHusk: this.isHusk, template: this.template, moving });
     for (const step of steps) this.execute(step);
     for (const pid of moving) this.real.add(pid);
     assert.equal(this.temporaries.size, 0);
@@ -145,6 +169,8 @@ class Node {
         return this.kernel.setsid(pid);
       case 'setpgid':
         return this.kernel.setpgid(pid, step.group);
+      case 'terminal':
+        return this.kernel.takeTerminal(pid, step.number);
       case 'end':
         this.kernel.exit(pid, 0);
         if (step.reaper !== INIT_PID) {
@@ -164,16 +190,34 @@ const some = (kernel: Kernel, choice: number): number[] =>
     (pid, n) => pid !== INIT_PID && kernel.processes.get(pid)?.ended === undefined && ((choice >> (n % 30)) & 1) === 1,
   );
 
-function assertReproduced(node: Node, wanted: readonly Member[]): void {
+/** Terminals come with the leaders of their sessions. */
+function assertReproduced(node: Node, wanted: readonly Member[], moving: readonly number[]): void {
   const here = tableOf(node.kernel.list());
-  for (const member of wanted) assert.deepEqual(here.find(member.pid), member);
+  for (const { terminal, ...member } of wanted) {
+    const { terminal: seen, ...found } = here.find(member.pid) ?? assert.fail(`process ${member.pid} is not there`);
+    assert.deepEqual(found, member);
+    if (moving.includes(member.pid) && moving.includes(member.session) && broughtBy(member.session)) assert.equal(seen, terminal);
+  }
+
+  function broughtBy(leader: number): boolean {
+    return wanted.some(({ pid, terminal }) => pid === leader && terminal !== undefined);
+  }
 }
+
+/** Those without the terminal that their session has. */
+const REFUSED = /has not got the terminal of its session/;
 
 test('on an empty node every family comes to be exactly as it is', () => {
   fc.assert(
     fc.property(histories, fc.nat(), (family, choice) => {
       const node = new Node();
-      assertReproduced(node, node.receive(family, some(family, choice)));
+      const moving = some(family, choice);
+      try {
+        assertReproduced(node, node.receive(family, moving), moving);
+      } catch (error) {
+        if (!isKorriganError(error, 'KRG_NOT_MOVABLE')) throw error;
+        assert.match(error.message, REFUSED);
+      }
     }),
     { numRuns: 2000 },
   );
@@ -186,12 +230,12 @@ test('a family that comes in parts is exact, or refused because of who runs ther
       for (const choice of choices) {
         const moving = some(family, choice).filter((pid) => !node.real.has(pid));
         try {
-          assertReproduced(node, node.receive(family, moving));
+          assertReproduced(node, node.receive(family, moving), moving);
         } catch (error) {
           if (!isKorriganError(error, 'KRG_NOT_MOVABLE')) throw error;
           assert.match(
             error.message,
-            /runs on the target node|no husk on the target node|cannot be entered|number is taken|has never been in/,
+            /runs on the target node|no husk on the target node|cannot be entered|number is taken|has never been in|the terminal/,
           );
           return;
         }
@@ -206,7 +250,13 @@ test('when everybody has left, no husk but those of the home is needed; before t
     fc.property(histories, fc.nat(), fc.nat(), (family, choice, homes) => {
       const node = new Node();
       const moving = some(family, choice);
-      node.receive(family, moving);
+      try {
+        node.receive(family, moving);
+      } catch (error) {
+        if (!isKorriganError(error, 'KRG_NOT_MOVABLE')) throw error;
+        assert.match(error.message, REFUSED);
+        return;
+      }
       const isHome = (pid: number): boolean => pid === node.template || (homes >> (pid % 20)) % 2 === 1;
       for (const pid of moving.filter((_, n) => (homes >> (n % 20)) % 2 === 0)) node.real.delete(pid);
       const before = node.kernel.list();

@@ -1,7 +1,8 @@
 /**
  * How a node comes to have a family: the steps by which husks are made so that parents, sessions and groups are exactly as they are elsewhere.
  * Pure. The kernel's rules (kernel/fork.c, kernel/sys.c): a child is born into its parent's session and group; a session is left only by leading
- * a new one; a group is joined only within the session; a leader that has ended can be stood in for while others join.
+ * a new one; a group is joined only within the session; a leader that has ended can be stood in for while others join; a session's terminal is
+ * taken by its leader, and those have it who are born later.
  */
 import { KorriganError } from '../linux/index.ts';
 import { INIT_PID, type Member } from './relatives.ts';
@@ -12,6 +13,8 @@ export type HuskStep =
   | { readonly kind: 'clone'; readonly pid: number; readonly creator: number; readonly sibling: boolean; readonly temporary: boolean }
   | { readonly kind: 'setsid'; readonly pid: number }
   | { readonly kind: 'setpgid'; readonly pid: number; readonly group: number }
+  /** The leader of a session takes a new terminal, by preference with this number. */
+  | { readonly kind: 'terminal'; readonly pid: number; readonly number: number }
   /** A temporary process ends; `reaper` collects it, unless that is init. */
   | { readonly kind: 'end'; readonly pid: number; readonly reaper: number }
   /** A husk becomes the zombie of a process that has ended with this wait status. */
@@ -26,6 +29,8 @@ export interface HuskPlanOptions {
   readonly isHusk: (pid: number) => boolean;
   /** A husk that is a child of init, in init's session. */
   readonly template: number;
+  /** Those of the family that move: the terminals of sessions whose leaders do come with them. */
+  readonly moving?: readonly number[];
 }
 
 interface Present {
@@ -33,6 +38,7 @@ interface Present {
   group: number;
   session: number;
   husk: boolean;
+  terminal: number | undefined;
 }
 
 /** Stands for any session where one is asked for. */
@@ -49,6 +55,7 @@ export function planHusks(options: HuskPlanOptions): HuskStep[] {
 class Planner {
   private readonly wanted: ReadonlyMap<number, Member>;
   private readonly template: number;
+  private readonly moving: ReadonlySet<number>;
   private readonly present = new Map<number, Present>();
   private readonly missingChildren = new Map<number, Member[]>();
   private readonly births = new Map<number, BirthSession>();
@@ -56,12 +63,13 @@ class Planner {
   private readonly temporaries: { pid: number; reaper: number }[] = [];
   private nextTemporary = -1;
 
-  constructor({ wanted, here, isHusk, template }: HuskPlanOptions) {
+  constructor({ wanted, here, isHusk, template, moving = [] }: HuskPlanOptions) {
     this.template = template;
+    this.moving = new Set(moving);
     this.wanted = new Map(wanted.map((member) => [member.pid, member]));
-    this.present.set(INIT_PID, { parent: 0, group: INIT_PID, session: INIT_PID, husk: false });
-    for (const { pid, parent, group, session, ended } of here) {
-      this.present.set(pid, { parent, group, session, husk: ended === undefined && isHusk(pid) });
+    this.present.set(INIT_PID, { parent: 0, group: INIT_PID, session: INIT_PID, husk: false, terminal: undefined });
+    for (const { pid, parent, group, session, ended, terminal } of here) {
+      this.present.set(pid, { parent, group, session, husk: ended === undefined && isHusk(pid), terminal });
     }
     for (const member of wanted) {
       if (this.present.has(member.pid)) continue;
@@ -77,6 +85,7 @@ class Planner {
     this.makeChildrenOfInit(this.missingChildren.get(INIT_PID) ?? []);
     const homeless = [...this.wanted.values()].find(({ pid }) => !this.present.has(pid));
     if (homeless !== undefined) refuse(homeless.pid, `its parent ${homeless.parent} has no place there`);
+    this.checkTerminals();
     this.formGroups();
     for (const { pid, reaper } of this.temporaries.toReversed()) this.end(pid, reaper);
     for (const { pid, ended } of this.wanted.values()) {
@@ -88,6 +97,28 @@ class Planner {
   private checkParent({ pid, parent }: Member): void {
     const here = this.at(pid).parent;
     if (here !== parent) busy(`process ${pid} is a child of ${parent}, yet on the target node of ${here}`);
+  }
+
+  private bringsTerminal(leader: number): boolean {
+    return this.moving.has(leader) && this.wanted.get(leader)?.session === leader && this.wanted.get(leader)?.terminal !== undefined;
+  }
+
+  /** Before the members of the session are made. */
+  private takeTerminal(leader: number): void {
+    const number = this.wanted.get(leader)?.terminal;
+    if (number === undefined || !this.bringsTerminal(leader) || this.at(leader).terminal !== undefined) return;
+    this.steps.push({ kind: 'terminal', pid: leader, number });
+    this.at(leader).terminal = number;
+  }
+
+  private checkTerminals(): void {
+    for (const { pid, session, terminal } of this.wanted.values()) {
+      if (!this.moving.has(pid) || !this.bringsTerminal(session)) continue;
+      if (terminal === undefined && this.at(pid).terminal !== undefined)
+        refuse(pid, `it has not got the terminal of its session ${session}, as its leader has`);
+      if (terminal !== undefined && this.at(pid).terminal === undefined)
+        refuse(pid, `it was left on the target node without the terminal of its session ${session}`);
+    }
   }
 
   /** The session in which a process must be born: its own, or that which it left after it had made children there. */
@@ -113,6 +144,7 @@ class Planner {
     const here = this.at(pid);
     const later: Member[] = [];
     const leads = wanted?.session === pid && here.session !== pid;
+    if (!leads) this.takeTerminal(pid);
     for (const child of children) {
       const birth = this.birthOf(child);
       if (birth === here.session) this.makeChild(child, pid);
@@ -122,7 +154,8 @@ class Planner {
     if (leads) {
       if (!here.husk) busy(`process ${pid} leads a session, yet on the target node it does not`);
       this.steps.push({ kind: 'setsid', pid });
-      Object.assign(here, { session: pid, group: pid });
+      Object.assign(here, { session: pid, group: pid, terminal: undefined });
+      this.takeTerminal(pid);
     } else if (wanted !== undefined && wanted.session !== here.session) {
       busy(`process ${pid} is in session ${wanted.session}, yet on the target node in ${here.session}`);
     }
@@ -193,7 +226,7 @@ class Planner {
   private makeTemporaryLeader(session: number): void {
     this.clone(session, this.template, true, true);
     this.steps.push({ kind: 'setsid', pid: session });
-    Object.assign(this.at(session), { session, group: session });
+    Object.assign(this.at(session), { session, group: session, terminal: undefined });
     this.temporaries.push({ pid: session, reaper: INIT_PID });
   }
 
@@ -245,9 +278,9 @@ class Planner {
   }
 
   private clone(pid: number, creator: number, sibling: boolean, temporary: boolean): void {
-    const { group, session, parent } = this.at(creator);
+    const { group, session, parent, terminal } = this.at(creator);
     this.steps.push({ kind: 'clone', pid, creator, sibling, temporary });
-    this.present.set(pid, { parent: sibling ? parent : creator, group, session, husk: true });
+    this.present.set(pid, { parent: sibling ? parent : creator, group, session, husk: true, terminal });
   }
 
   private end(pid: number, reaper: number): void {

@@ -1,6 +1,6 @@
 /** The processes of a container as its own procfs shows them: all pids are those of the container. */
 import { readdirSync, readFileSync } from 'node:fs';
-import { KeyValues, parseStat, type ProcessStat } from '../linux/index.ts';
+import { KeyValues, parseStat, type ProcessStat, ptyOf } from '../linux/index.ts';
 import type { Member, ProcessTable } from './relatives.ts';
 
 /** What a husk shows of its process to ps, and to the checks of kill(2). */
@@ -66,7 +66,8 @@ export class ContainerTable implements ProcessTable {
 }
 
 /** A leader that has ended while other threads go on is a living process. */
-function memberOf({ pid, parent, group, session, state, threads, exitCode }: ProcessStat): Member {
+function memberOf({ pid, parent, group, session, state, threads, exitCode, terminal: device }: ProcessStat): Member {
   const ended = (state === 'Z' || state === 'X') && threads <= 1;
-  return { pid, parent, group, session, ...(ended ? { ended: exitCode } : {}) };
+  const terminal = ptyOf(device);
+  return { pid, parent, group, session, ...(ended ? { ended: exitCode } : {}), ...(terminal === undefined ? {} : { terminal }) };
 }

@@ -12,6 +12,8 @@ export interface Member {
   readonly session: number;
   /** Wait status word, once it has ended and until its parent has collected it. */
   readonly ended?: number | undefined;
+  /** N of /dev/pts/N that is its controlling terminal. */
+  readonly terminal?: number | undefined;
 }
 
 /** The processes and husks of one node. */

@@ -59,9 +59,12 @@ export class TracedHusks implements Disposable {
     for (const hostPid of this.traced.keys()) this.letGo(hostPid);
   }
 
-  /** A husk that was held is on its own again: a stop that was kept from it comes now, under our eyes. */
-  resumed(pid: number, remote: RemoteProcess): void {
-    this.trace(pid, remote.pid);
+  /**
+   * A husk that was held is on its own again: a stop that was kept from it comes now, under our eyes.
+   * @param wasTraced one that was not belongs to another thread, which makes it a process or a husk again
+   */
+  resumed(pid: number, remote: RemoteProcess, wasTraced: boolean): void {
+    if (wasTraced) this.trace(pid, remote.pid);
     if (remote.stopArrived) trySyscall('kill', remote.pid, SIGSTOP);
   }
 

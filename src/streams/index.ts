@@ -18,6 +18,17 @@ export type { Conduit } from './conduit.ts';
 export { type ByteLink, FrameLink } from './frame-link.ts';
 export { encodeFrame, FrameDecoder } from './frames.ts';
 export { relayedKinds, findArrivedRelays, type RelayHome, type RelaySource } from './kinds/relayed.ts';
+export {
+  closePairs,
+  dropPairs,
+  keepPair,
+  KEPT_TERMINAL,
+  type KeptTerminal,
+  keptTerminalSchema,
+  takeNewTerminal,
+  takePair,
+} from './kinds/session-terminal.ts';
+export { type ControllingTerminal, findControllingTerminals } from './kinds/terminal.ts';
 export type { ArrivedRelay, KnownRelay, RelayDirection, RelayState } from './relay-protocol.ts';
 export { RelayService, type NewRelay, type RelayServiceOptions } from './relay-service.ts';
 

@@ -4,17 +4,18 @@
  */
 import { z } from 'zod';
 import { type CaptureContext, defineKind, type Kind, type ObjectKind, type OpenFile, Refusal } from '../../fs/index.ts';
-import { AT_FDCWD, call, FILE_TYPE, KorriganError, OPEN, readProcessFile, TERMINAL, TTY, type Conversation } from '../../linux/index.ts';
+import { AT_FDCWD, call, FILE_TYPE, KorriganError, OPEN, ptyOf, readStat, TERMINAL, TTY, type Conversation } from '../../linux/index.ts';
 import { relayStateSchema } from '../relay-protocol.ts';
 import type { RelayHome, RelaySource } from './relayed.ts';
-import { controlState, type ControlState, takeControl } from './controlling-terminal.ts';
-import { isMaster, isSlave, numberOf, openMaster } from './terminal.ts';
+import { openMaster } from './open-master.ts';
+import { byLeader, controlState, type ControlState, openSlave } from './session-terminal.ts';
+import { isMaster, isSlave, numberOf } from './terminal.ts';
 import { isCanonical, peekTypedLine, typeLine } from './typed-line.ts';
 
 export const RELAYED_TERMINAL = 'relayed-terminal';
 const INIT = 1;
 const bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array);
-const objectState = z.object({
+const objectState = controlState.extend({
   relay: relayStateSchema,
   number: z.number(),
   attributes: bytes,
@@ -34,7 +35,8 @@ export function relayedTerminalKind(relays: RelaySource | undefined, home: Relay
       if (slave === undefined || relays === undefined) throw new Refusal('terminal.outside', 'only /dev/tty is open of the terminal');
       return yield* capture(slave, relays, context);
     },
-    *restore(state): Conversation<readonly number[]> {
+    make: byLeader,
+    *restore(state, _context, made): Conversation<readonly number[]> {
       if (state.relay.home === home?.node) {
         const original = home.comeHome(state.relay, 0);
         if (original === undefined) throw new KorriganError('KRG_PROCESS_BUSY', 'the terminal does not take the last output; try again');
@@ -42,12 +44,12 @@ export function relayedTerminalKind(relays: RelaySource | undefined, home: Relay
         yield* typeLine(original, state.typed, state.attributes);
         return [original, original];
       }
-      return yield* makeTerminal(state);
+      return yield* makeTerminal(state, made);
     },
   };
-  return defineKind<ControlState, ObjectState>({
+  return defineKind<null, ObjectState>({
     name: RELAYED_TERMINAL,
-    schema: controlState,
+    schema: z.null(),
     object,
     matches: (file, context) =>
       relays !== undefined &&
@@ -56,13 +58,8 @@ export function relayedTerminalKind(relays: RelaySource | undefined, home: Relay
       isSlave(file) &&
       !context.files.some((other) => isMaster(other) && numberOf(other, context) === numberOf(file, context)),
     // oxlint-disable-next-line require-yield
-    *capture({ holders: [holder] }, context) {
-      // pid (comm) state ppid pgrp session tty_nr tpgid …, proc_pid_stat(5)
-      const stat = holder === undefined ? undefined : readProcessFile(holder.process.hostPid, 'stat');
-      const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ') ?? [];
-      const hasTerminal = Number(fields[4] ?? 0) !== 0;
-      const inside = (field: string | undefined): number => (hasTerminal ? context.pidInside(Math.max(Number(field ?? 0), 0)) : 0);
-      return { session: inside(fields[3]), foregroundGroup: inside(fields[5]) };
+    *capture() {
+      return null;
     },
     *restore(_state, { flags }, [, slave = -1]): Conversation<number> {
       const reopen = flags & (OPEN.accessMode | OPEN.nonBlocking | OPEN.append | OPEN.sync);
@@ -70,7 +67,6 @@ export function relayedTerminalKind(relays: RelaySource | undefined, home: Relay
       const [fd = -1] = yield [call('openat', AT_FDCWD, path, reopen | OPEN.noControllingTerminal | OPEN.closeOnExec, 0)];
       return fd;
     },
-    install: takeControl,
     outcome: () => ({ outcome: 'relayed', code: 'terminal.relayed', reason: 'its user stays on this node' }),
   });
 }
@@ -88,7 +84,7 @@ function* capture(slave: OpenFile, relays: RelaySource, context: CaptureContext)
   const windowSize = new Uint8Array(TERMINAL.windowSize);
   yield [call('ioctl', slave.fd, TERMINAL.getAttributes, attributes), call('ioctl', slave.fd, TTY.getWindowSize, windowSize)];
   const { uid, gid, mode } = slave.status;
-  const common = { number, attributes, windowSize, uid, gid, mode: mode & 0o7777 };
+  const common = { number, attributes, windowSize, uid, gid, mode: mode & 0o7777, ...controlledBy(number, context) };
   const fresh = { home: relays.node, direction: 'both', epoch: 1, sent: { start: 0, bytes: new Uint8Array() }, received: 0 } as const;
   const known = relays.known.find(({ terminal }) => terminal === number);
   if (!context.contents) return { ...common, relay: { ...fresh, id: '' }, typed: new Uint8Array() };
@@ -103,13 +99,24 @@ function* capture(slave: OpenFile, relays: RelaySource, context: CaptureContext)
   return { ...common, relay: { ...relay, epoch: relay.epoch + 1 }, typed };
 }
 
-/** Under the same number where it is free. */
-function* makeTerminal(state: ObjectState): Conversation<[number, number]> {
-  const master = yield* openMaster(state.number, true);
+/** By one who moves and has it: without its master the terminal itself cannot be asked. */
+function controlledBy(number: number, context: CaptureContext): ControlState {
+  for (const { hostPid } of context.processes) {
+    const stat = readStat(hostPid);
+    if (stat === undefined || ptyOf(stat.terminal) !== number) continue;
+    const [session, foregroundGroup] = [stat.session, stat.terminalGroup].map((pid) => context.pidInside(Math.max(pid, 0)));
+    return { session: session ?? 0, foregroundGroup: foregroundGroup ?? 0 };
+  }
+  return { session: 0, foregroundGroup: 0 };
+}
+
+/** Under the same number where it is free. @param made what the leader's husk has got, or kept */
+function* makeTerminal(state: ObjectState, made: readonly number[]): Conversation<[number, number]> {
+  const [taken, there] = made;
+  const master = taken ?? (yield* openMaster(state.number, true));
   const number = new Int32Array(1);
   yield [call('ioctl', master, TTY.setLock, new Uint8Array(4)), call('ioctl', master, TTY.getNumber, new Uint8Array(number.buffer))];
-  const path = `/dev/pts/${number[0]}`;
-  const [slave = -1] = yield [call('openat', AT_FDCWD, path, OPEN.readWrite | OPEN.noControllingTerminal | OPEN.closeOnExec, 0)];
+  const slave = there ?? (yield [openSlave(number[0] ?? 0)])[0] ?? -1;
   yield [
     call('ioctl', slave, TERMINAL.setAttributes, state.attributes),
     call('ioctl', master, TTY.setWindowSize, state.windowSize),

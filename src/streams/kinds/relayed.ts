@@ -29,6 +29,7 @@ import {
   type Conversation,
 } from '../../linux/index.ts';
 import { type ArrivedRelay, type KnownRelay, type RelayDirection, type RelayState, relayStateSchema } from '../relay-protocol.ts';
+import { hungUpTerminalKind } from './hung-up-terminal.ts';
 import { RELAYED_TERMINAL, relayedTerminalKind } from './relayed-terminal.ts';
 import { copyContents, isNamed, isReadable, openPipeEnd } from './pipe.ts';
 
@@ -64,7 +65,7 @@ type ObjectState = z.infer<typeof objectState>;
 
 /** @param relays where files are captured @param home where they are restored */
 export function relayedKinds(relays: RelaySource | undefined, home: RelayHome | undefined): Kind[] {
-  return [relayedPipeKind(relays, home), relayedTerminalKind(relays, home)];
+  return [relayedPipeKind(relays, home), hungUpTerminalKind, relayedTerminalKind(relays, home)];
 }
 
 /** The relays of an image that was restored; their descriptors stay open in pid 1 from now on. */

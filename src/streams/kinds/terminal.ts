@@ -3,17 +3,17 @@
  * else's program or the node itself holds by its master is a stream to what stays.
  */
 import { z } from 'zod';
-import { defineKind, Refusal, type CaptureContext, type ObjectKind, type OpenFile } from '../../fs/index.ts';
+import { defineKind, Refusal, type CaptureContext, type FilesImage, type ObjectKind, type OpenFile } from '../../fs/index.ts';
 import {
   ALTERNATE_TTY_MAJOR,
   AT_FDCWD,
-  attempt,
   call,
   CONTROLLING_MINOR,
   deviceMajor,
   deviceMinor,
   FCNTL,
   FILE_TYPE,
+  FLUSH_BOTH,
   MULTIPLEXER_MINOR,
   OPEN,
   PTY_SLAVE_MAJOR,
@@ -23,16 +23,16 @@ import {
   trySyscall,
   type Conversation,
 } from '../../linux/index.ts';
-import { controlState, takeControl } from './controlling-terminal.ts';
+import { openMaster } from './open-master.ts';
+import { byLeader, controlState, openSlave } from './session-terminal.ts';
 import { isCanonical, LONGEST_LINE, peekTypedLine, typeLine } from './typed-line.ts';
 
-/** How many numbers are tried to get a given one: devpts gives the lowest that is free. */
-const NUMBER_LIMIT = 4096;
+const TERMINAL_KIND = 'terminal';
 /** Majors of virtual consoles, serial lines and BSD ptys. */
 const REAL_MAJORS = new Set([2, 3, 4, ALTERNATE_TTY_MAJOR, 204, 229]);
 
 const bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array);
-const objectState = z.object({
+const objectState = controlState.extend({
   /** N of /dev/pts/N. */
   number: z.number(),
   attributes: bytes,
@@ -42,16 +42,13 @@ const objectState = z.object({
   packetMode: z.boolean(),
   locked: z.boolean(),
   exclusive: z.boolean(),
-  /** Session that it controls and that session's foreground group, inside the container; 0 when none. */
-  session: z.number(),
-  foregroundGroup: z.number(),
   uid: z.number(),
   gid: z.number(),
   mode: z.number(),
 });
 export type TerminalState = z.infer<typeof objectState>;
 
-const isCharacterDevice = ({ status, flags }: OpenFile): boolean =>
+export const isTerminal = ({ status, flags }: OpenFile): boolean =>
   (status.mode & FILE_TYPE.mask) === FILE_TYPE.characterDevice && (flags & OPEN.path) === 0;
 export const isMaster = ({ status }: OpenFile): boolean =>
   deviceMajor(status.specialDevice) === ALTERNATE_TTY_MAJOR && deviceMinor(status.specialDevice) === MULTIPLEXER_MINOR;
@@ -123,13 +120,9 @@ const object: ObjectKind<TerminalState> = {
       mode: mode & 0o7777,
     };
   },
-  *restore(state): Conversation<readonly number[]> {
-    const master = yield* openMaster(state.number);
-    const slave =
-      (yield [
-        call('ioctl', master, TTY.setLock, new Uint8Array(4)),
-        call('openat', AT_FDCWD, `/dev/pts/${state.number}`, OPEN.readWrite | OPEN.noControllingTerminal | OPEN.closeOnExec, 0),
-      ])[1] ?? -1;
+  make: byLeader,
+  *restore(state, _context, made): Conversation<readonly number[]> {
+    const [master, slave] = made.length > 0 ? yield* takeMade(state, made) : yield* makeAnew(state);
     const int = (value: boolean): Uint8Array => new Uint8Array(Int32Array.of(value ? 1 : 0).buffer);
     yield [
       call('ioctl', slave, TERMINAL.setAttributes, state.attributes),
@@ -149,42 +142,45 @@ const object: ObjectKind<TerminalState> = {
   },
 };
 
-/** Opens masters until one has the number, and lets go of the others. @param orAnother takes the next free one if it is taken */
-export function* openMaster(number: number, orAnother = false): Conversation<number> {
-  const others: number[] = [];
-  try {
-    for (let turn = 0; turn < NUMBER_LIMIT; turn++) {
-      const [master = -1] = yield [
-        call('openat', AT_FDCWD, '/dev/ptmx', OPEN.readWrite | OPEN.noControllingTerminal | OPEN.closeOnExec, 0),
-      ];
-      const got = new Int32Array(1);
-      yield [call('ioctl', master, TTY.getNumber, new Uint8Array(got.buffer))];
-      if (got[0] === number) return master;
-      if (orAnother && (got[0] ?? 0) > number) return master;
-      others.push(master);
-      if ((got[0] ?? 0) > number) break;
-    }
-    throw new Refusal('terminal.number-taken', `/dev/pts/${number} exists on this node already`);
-  } finally {
-    if (others.length > 0) yield others.map((fd) => attempt('close', fd));
+/** The terminal that the leader's husk has got, or kept: it may hold what was under way when it was left. */
+function* takeMade({ number, session }: TerminalState, [master = -1, slave = -1]: readonly number[]): Conversation<[number, number]> {
+  const got = new Int32Array(1);
+  yield [call('ioctl', master, TTY.getNumber, new Uint8Array(got.buffer))];
+  if (got[0] !== number) {
+    const why = `session ${session} has /dev/pts/${got[0]} there`;
+    throw new Refusal('terminal.number-taken', `/dev/pts/${number} exists on this node already, or was another terminal before: ${why}`);
   }
+  yield [
+    call('ioctl', master, TTY.setLock, new Uint8Array(4)),
+    call('ioctl', master, TERMINAL.setPacketMode, new Uint8Array(4)),
+    call('ioctl', slave, TERMINAL.clearExclusive, 0),
+    call('ioctl', slave, TERMINAL.flush, FLUSH_BOTH),
+  ];
+  return [master, slave];
 }
 
-const descriptionState = controlState.extend({ master: z.boolean() });
+function* makeAnew({ number, session }: TerminalState): Conversation<[number, number]> {
+  if (session !== 0)
+    throw new Refusal(
+      'terminal.outside',
+      `/dev/pts/${number} controls session ${session}, whose leader stays; move both together (--tree)`,
+    );
+  const master = yield* openMaster(number);
+  const [, slave = -1] = yield [call('ioctl', master, TTY.setLock, new Uint8Array(4)), openSlave(number)];
+  return [master, slave];
+}
+
+const descriptionState = z.object({ master: z.boolean() });
 
 export const terminalKind = defineKind<z.infer<typeof descriptionState>, TerminalState>({
-  name: 'terminal',
+  name: TERMINAL_KIND,
   schema: descriptionState,
   object,
   matches: (file) =>
-    isCharacterDevice(file) &&
-    (isSlave(file) || isMaster(file) || isControlling(file) || REAL_MAJORS.has(deviceMajor(file.status.specialDevice))),
+    isTerminal(file) && (isSlave(file) || isMaster(file) || isControlling(file) || REAL_MAJORS.has(deviceMajor(file.status.specialDevice))),
   // oxlint-disable-next-line require-yield
-  *capture(file, context) {
-    const number = numberOf(file, context);
-    const master = context.files.find((other) => isMaster(other) && numberOf(other, context) === number);
-    const inside = (request: number): number => (master === undefined ? 0 : context.pidInside(Math.max(ask(master.fd, request), 0)));
-    return { master: isMaster(file), session: inside(TERMINAL.getSession), foregroundGroup: inside(TTY.getForegroundGroup) };
+  *capture(file) {
+    return { master: isMaster(file) };
   },
   *restore({ master }, { flags }, [masterFd = -1, slaveFd = -1]): Conversation<number> {
     if (!master) {
@@ -198,7 +194,25 @@ export const terminalKind = defineKind<z.infer<typeof descriptionState>, Termina
     yield [call('fcntl', fd, FCNTL.setFlags, flags & OPEN.nonBlocking)];
     return fd;
   },
-  *install(state, fd): Conversation<void> {
-    if (!state.master) yield* takeControl(state, fd);
-  },
 });
+
+/** A terminal of the image that controls a session, with a descriptor of its master. */
+export interface ControllingTerminal {
+  readonly leader: number;
+  readonly number: number;
+  readonly master: { readonly pid: number; readonly fd: number };
+}
+
+export function findControllingTerminals({ objects, descriptions, processes }: FilesImage): ControllingTerminal[] {
+  return objects.flatMap(({ id, kind, state }) => {
+    const { number, session } = kind === TERMINAL_KIND ? objectState.parse(state) : { number: 0, session: 0 };
+    if (session === 0) return [];
+    const master = descriptions.find((each) => each.object === id && descriptionState.parse(each.state).master);
+    return processes
+      .flatMap(({ pid, descriptors }) => {
+        const held = descriptors.find(({ description }) => description === master?.id);
+        return held === undefined ? [] : [{ leader: session, number, master: { pid, fd: held.fd } }];
+      })
+      .slice(0, 1);
+  });
+}
