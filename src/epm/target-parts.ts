@@ -1,4 +1,5 @@
 /** The target's side of proc and fs, for the engine in target.ts. */
+import { randomInt } from 'node:crypto';
 import {
   AT_FDCWD,
   call,
@@ -12,12 +13,14 @@ import {
   tolerateDeath,
 } from '../linux/index.ts';
 import { DescriptorStore, type FilesImage, filesImageSchema, installFiles, takeRecordLocks } from '../fs/index.ts';
-import { HUSK_MEMORY, holdHusk, resumeHusk, wasProcess } from '../proc/index.ts';
+import { HUSK_MEMORY, holdHusk, markRecord, resumeHusk, wasProcess } from '../proc/index.ts';
 import { findArrivedRelays, type RelayHome } from '../streams/index.ts';
 import { allKinds, containerClocks } from './source-parts.ts';
 import type { TargetJob } from './jobs.ts';
-import type { RelayAnswer, RelayQuestion } from './relay-questions.ts';
+import type { Answer, RelayQuestion, SignalQuestion } from './questions.ts';
 import type { HeldHusk, MovingPid, TargetParts } from './parts.ts';
+
+const HIGHEST_MARK = 2 ** 48 - 1;
 
 interface Made extends HeldHusk {
   pid: number;
@@ -27,10 +30,12 @@ export class LocalTargetParts implements TargetParts {
   private readonly job: TargetJob;
   private readonly lane: ProgramRunner;
   private readonly made = new Map<number, Made>();
-  private readonly ask: (question: RelayQuestion) => RelayAnswer;
+  private readonly ask: (question: RelayQuestion | SignalQuestion) => Answer;
   private readonly home: RelayHome;
   private readonly noteDescriptors: (fds: number[]) => void;
   private store: DescriptorStore | undefined;
+  /** In the record pipe, when the husks are held. */
+  private readonly mark = randomInt(HIGHEST_MARK);
   /** Those that run, for the daemon. */
   readonly arrivals: MovingPid[] = [];
 
@@ -38,7 +43,7 @@ export class LocalTargetParts implements TargetParts {
   constructor(
     job: TargetJob,
     lane: ProgramRunner,
-    ask: (question: RelayQuestion) => RelayAnswer,
+    ask: (question: RelayQuestion | SignalQuestion) => Answer,
     noteDescriptors: (fds: number[]) => void,
   ) {
     this.job = job;
@@ -54,10 +59,15 @@ export class LocalTargetParts implements TargetParts {
         const returning = wasProcess(hostPid, this.job.container.initPid);
         this.made.set(pid, { pid, remote: holdHusk(hostPid), own: [HUSK_MEMORY], returning });
       }
+      converse(this.lane, writeAll(this.job.container.recordPipe, markRecord(this.mark)));
     } catch (error) {
       this.discard();
       throw error;
     }
+  }
+
+  awaitSignals(): void {
+    this.ask({ kind: 'signals-brought', pids: [...this.made.keys()], mark: this.mark });
   }
 
   takeHusk(pid: number): HeldHusk {
@@ -137,6 +147,10 @@ export class LocalTargetParts implements TargetParts {
     }
     this.made.clear();
   }
+}
+
+function* writeAll(fd: number, bytes: Uint8Array): Conversation<void> {
+  yield [call('write', fd, bytes, bytes.length)];
 }
 
 function* setLastPid(pid: number): Conversation<void> {

@@ -3,7 +3,7 @@
  * in a ghost worker.
  */
 import { avoidProcessor, type ControlGroup, KorriganError, type RemoteProcess } from '../linux/index.ts';
-import { Inflation, vdsoDigest } from '../ghost/index.ts';
+import { countSignals, Inflation, vdsoDigest } from '../ghost/index.ts';
 import { kernelIdentity } from '../fs/index.ts';
 import { type Area, type MigrationChannel, type PageWriter, writePages } from '../mm/index.ts';
 import { type Effect, stepTarget, type TargetEvent, type TargetState } from './hand-over.ts';
@@ -23,6 +23,8 @@ interface Arriving {
   inflation: Inflation;
   /** Areas that came ahead of the freeze. */
   layout: readonly Area[];
+  /** Signals that came along, of the process and its leader. */
+  pending: readonly Uint8Array[];
   isComplete: boolean;
 }
 
@@ -104,7 +106,7 @@ export class TargetMigration {
         returning: husk.returning,
         chooseNextPid: (next) => this.parts.chooseNextPid(next),
       });
-      this.arriving.set(pid, { husk, inflation, layout: [], isComplete: false });
+      this.arriving.set(pid, { husk, inflation, layout: [], pending: [], isComplete: false });
       inflation.clear(husk.own);
     }
     const { journal, processGroups, node } = this.options;
@@ -126,6 +128,7 @@ export class TargetMigration {
         return;
       }
       case 'freezing':
+        this.parts.awaitSignals();
         this.channel.isAttentive = true;
         if (message.kernel === kernelIdentity()) this.ownProcessor = avoidProcessor(message.processor);
         this.channel.send({ kind: 'awake' });
@@ -141,6 +144,7 @@ export class TargetMigration {
         checkImageVersion(message.image.version);
         if (message.sameLayout) message.image.areas = layout;
         inflation.mapMemory(message.image, husk.own, message.discarded, this.objects);
+        this.process(message.pid).pending = [...message.image.pending, ...(message.image.threads[0]?.pending ?? [])];
         faultPoint(this.options.node, 'target.image');
         return;
       }
@@ -154,7 +158,7 @@ export class TargetMigration {
         this.parts.installFiles(message.files, this.remotes());
         return;
       case 'process-complete':
-        this.completeProcess(this.process(message.pid));
+        this.completeProcess(message.pid);
         return;
       case 'complete': {
         this.complete();
@@ -170,7 +174,7 @@ export class TargetMigration {
   /** Everything is as it will be; the group alone holds the processes, whatever becomes of this daemon. */
   private complete(): void {
     const { node } = this.options;
-    for (const arriving of this.arriving.values()) this.completeProcess(arriving);
+    for (const pid of this.arriving.keys()) this.completeProcess(pid);
     faultPoint(node, 'target.completed');
     this.hold?.freeze();
     faultPoint(node, 'target.frozen');
@@ -178,11 +182,21 @@ export class TargetMigration {
     this.parts.letGo();
   }
 
-  private completeProcess(arriving: Arriving): void {
+  private completeProcess(pid: number): void {
+    const arriving = this.process(pid);
     if (arriving.isComplete) return;
     arriving.inflation.complete();
+    this.notePending(pid, arriving.pending);
     arriving.inflation.leaveMemory(arriving.husk.own.map(({ start, end }) => ({ start, length: end - start })));
     arriving.isComplete = true;
+  }
+
+  /** Signals that have come along, so that a husk that takes the process's place again does not bring them to it. */
+  private notePending(pid: number, pending: readonly Uint8Array[]): void {
+    const { journal } = this.options;
+    if (pending.length === 0) return;
+    const counted = countSignals(pending).map((signals) => ({ pid, thread: 0, ...signals }));
+    journal.update({ pending: [...journal.record.pending, ...counted] });
   }
 
   private step(event: TargetEvent): void {

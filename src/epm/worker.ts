@@ -5,7 +5,7 @@ import { Lane } from '../container/index.ts';
 import { MigrationChannel } from '../mm/index.ts';
 import type { ContainerReference, Job, SourceJob, TargetJob, WorkerMessage } from './jobs.ts';
 import { JournalEntry, type SourceRecord, type TargetRecord } from './journal.ts';
-import { askAboutRelay } from './relay-questions.ts';
+import { ask } from './questions.ts';
 import { SourceMigration } from './source.ts';
 import { settle, type SettleOptions, tidy } from './settle.ts';
 import { LocalSourceParts, recordPipeSender } from './source-parts.ts';
@@ -43,7 +43,7 @@ function runSource(job: SourceJob): WorkerMessage {
     const journal = JournalEntry.open(lane.records, job.slot) as JournalEntry<SourceRecord>;
     const parts = new LocalSourceParts(job, lane, {
       committed: tellCommitted,
-      ask: (question) => askAboutRelay(question, tell),
+      ask: (question) => ask(question, tell),
       givesUpLocks: (locks) => journal.update({ locks }),
     });
     const options = { journal, processGroups: new ControlGroup(job.container.processGroups), node: job.node };
@@ -66,7 +66,7 @@ function runTarget(job: TargetJob): WorkerMessage {
     const parts = new LocalTargetParts(
       job,
       lane,
-      (question) => askAboutRelay(question, tell),
+      (question) => ask(question, tell),
       (descriptors) => journal.update({ descriptors }),
     );
     const outcome = new TargetMigration(channel, parts, {
