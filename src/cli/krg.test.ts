@@ -205,8 +205,16 @@ test('kill sends what it was told to each, and goes on after a failure', async (
   assert.deepEqual([both.status, both.stdout], [4, '']);
   assert.match(both.stderr, /pid 1 belongs to the node \(KRG_NOT_YOUR_PROCESS\)/);
   assert.deepEqual(asked, { pid: 65601, signal: 1 });
-  await krg(['kill', '-9', '--', '-65601']);
-  assert.deepEqual(asked, { pid: -65601, signal: 9 });
+  for (const [words, signal] of [
+    [['-9', '--', '-65601'], 9],
+    [['-TERM', '--', '-65601'], 15],
+    [['--', '-65601'], 15],
+    [['--json', '--', '-65601'], 15],
+    [['-s', 'HUP', '--', '-65601'], 1],
+  ] as const) {
+    assert.equal((await krg(['kill', ...words])).status, 0);
+    assert.deepEqual(asked, { pid: -65601, signal });
+  }
 });
 
 test('migrate moves what it can and ends with the status of what failed', async () => {

@@ -12,7 +12,7 @@ import { version } from './version.ts';
 /** Runs `krg` with the words of a command line; the result is its exit status. */
 export async function runProgram(words: readonly string[]): Promise<number> {
   let status = 0;
-  const program = buildProgram((result) => (status = result));
+  const program = buildProgram((result) => (status = result), words);
   try {
     await program.parseAsync([...words], { from: 'user' });
     return status;
@@ -27,8 +27,11 @@ const EXIT_STATUSES = `
 Exit status: 0 done, 1 failed, 2 wrong usage, 3 no such process or node, 4 not allowed, 5 refused, 6 no daemon or node answers.
 krg run ends as the program ended (128 + n for signal n), with 255 when the connection was lost.`;
 
-/** @param ended told the exit status of the command that ran */
-export function buildProgram(ended: (status: number) => void): Command {
+/**
+ * @param ended told the exit status of the command that ran
+ * @param raw all words of the command line
+ */
+export function buildProgram(ended: (status: number) => void, raw: readonly string[] = []): Command {
   const program = new Command('krg')
     .description('Korrigan: the machines of a cluster as one machine. Programs run anywhere, are seen everywhere and move while they run.')
     .version(version())
@@ -76,7 +79,10 @@ export function buildProgram(ended: (status: number) => void): Command {
     .argument('<pid...>', 'below zero: a process group; -l in its place lists the signals')
     .allowUnknownOption()
     .usage('[options] [-s SIGNAL | -SIGNAL] PID…')
-    .action(async (words: string[], options: CommonOptions) => ended(await (await import('./commands/kill.ts')).kill(words, options)));
+    .action(async (words: string[], options: CommonOptions) => {
+      const { kill, withSeparator } = await import('./commands/kill.ts');
+      ended(await kill(withSeparator(words, raw), options));
+    });
   command('migrate', 'move processes to another node while they run')
     .argument('<pid...>', 'the processes, then the node they go to')
     .option('--tree', 'take their descendants along')

@@ -8,7 +8,7 @@ import { faultPoint } from './fault-points.ts';
 import type { ContainerReference } from './jobs.ts';
 import { identify, JournalEntry, type TargetRecord } from './journal.ts';
 import type { MovingPid } from './parts.ts';
-import { answerAboutRelay } from './relay-questions.ts';
+import { answerQuestion } from './questions.ts';
 import type { MigrationServiceOptions } from './service.ts';
 import type { Settlements } from './settlements.ts';
 
@@ -53,6 +53,7 @@ export class Arrivals {
       processes: family.moving.map(unknown),
       descriptors: [],
       terminals: [],
+      pending: [],
     });
     // Pids and thread ids of higher ranges can be given only while they are admitted: until all threads are restored.
     const admission = container.foreignPids.admit();
@@ -72,7 +73,7 @@ export class Arrivals {
     return new Promise((resolve, reject) => {
       const work = workers
         .run({ kind: 'target', ...job }, (message) => {
-          if (message.kind === 'relay') answerAboutRelay(message, migration, relays);
+          if (message.kind === 'question') void answerQuestion(message, migration, { relays, proc });
           if (message.kind === 'listening') resolve({ host, port: message.port, ticket });
         })
         .then(async (result) => {

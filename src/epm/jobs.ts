@@ -1,6 +1,6 @@
 /** What ghost workers are asked to do, and what they answer. Plain data: it crosses threads. */
 import type { KnownRelay } from '../streams/index.ts';
-import type { AskedQuestion } from './relay-questions.ts';
+import type { AskedQuestion } from './questions.ts';
 import type { FamilyDescription } from '../proc/index.ts';
 import type { MovingPid } from './parts.ts';
 import type { Settlement } from './settle.ts';

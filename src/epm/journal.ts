@@ -24,12 +24,14 @@ const common = {
   terminals: z.array(keptTerminalSchema),
 };
 
+/** Signals that travel with their processes, by the thread's (host) id or, with `thread` 0, of the process. */
+const pending = z.array(z.object({ pid: z.number(), thread: z.number(), signal: z.number(), count: z.number() }));
+
 const sourceRecord = z.object({
   role: z.literal('source'),
   ...common,
   processes: z.array(process),
-  /** Signals that travel with their processes, by the thread's (host) id or, with `thread` 0, of the process. */
-  pending: z.array(z.object({ pid: z.number(), thread: z.number(), signal: z.number(), count: z.number() })),
+  pending,
   /** Locks that were given up for the target. */
   locks: z.array(z.object({ pid: z.number(), fd: z.number(), lock: fileLockSchema })),
 });
@@ -40,6 +42,8 @@ const targetRecord = z.object({
   processes: z.array(process.extend({ returning: z.boolean() })),
   /** Of pid 1: files of the processes that are being made ready there. */
   descriptors: z.array(z.number()),
+  /** Those of leaders count as the process's. */
+  pending,
 });
 const record = z.discriminatedUnion('role', [sourceRecord, targetRecord]);
 

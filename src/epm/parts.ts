@@ -33,6 +33,9 @@ export interface SourceParts {
   captureFiles(processes: readonly (FrozenPid & MappingPid)[]): unknown;
   /** Contents of captured files that travel beside the image. */
   readonly contents: readonly BulkSource[];
+  /** Signals that wait for the processes here are brought to them, until {@link SourceParts.keepSignalsBack}: somebody may be at work on them. */
+  letSignalsThrough(): void;
+  keepSignalsBack(): void;
   /** What can be looked at while the target is at work already. @throws KorriganError when the processes cannot move after all */
   verify(): void;
   /** The processes run on the target: the daemon knows when this returns. What is left of them here has not changed yet. */
@@ -63,6 +66,11 @@ export type Lend = (pid: number, lent: LentDescriptors) => void;
 export interface TargetParts {
   /** Holds the husks that become processes. @throws KorriganError; none is held then */
   holdHusks(): void;
+  /**
+   * Returns when the processes, which still run elsewhere, have got what their husks here have recorded.
+   * @throws KorriganError KRG_PROCESS_BUSY when they do not get it
+   */
+  awaitSignals(): void;
   /** The husk that becomes the process. */
   takeHusk(pid: number): HeldHusk;
   /** Makes the root of the container the working directory of a husk. */

@@ -27,8 +27,8 @@ import type { ContainerReference } from './jobs.ts';
 import { thawGroup } from './hold.ts';
 import { identify, JournalEntry, type SourceRecord } from './journal.ts';
 import type { MovingPid } from './parts.ts';
-import { answerAboutRelay } from './relay-questions.ts';
 import { examineOpenFiles } from './examination.ts';
+import { answerQuestion } from './questions.ts';
 import { childrenOf, processesOfContainer, traceeOf } from './relations.ts';
 import { Settlements } from './settlements.ts';
 import type { MigrationReport } from './source.ts';
@@ -271,7 +271,7 @@ export class MigrationService implements Disposable {
           relays: this.relays.known,
         },
         (message) => {
-          if (message.kind === 'relay') answerAboutRelay(message, migration, this.relays);
+          if (message.kind === 'question') void answerQuestion(message, migration, { relays: this.relays, proc });
           if (message.kind === 'committed') void this.left(entry.record).finally(() => acknowledge(message.acknowledged));
         },
       );

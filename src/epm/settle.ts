@@ -143,17 +143,22 @@ function deflateSource(record: SourceRecord, options: SettleOptions): void {
   for (const { pid, remote } of held.toReversed()) {
     ignoreEnded(() => {
       remote.openRegion(Math.max(REGION_SIZE, DEFLATE_REGION_SIZE));
-      for (const thread of remote.threads) {
-        const own = record.pending.filter((entry) => entry.pid === pid && entry.thread === thread.tracee.tid);
-        const shared = thread === remote.main ? record.pending.filter((entry) => entry.pid === pid && entry.thread === 0) : [];
-        discardSignals(
-          remote,
-          thread,
-          [...own, ...shared].flatMap(({ signal, count }) => Array.from({ length: count }, () => signal)),
-        );
-      }
+      discardTravelling(remote, record.pending, pid);
       deflate(remote, { pid, sendRecordPipe: options.sendRecordPipe });
     });
+  }
+}
+
+/** Takes signals that travel with a process out of its queues on the node where it is a husk: it has them where it runs. */
+function discardTravelling(remote: RemoteProcess, pending: MoveRecord['pending'], pid: number): void {
+  for (const thread of remote.threads) {
+    const own = pending.filter((entry) => entry.pid === pid && entry.thread === thread.tracee.tid);
+    const shared = thread === remote.main ? pending.filter((entry) => entry.pid === pid && entry.thread === 0) : [];
+    discardSignals(
+      remote,
+      thread,
+      [...own, ...shared].flatMap(({ signal, count }) => Array.from({ length: count }, () => signal)),
+    );
   }
 }
 
@@ -176,7 +181,8 @@ function discardTarget(record: TargetRecord, options: SettleOptions): void {
   thawGroup(record.cgroup);
   for (const { pid, remote } of held) {
     ignoreEnded(() => {
-      remote.openRegion(DEFLATE_REGION_SIZE);
+      remote.openRegion(Math.max(REGION_SIZE, DEFLATE_REGION_SIZE));
+      discardTravelling(remote, record.pending, pid);
       deflate(remote, { pid, sendRecordPipe: options.sendRecordPipe });
     });
   }

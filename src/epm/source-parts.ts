@@ -42,7 +42,7 @@ import {
 import { ContainerTable, deflate, isSameFamily, relativesOf } from '../proc/index.ts';
 import type { SourceJob } from './jobs.ts';
 import type { SourceRecord } from './journal.ts';
-import type { RelayAnswer, RelayQuestion } from './relay-questions.ts';
+import type { Answer, RelayQuestion, SignalQuestion } from './questions.ts';
 import type { FrozenPid, MappingPid, MovingPid, SourceParts } from './parts.ts';
 
 /** All kinds of files, in the order in which they are tried. @param relays where files are captured @param home where they are restored */
@@ -54,7 +54,7 @@ export function allKinds(relays: RelaySource | undefined, home?: RelayHome): rea
 export interface SourceReports {
   /** The processes belong to the target; what stays behind has not changed yet. */
   committed(): void;
-  ask(question: RelayQuestion): RelayAnswer;
+  ask(question: RelayQuestion | SignalQuestion): Answer;
   /** These are about to be given up, for the target to take them. */
   givesUpLocks(locks: SourceRecord['locks']): void;
   /** Pid 1 has these open. */
@@ -146,6 +146,18 @@ export class LocalSourceParts implements SourceParts {
     if (positions === undefined) this.ahead?.close();
     if (positions === undefined) this.ahead = undefined;
     return positions;
+  }
+
+  letSignalsThrough(): void {
+    this.reports.ask({ kind: 'let-signals-through', pids: this.pids });
+  }
+
+  keepSignalsBack(): void {
+    this.reports.ask({ kind: 'keep-signals-back', pids: this.pids });
+  }
+
+  private get pids(): number[] {
+    return this.job.moving.map(({ pid }) => pid);
   }
 
   verify(): void {

@@ -15,11 +15,12 @@ import {
   captureProcess,
   captureRegionSize,
   captureWaits,
+  countSignals,
   discardPending,
+  letSignalsBeTaken,
   type ObservedThreads,
   observeThreads,
   releaseWaiting,
-  signalOf,
   type ProcessImage,
   vdsoDigest,
 } from '../ghost/index.ts';
@@ -85,12 +86,6 @@ function refusePages(): never {
   throw new KorriganError('KRG_PEER_PROTOCOL', 'the target sent pages');
 }
 
-function countSignals(pending: readonly Uint8Array[]): { signal: number; count: number }[] {
-  const counts = new Map<number, number>();
-  for (const information of pending) counts.set(signalOf(information), (counts.get(signalOf(information)) ?? 0) + 1);
-  return [...counts].map(([signal, count]) => ({ signal, count }));
-}
-
 export class SourceMigration {
   private readonly channel: MigrationChannel;
   private readonly processes: readonly MovingPid[];
@@ -125,9 +120,13 @@ export class SourceMigration {
       this.prepare(identity);
       this.preCopy();
       this.sendAhead();
-      this.channel.isAttentive = true;
+      // The target lets us stop them when they have got what was sent to their husks there.
+      this.parts.letSignalsThrough();
       this.channel.send({ kind: 'freezing', kernel: kernelIdentity(), processor: currentProcessor() });
       this.expect('awake');
+      this.parts.keepSignalsBack();
+      this.channel.isAttentive = true;
+      for (const { hostPid } of this.processes) letSignalsBeTaken(hostPid);
       const observed = this.processes.map(({ hostPid }) => observeThreads(hostPid));
       const frozenAt = realTime();
       this.freeze(observed);

@@ -1,4 +1,5 @@
 /** The target's side of proc and fs, for the engine in target.ts. */
+import { randomInt } from 'node:crypto';
 import {
   AT_FDCWD,
   call,
@@ -18,7 +19,7 @@ import {
 import { DescriptorStore, enterContainerRoot, type FilesImage, filesImageSchema, installFiles, takeRecordLocks } from '../fs/index.ts';
 import { discardSignals } from '../ghost/index.ts';
 import { writeContents } from '../mm/index.ts';
-import { HUSK_MEMORY, holdHusk, resumeHusk, signalCode, signalNumber, wasProcess } from '../proc/index.ts';
+import { HUSK_MEMORY, holdHusk, markRecord, resumeHusk, signalCode, signalNumber, wasProcess } from '../proc/index.ts';
 import {
   closePairs,
   dropPairs,
@@ -31,11 +32,13 @@ import {
 import { allKinds, containerClocks } from './source-parts.ts';
 import type { TargetJob } from './jobs.ts';
 import type { TargetRecord } from './journal.ts';
-import type { RelayAnswer, RelayQuestion } from './relay-questions.ts';
+import type { Answer, RelayQuestion, SignalQuestion } from './questions.ts';
 import type { HeldHusk, Lend, MovingPid, TargetParts } from './parts.ts';
 
 const SIGWINCH = 28;
 const SI_KERNEL = 128;
+
+const HIGHEST_MARK = 2 ** 48 - 1;
 
 interface Made extends HeldHusk {
   pid: number;
@@ -45,7 +48,7 @@ export class LocalTargetParts implements TargetParts {
   private readonly job: TargetJob;
   private readonly lane: ProgramRunner;
   private readonly made = new Map<number, Made>();
-  private readonly ask: (question: RelayQuestion) => RelayAnswer;
+  private readonly ask: (question: RelayQuestion | SignalQuestion) => Answer;
   private readonly home: RelayHome;
   private readonly note: (change: Partial<Pick<TargetRecord, 'descriptors' | 'terminals'>>) => void;
   /** What returning leaders had kept. */
@@ -53,6 +56,8 @@ export class LocalTargetParts implements TargetParts {
   private store: DescriptorStore | undefined;
   /** Descriptors of this process for contents that are still to come, by object. */
   private readonly contents = new Map<number, number>();
+  /** In the record pipe, when the husks are held. */
+  private readonly mark = randomInt(HIGHEST_MARK);
   /** Those that run, for the daemon. */
   readonly arrivals: MovingPid[] = [];
 
@@ -60,7 +65,7 @@ export class LocalTargetParts implements TargetParts {
   constructor(
     job: TargetJob,
     lane: ProgramRunner,
-    ask: (question: RelayQuestion) => RelayAnswer,
+    ask: (question: RelayQuestion | SignalQuestion) => Answer,
     note: (change: Partial<Pick<TargetRecord, 'descriptors' | 'terminals'>>) => void,
   ) {
     this.job = job;
@@ -79,10 +84,15 @@ export class LocalTargetParts implements TargetParts {
         if (kept !== undefined) this.terminals.push(kept);
       }
       if (this.terminals.length > 0) this.note({ terminals: this.terminals });
+      converse(this.lane, writeAll(this.job.container.recordPipe, markRecord(this.mark)));
     } catch (error) {
       this.discard();
       throw error;
     }
+  }
+
+  awaitSignals(): void {
+    this.ask({ kind: 'signals-brought', pids: [...this.made.keys()], mark: this.mark });
   }
 
   takeHusk(pid: number): HeldHusk {
@@ -222,6 +232,10 @@ export class LocalTargetParts implements TargetParts {
 function hasNewSize({ main }: RemoteProcess): boolean {
   const pending = main.tracee.pendingSignals('shared');
   return pending.some((information) => signalNumber(information) === SIGWINCH && signalCode(information) === SI_KERNEL);
+}
+
+function* writeAll(fd: number, bytes: Uint8Array): Conversation<void> {
+  yield [call('write', fd, bytes, bytes.length)];
 }
 
 function* setLastPid(pid: number): Conversation<void> {

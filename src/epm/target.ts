@@ -3,7 +3,7 @@
  * in a ghost worker.
  */
 import { avoidProcessor, type ControlGroup, KorriganError, type RemoteProcess } from '../linux/index.ts';
-import { Inflation, vdsoDigest } from '../ghost/index.ts';
+import { countSignals, Inflation, vdsoDigest } from '../ghost/index.ts';
 import { enterDirectories, kernelIdentity, type LentDescriptors } from '../fs/index.ts';
 import { type Area, type MigrationChannel, type Receivers, writePages } from '../mm/index.ts';
 import { type Effect, stepTarget, type TargetEvent, type TargetState } from './hand-over.ts';
@@ -25,6 +25,8 @@ interface Arriving {
   layout: readonly Area[];
   /** Known from the time when its files were installed. */
   lent: LentDescriptors | undefined;
+  /** Signals that came along, of the process and its leader. */
+  pending: readonly Uint8Array[];
   isComplete: boolean;
 }
 
@@ -107,7 +109,7 @@ export class TargetMigration {
         enterContainerRoot: () => this.parts.enterContainerRoot(pid, husk.remote),
         chooseNextPid: (next) => this.parts.chooseNextPid(next),
       });
-      this.arriving.set(pid, { husk, inflation, layout: [], lent: undefined, isComplete: false });
+      this.arriving.set(pid, { husk, inflation, layout: [], lent: undefined, pending: [], isComplete: false });
       inflation.clear(husk.own);
     }
     const { journal, processGroups, node } = this.options;
@@ -129,6 +131,7 @@ export class TargetMigration {
         return;
       }
       case 'freezing':
+        this.parts.awaitSignals();
         this.channel.isAttentive = true;
         if (message.kernel === kernelIdentity()) this.ownProcessor = avoidProcessor(message.processor);
         this.channel.send({ kind: 'awake' });
@@ -144,6 +147,7 @@ export class TargetMigration {
         checkImageVersion(message.image.version);
         if (message.sameLayout) message.image.areas = layout;
         inflation.mapMemory(message.image, husk.own, message.discarded, this.objects);
+        this.process(message.pid).pending = [...message.image.pending, ...(message.image.threads[0]?.pending ?? [])];
         faultPoint(this.options.node, 'target.image');
         return;
       }
@@ -157,7 +161,7 @@ export class TargetMigration {
         this.parts.installFiles(message.files, this.remotes(), this.lend);
         return;
       case 'process-complete':
-        this.completeProcess(this.process(message.pid));
+        this.completeProcess(message.pid);
         return;
       case 'complete': {
         this.complete();
@@ -174,7 +178,7 @@ export class TargetMigration {
   private complete(): void {
     const { node } = this.options;
     this.parts.sealFiles();
-    for (const arriving of this.arriving.values()) this.completeProcess(arriving);
+    for (const pid of this.arriving.keys()) this.completeProcess(pid);
     faultPoint(node, 'target.completed');
     this.hold?.freeze();
     faultPoint(node, 'target.frozen');
@@ -182,12 +186,22 @@ export class TargetMigration {
     this.parts.letGo();
   }
 
-  private completeProcess(arriving: Arriving): void {
+  private completeProcess(pid: number): void {
+    const arriving = this.process(pid);
     if (arriving.isComplete) return;
     const { husk, lent } = arriving;
     arriving.inflation.complete(husk.own, (program) => lent !== undefined && enterDirectories(program, lent));
+    this.notePending(pid, arriving.pending);
     arriving.inflation.leaveMemory();
     arriving.isComplete = true;
+  }
+
+  /** Signals that have come along, so that a husk that takes the process's place again does not bring them to it. */
+  private notePending(pid: number, pending: readonly Uint8Array[]): void {
+    const { journal } = this.options;
+    if (pending.length === 0) return;
+    const counted = countSignals(pending).map((signals) => ({ pid, thread: 0, ...signals }));
+    journal.update({ pending: [...journal.record.pending, ...counted] });
   }
 
   private step(event: TargetEvent): void {

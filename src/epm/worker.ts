@@ -6,7 +6,7 @@ import { MigrationChannel } from '../mm/index.ts';
 import { closePairs } from '../streams/index.ts';
 import type { ContainerReference, Job, SourceJob, TargetJob, WorkerMessage } from './jobs.ts';
 import { JournalEntry, type SourceRecord, type TargetRecord } from './journal.ts';
-import { askAboutRelay } from './relay-questions.ts';
+import { ask } from './questions.ts';
 import { SourceMigration } from './source.ts';
 import { settle, type Settlement, tidy } from './settle.ts';
 import { LocalSourceParts, recordPipeSender } from './source-parts.ts';
@@ -44,7 +44,7 @@ function runSource(job: SourceJob): WorkerMessage {
     const journal = JournalEntry.open(lane.records, job.slot) as JournalEntry<SourceRecord>;
     const parts = new LocalSourceParts(job, lane, {
       committed: tellCommitted,
-      ask: (question) => askAboutRelay(question, tell),
+      ask: (question) => ask(question, tell),
       givesUpLocks: (locks) => journal.update({ locks }),
       keepsTerminals: (terminals) => journal.update({ terminals: [...terminals] }),
     });
@@ -69,7 +69,7 @@ function runTarget(job: TargetJob): WorkerMessage {
     const parts = new LocalTargetParts(
       job,
       lane,
-      (question) => askAboutRelay(question, tell),
+      (question) => ask(question, tell),
       (change) => journal.update(change),
     );
     const outcome = new TargetMigration(channel, parts, {

@@ -9,6 +9,7 @@ export * from './capture.ts';
 export * from './image.ts';
 export * from './preflight.ts';
 export * from './restore.ts';
-export { discardPending, discardSignals, signalOf } from './signals.ts';
+export { letSignalsBeTaken } from './queued-signals.ts';
 export { releaseWaiting } from './restored-waits.ts';
+export { countSignals, discardPending, discardSignals } from './signals.ts';
 export { captureWaits, observeThreads, type ObservedThreads } from './waits.ts';

@@ -40,6 +40,7 @@ import { comeBack } from './home-coming.ts';
 import type { Credentials, ProcessImage, ThreadImage } from './image.ts';
 import { restoreLimits } from './limits.ts';
 import { setMemoryMap } from './memory-map.ts';
+import { isRealTime, otherSignals, restoreRealTimeSignals } from './queued-signals.ts';
 import { restoreNumber, restoreScheduling } from './outside.ts';
 import { restoreActions, restorePending } from './signals.ts';
 import { adoptThreads, CLONE_ARGS_SIZE, holdThreads, spawnThreads } from './thread-births.ts';
@@ -197,6 +198,8 @@ export class Inflation {
   complete(own: readonly Range[] = [], begin: (program: Program) => void = () => undefined): void {
     const { remote, image } = this;
     const now = timeInside(remote.pid, CLOCK_MONOTONIC);
+    // While the husk's limits are raised and there is one thread.
+    restoreRealTimeSignals(remote, image);
     const program = remote.newProgram(this.completionCapacity());
     setMemoryMap(program, image, this.hasExecutable(image));
     begin(program);
@@ -218,10 +221,10 @@ export class Inflation {
     else spawnThreads(program, others, (thread) => this.restoreOne(program, thread));
     restorePosixTimers(program, image.posixTimers, [...image.pending, ...image.threads.flatMap((thread) => thread.pending)]);
     restoreIntervalTimers(program, image.intervalTimers, now);
-    restorePending(program, image.pid, undefined, withoutRepeating(image.pending, image.posixTimers));
+    restorePending(program, image.pid, undefined, otherSignals(image));
     if (image.lockedFuture !== 0) program.call('mlockall', image.lockedFuture);
     restoreLimits(program, image.limits);
-    this.restoreOne(program, leader);
+    this.restoreOne(program, { ...leader, pending: leader.pending.filter((information) => !isRealTime(information)) });
     program.call('personality', image.personality);
     program.call('prctl', PR_SET_DUMPABLE, image.dumpable === 2 ? 0 : image.dumpable, 0, 0, 0);
     const jobs = [{ program, thread: remote.main }];
@@ -317,7 +320,7 @@ export class Inflation {
     let data =
       8192 + finishBytes(image.areas) + image.executable.length * 3 + image.posixTimers.length * 112 + image.auxiliaryVector.length;
     image.threads.forEach((thread, n) => {
-      const capacity = threadCapacity(thread, n === 0 ? image.pending : []);
+      const capacity = threadCapacity(thread, n === 0 ? otherSignals(image) : []);
       records += capacity.records + 4;
       data += capacity.data + CLONE_ARGS_SIZE + 16;
     });

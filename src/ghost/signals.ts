@@ -46,6 +46,11 @@ export function restoreActions(program: Program, actions: readonly SignalAction[
   }
 }
 
+/** How many there are of each signal. */
+export function countSignals(pending: readonly Uint8Array[]): { signal: number; count: number }[] {
+  return [...Map.groupBy(pending, signalOf)].map(([signal, { length }]) => ({ signal, count: length }));
+}
+
 /** The signal number of a raw siginfo_t. */
 export function signalOf(information: Uint8Array): number {
   return new DataView(information.buffer, information.byteOffset, information.length).getInt32(0, true);

@@ -83,6 +83,17 @@ export function describeHusk(hostPid: number): { pid: number; standsForNobody: b
   return { pid: view.getUint32(4, true), standsForNobody: view.getBigUint64(STANDS_FOR_ADDRESS - RECORD_ADDRESS, true) === NOBODY };
 }
 
+/** Pid in a record that no husk has written. */
+export const MARK_PID = 0;
+
+/** What a thread of the daemon writes to the record pipe to learn when all that was in it before has been read. */
+export function markRecord(mark: number): Uint8Array {
+  const record = new Uint8Array(SIGNAL_RECORD_SIZE);
+  record.set(recordHead(MARK_PID));
+  new DataView(record.buffer).setBigUint64(8, BigInt(mark), true);
+  return record;
+}
+
 /** What of a command line a husk can show. */
 function fittingCommandLine(commandLine: Uint8Array): Uint8Array {
   return commandLine.subarray(0, COMMAND_LINE.size);

@@ -13,7 +13,7 @@
 export * from './deflate.ts';
 export * from './family-description.ts';
 export * from './held-husk.ts';
-export { HUSK_ADDRESS, HUSK_LOOP, HUSK_SIZE, type SignalRecord } from './husk-body.ts';
+export { HUSK_ADDRESS, HUSK_LOOP, HUSK_SIZE, markRecord, type SignalRecord } from './husk-body.ts';
 export * from './husk-end.ts';
 export * from './husk-family.ts';
 export * from './husk-monitor.ts';

@@ -14,7 +14,8 @@ import { holdCall, locateCall, movedCall, type Notice, relateCall, tellCall } fr
 import { News } from './news.ts';
 import { NodeFamilies, type ProcServiceOptions } from './node-families.ts';
 import { Reconciliation } from './reconciliation.ts';
-import { isChildChange, isForwarded, plainSignal, RecordReader, senderOf, signalNumber } from './records.ts';
+import { MARK_PID } from './husk-body.ts';
+import { isChildChange, isForwarded, plainSignal, RecordReader } from './records.ts';
 import { INIT_PID } from './relatives.ts';
 import { SignalPost } from './signal-post.ts';
 
@@ -154,6 +155,11 @@ export class ProcService implements AsyncDisposable {
     this.post.disturb(pids);
   }
 
+  /** See {@link SignalPost.allBrought}. */
+  async signalsBrought(pids: readonly number[], mark: number): Promise<void> {
+    await this.post.allBrought(pids, mark);
+  }
+
   /** Does the process have husks, or is it one, so that others have to follow it? */
   concernsOthers(pid: number): boolean {
     const { present, visitors, directory } = this.families;
@@ -179,7 +185,8 @@ export class ProcService implements AsyncDisposable {
   /** Bytes from the pipe of the husks. */
   recordsRead(chunk: Uint8Array): void {
     for (const record of this.records.push(chunk)) {
-      if (isChildChange(record)) void this.families.inOrder(record.pid, () => this.tellOfChildren(record.pid));
+      if (record.pid === MARK_PID) this.post.markRead(record.sequence);
+      else if (isChildChange(record)) void this.families.inOrder(record.pid, () => this.tellOfChildren(record.pid));
       else this.recorded(record.pid, record.information);
     }
   }
@@ -284,17 +291,7 @@ export class ProcService implements AsyncDisposable {
     const group = this.groups.groupOf(pid);
     if (!isForwarded(information, this.families.isHome(group ?? pid))) return;
     if (group !== undefined) this.groups.sent(group, information);
-    else void this.families.inOrder(pid, () => this.bringUnlessDeath(pid, information));
-  }
-
-  /** The kernel sends a husk what it has sent to the process itself, on the node where that runs: the signal of its parent's death. */
-  private async bringUnlessDeath(pid: number, information: Uint8Array): Promise<void> {
-    const { present, table, keeper } = this.families;
-    const sender = senderOf(information);
-    const isOfTheDead = sender !== undefined && present.has(pid) && table.find(sender)?.ended !== undefined;
-    const isGone = sender !== undefined && present.has(pid) && table.find(sender) === undefined;
-    if ((isOfTheDead || isGone) && (await keeper.do('deathSignal', pid)) === signalNumber(information)) return;
-    void this.post.bring(pid, { information });
+    else void this.post.bringUnlessDeath(pid, information);
   }
 
   private async tellOfChildren(parent: number): Promise<void> {

@@ -31,6 +31,15 @@ export function parseKillWords(words: readonly string[]): KillRequest {
   return { kind: 'send', signal, targets };
 }
 
+/**
+ * Gives a `--` back that stands before all words: commander takes it away, and a group after it would be read as a signal.
+ * @param raw all words of the command line
+ */
+export function withSeparator(words: readonly string[], raw: readonly string[]): readonly string[] {
+  const at = raw.indexOf('--');
+  return at >= 0 && raw.length - at - 1 === words.length ? ['--', ...words] : words;
+}
+
 /** Sends a signal to each target; goes on when one fails, and then ends with the exit status of the first failure. */
 export async function kill(words: readonly string[], options: CommonOptions): Promise<number> {
   const request = parseKillWords(words);
