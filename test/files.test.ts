@@ -3,8 +3,9 @@ import assert from 'node:assert/strict';
 import { readFileSync, readlinkSync } from 'node:fs';
 import { test } from 'node:test';
 import { join } from 'node:path';
-import { fileKinds, FilesAhead, type Position, refusedKind, type Verdict } from '../src/fs/index.ts';
-import { isKorriganError, pidfdOpen, type RemoteProcess, syscall } from '../src/linux/index.ts';
+import { examineFiles, fileKinds, FilesAhead, type Position, refusedKind, type Verdict } from '../src/fs/index.ts';
+import { isKorriganError, pidfdOpen, readDetailedMaps, type RemoteProcess, syscall } from '../src/linux/index.ts';
+import { describeAreas, openNamelessFiles } from '../src/mm/index.ts';
 import { streamKinds } from '../src/streams/index.ts';
 import { copyFiles, examine as examineWith, optionsFor, Workshop } from './support/workshop.ts';
 
@@ -247,6 +248,33 @@ open("child", "w").write(str(p)); a.close(); os.close(r); ready()`);
     'socket.unix-outside',
   ]);
   process.kill(child, 'SIGKILL');
+});
+
+test('a deleted file that is mapped elsewhere too moves only when nobody can write it any more', () => {
+  for (const [protection, sharing, expected] of [
+    ['PROT_READ', 'MAP_PRIVATE', 'ok'],
+    ['PROT_READ', 'MAP_SHARED', 'file.deleted-elsewhere'],
+  ] as const) {
+    using workshop = new Workshop();
+    const { pid } =
+      workshop.start(`import mmap; f = os.open("library", os.O_RDWR | os.O_CREAT); os.ftruncate(f, 8192); os.close(f); f = os.open("library", os.O_RDONLY)
+libc.mmap(None, 4096, mmap.PROT_READ, mmap.MAP_PRIVATE, f, 0)
+p = os.fork()
+if p == 0: libc.mmap(None, 4096, mmap.${protection}, mmap.${sharing}, f, 0); os.close(f); open("mapped", "w").close(); time.sleep(1000)
+os.close(f)
+while not os.path.exists("mapped"): time.sleep(0.01)
+os.unlink("library"); open("child", "w").write(str(p)); ready()`);
+    const child = Number(readFileSync(join(workshop.folder, 'child'), 'utf8'));
+    const mapped = openNamelessFiles(pid, describeAreas(readDetailedMaps(pid), [])).map((file) => ({ pid, ...file }));
+    const pidfd = pidfdOpen(pid);
+    const { verdicts } = examineFiles({ ...optionsFor(kinds, [{ pid, hostPid: pid, pidfd }], [child]), mapped });
+    syscall('close', pidfd);
+    process.kill(child, 'SIGKILL');
+    assert.deepEqual(
+      verdicts.filter(({ resource }) => resource.startsWith('mapped file')).map(({ code }) => code),
+      [expected],
+    );
+  }
 });
 
 test('two processes of a tree keep what they share, shared', () => {

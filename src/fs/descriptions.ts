@@ -54,8 +54,8 @@ export class Context implements CaptureContext {
     return this.others.of(file);
   }
 
-  whoMappedOutside(file: OpenFile): number | undefined {
-    return this.others.whoMapped(file);
+  whoMappedOutside(file: OpenFile, canWrite: boolean): number | undefined {
+    return this.others.whoMapped(file, canWrite);
   }
 
   isKnownThere(pid: number): boolean {

@@ -28,8 +28,11 @@ export interface CaptureContext {
   /** fdinfo of a description. */
   info(file: OpenFile): DescriptorInfo;
   outside(file: OpenFile): OutsideHolders;
-  /** A process that stays and has mapped a file which has no name, as this process sees it. */
-  whoMappedOutside(file: OpenFile): number | undefined;
+  /**
+   * A process that stays and has mapped a file which has no name, as this process sees it.
+   * @param canWrite whether processes that move can write the file: if not, private mappings of others do not count
+   */
+  whoMappedOutside(file: OpenFile, canWrite: boolean): number | undefined;
   /** Whether the target node has this process of the container: as one that moves along or as a husk. */
   isKnownThere(pid: number): boolean;
   /** Pid inside the container of a pid as this process sees it; 0 when it is not there. */

@@ -8,6 +8,7 @@ import {
   attempt,
   compareDescriptions,
   converse,
+  type MemoryArea,
   onThisThread,
   readMaps,
   settled,
@@ -35,7 +36,7 @@ const NOBODY: OutsideHolders = { description: [], target: [] };
 export class Outside {
   private readonly holders = new Map<number, { description: OutsideHolder[]; target: OutsideHolder[] }>();
   private readonly others: readonly number[];
-  private deletedMappings: ReadonlyMap<string, number> | undefined;
+  private deletedMappings: readonly DeletedMapping[] | undefined;
 
   /** @param others pids of the processes that stay, as this process sees them */
   constructor(files: readonly OpenFile[], others: readonly number[]) {
@@ -57,10 +58,13 @@ export class Outside {
     return this.holders.get(file.id) ?? NOBODY;
   }
 
-  /** A process that stays and has mapped this file, which has no name, as this process sees it. */
-  whoMapped({ link, status }: OpenFile): number | undefined {
+  /**
+   * A process that stays and has mapped this file, which has no name, as this process sees it.
+   * @param canWrite counts private mappings too: what is not theirs of it follows the file
+   */
+  whoMapped({ link, status }: OpenFile, canWrite: boolean): number | undefined {
     this.deletedMappings ??= listDeletedMappings(this.others);
-    return this.deletedMappings.get(`${status.inode} ${link}`);
+    return this.deletedMappings.find(({ area }) => area.inode === status.inode && area.name === link && (area.shared || canWrite))?.hostPid;
   }
 
   private note(file: OpenFile, holder: OutsideHolder): void {
@@ -86,13 +90,17 @@ function isSameInode(file: OpenFile, { hostPid, fd }: OutsideHolder): boolean {
   return status !== undefined && status.ino === file.status.inode;
 }
 
-/** A process that has mapped it, by the inode and the former name of each file without one. */
-function listDeletedMappings(pids: readonly number[]): Map<string, number> {
-  const found = new Map<string, number>();
-  for (const hostPid of pids) {
-    for (const { inode, name } of readMaps(hostPid)) if (name.endsWith(' (deleted)')) found.set(`${inode} ${name}`, hostPid);
-  }
-  return found;
+interface DeletedMapping {
+  readonly hostPid: number;
+  readonly area: MemoryArea;
+}
+
+function listDeletedMappings(pids: readonly number[]): DeletedMapping[] {
+  return pids.flatMap((hostPid) =>
+    readMaps(hostPid)
+      .filter(({ name }) => name.endsWith(' (deleted)'))
+      .map((area) => ({ hostPid, area })),
+  );
 }
 
 const LINK_LIMIT = 256;

@@ -61,7 +61,9 @@ const object: ObjectKind<z.infer<typeof objectState>> = {
         );
       }
     }
-    const mapper = context.whoMappedOutside(file);
+    // A file that nobody can write any more, as a library that was replaced, may be there twice.
+    const canWrite = files.some(({ flags }) => (flags & OPEN.accessMode) !== OPEN.readOnly);
+    const mapper = context.whoMappedOutside(file, canWrite);
     if (mapper !== undefined) {
       throw new Refusal(
         'file.deleted-elsewhere',
