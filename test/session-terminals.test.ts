@@ -79,11 +79,16 @@ class Session {
 
   /** What a fault before has left behind may still be settled. */
   async bringTo(node: number): Promise<void> {
-    await eventually(`process ${this.pid} to come to node ${node}`, async () => {
-      if (await this.isOn(node)) return true;
-      await cluster.move(this.pid, node, true).catch(() => undefined);
-      return this.isOn(node);
-    });
+    let refusal = '';
+    try {
+      await eventually(`process ${this.pid} to come to node ${node}`, async () => {
+        if (await this.isOn(node)) return true;
+        await cluster.move(this.pid, node, true).catch((error: Error) => (refusal = error.message));
+        return this.isOn(node);
+      });
+    } catch (error) {
+      throw new Error(`it was refused at last: ${refusal}`, { cause: error });
+    }
   }
 }
 
@@ -125,10 +130,15 @@ for (const side of ['source', 'target'] as const) {
         await session.bringTo(from);
         const killed = side === 'source' ? from : to;
         faults.kill(killed, point);
-        await eventually(`node ${killed} to come to ${point}`, async () => {
-          await cluster.move(session.pid, to, true).catch(() => undefined);
-          return faults.wasReached(killed, point);
-        });
+        const refusals = new Set<string>();
+        try {
+          await eventually(`node ${killed} to come to ${point}`, async () => {
+            await cluster.move(session.pid, to, true).catch((error: Error) => refusals.add(error.message));
+            return faults.wasReached(killed, point);
+          });
+        } catch (error) {
+          throw new Error(`it was refused: ${[...refusals].join('; ')}`, { cause: error });
+        }
         faults.forget(killed, point);
         await eventually('all nodes', async () => (await cluster.client.status()).nodes.every(({ state }) => state === 'online'));
         await eventually('one place', async () => (await session.isOn(1)) || session.isOn(2));

@@ -91,7 +91,7 @@ export interface TargetParts {
   sealFiles(): void;
   /** The processes are complete and held by nobody of this thread any more; what is left to decide is not about them. */
   letGo(): void;
-  /** The processes run here: pid 1 lets go of the terminals of theirs that their husks had kept. */
+  /** The processes run here: pid 1 lets go of the terminals that the husks of leaders had got, or kept. */
   releaseTerminals(): void;
   /** Lets go of everything: what a process has become so far waits, and must be settled. */
   discard(): void;

@@ -24,7 +24,7 @@ import {
   closePairs,
   dropPairs,
   findArrivedRelays,
-  findControllingTerminals,
+  findControlledSessions,
   type KeptTerminal,
   type RelayHome,
   takePair,
@@ -51,7 +51,7 @@ export class LocalTargetParts implements TargetParts {
   private readonly ask: (question: RelayQuestion | SignalQuestion) => Answer;
   private readonly home: RelayHome;
   private readonly note: (change: Partial<Pick<TargetRecord, 'descriptors' | 'terminals'>>) => void;
-  /** What returning leaders had kept. */
+  /** What the husks of leaders have got, or kept. */
   private terminals: KeptTerminal[] = [];
   private store: DescriptorStore | undefined;
   /** Descriptors of this process for contents that are still to come, by object. */
@@ -80,7 +80,7 @@ export class LocalTargetParts implements TargetParts {
       for (const { pid, hostPid } of this.job.husks) {
         const returning = wasProcess(hostPid, this.job.container.initPid);
         this.made.set(pid, { pid, remote: holdHusk(hostPid), own: [HUSK_MEMORY], returning });
-        const kept = returning ? converse(this.lane, takePair(pid)) : undefined;
+        const kept = converse(this.lane, takePair(pid));
         if (kept !== undefined) this.terminals.push(kept);
       }
       if (this.terminals.length > 0) this.note({ terminals: this.terminals });
@@ -116,6 +116,7 @@ export class LocalTargetParts implements TargetParts {
   setPositions(positions: readonly (readonly [description: number, position: number])[]): void {
     if (this.store === undefined) throw new KorriganError('KRG_PEER_PROTOCOL', 'positions came without the files to which they belong');
     this.store.setPositions(positions);
+    this.forgetEndedTerminals(this.store.image);
   }
 
   installFiles(image: unknown, processes: ReadonlyMap<number, RemoteProcess>, lend: Lend): void {
@@ -131,9 +132,9 @@ export class LocalTargetParts implements TargetParts {
     if (relays.length > 0) this.ask({ kind: 'arriving', relays });
   }
 
-  /** Those that were hung up, or given up, while they were away. */
+  /** Those that were hung up, or given up, while they were away, and those of which nobody who moves has anything open. */
   private forgetEndedTerminals(files: FilesImage): void {
-    const leaders = new Set(findControllingTerminals(files).map(({ leader }) => leader));
+    const leaders = findControlledSessions(files);
     const ended = this.terminals.filter(({ leader }) => !leaders.has(leader));
     this.letGoOfTerminals(ended, dropPairs);
   }
@@ -173,6 +174,7 @@ export class LocalTargetParts implements TargetParts {
       lane: this.lane,
       clocks: containerClocks(this.lane),
       inside,
+      kept: new Map(this.terminals.map(({ leader, master, slave }) => [leader, [master, slave]])),
     });
     this.store = store;
     const targets = store.begin();

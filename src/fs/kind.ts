@@ -45,6 +45,8 @@ export interface RestoreContext {
   readonly objects: ReadonlyMap<number, readonly number[]>;
   /** Descriptors in pid 1, by description; complete when `finish` runs. */
   readonly descriptions: ReadonlyMap<number, number>;
+  /** Descriptors in pid 1 of what the husks of processes that arrive have kept for them, by pid. */
+  readonly kept: ReadonlyMap<number, readonly number[]>;
 }
 
 /** What several descriptions share. */

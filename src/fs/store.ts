@@ -18,7 +18,7 @@ import {
 } from '../linux/index.ts';
 import type { Extent, FileIdentity, FilesImage, OpenDescription, SharedObject } from './image.ts';
 import { lookFor } from './identity.ts';
-import type { ContainerClocks, Kind } from './kind.ts';
+import type { ContainerClocks, Kind, RestoreContext } from './kind.ts';
 import { giveUpLock, takeLock } from './locks.ts';
 import { closeAll } from './survey.ts';
 import { asNotMovable, Refusal, type Verdict } from './verdict.ts';
@@ -31,6 +31,8 @@ export interface StoreOptions {
   readonly clocks: ContainerClocks;
   /** Run programs inside the processes that arrive, by pid; without them some sockets name pid 1 as the one who made them. */
   readonly inside?: ReadonlyMap<number, ProgramRunner>;
+  /** See {@link RestoreContext}; they stay open. */
+  readonly kept?: RestoreContext['kept'];
 }
 
 /** Where contents that travel beside the image are to be written, before `seal`. */
@@ -49,16 +51,18 @@ export class DescriptorStore {
   private readonly lane: ProgramRunner;
   private readonly clocks: ContainerClocks;
   private readonly inside: ReadonlyMap<number, ProgramRunner>;
+  private readonly kept: RestoreContext['kept'];
   private readonly open = new OpenDescriptors();
   private readonly objects = new Map<number, readonly number[]>();
   private readonly descriptions = new Map<number, number>();
 
-  constructor({ image, kinds, lane, clocks, inside = new Map() }: StoreOptions) {
+  constructor({ image, kinds, lane, clocks, inside = new Map(), kept = new Map() }: StoreOptions) {
     this.image = image;
     this.kinds = new Map(kinds.map((kind) => [kind.name, kind]));
     this.lane = lane;
     this.clocks = clocks;
     this.inside = inside;
+    this.kept = kept;
   }
 
   /**
@@ -204,12 +208,8 @@ export class DescriptorStore {
     return object;
   }
 
-  private context(): {
-    clocks: ContainerClocks;
-    objects: ReadonlyMap<number, readonly number[]>;
-    descriptions: ReadonlyMap<number, number>;
-  } {
-    return { clocks: this.clocks, objects: this.objects, descriptions: this.descriptions };
+  private context(): RestoreContext {
+    return { clocks: this.clocks, objects: this.objects, descriptions: this.descriptions, kept: this.kept };
   }
 
   private converse<T>(conversation: Conversation<T>): T {

@@ -17,7 +17,7 @@ import { unixSocketKind } from './kinds/unix-socket.ts';
 export type { Conduit } from './conduit.ts';
 export { type ByteLink, FrameLink } from './frame-link.ts';
 export { encodeFrame, FrameDecoder } from './frames.ts';
-export { relayedKinds, findArrivedRelays, type RelayHome, type RelaySource } from './kinds/relayed.ts';
+export { relayedKinds, findArrivedRelays, findControlledSessions, type RelayHome, type RelaySource } from './kinds/relayed.ts';
 export {
   closePairs,
   dropPairs,

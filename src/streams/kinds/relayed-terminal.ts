@@ -8,7 +8,7 @@ import { AT_FDCWD, call, FILE_TYPE, KorriganError, OPEN, ptyOf, readStat, TERMIN
 import { relayStateSchema } from '../relay-protocol.ts';
 import type { RelayHome, RelaySource } from './relayed.ts';
 import { openMaster } from './open-master.ts';
-import { byLeader, controlState, type ControlState, openSlave } from './session-terminal.ts';
+import { byLeader, controlState, type ControlState, openSlave, usePair } from './session-terminal.ts';
 import { isMaster, isSlave, numberOf } from './terminal.ts';
 import { isCanonical, peekTypedLine, typeLine } from './typed-line.ts';
 
@@ -36,7 +36,7 @@ export function relayedTerminalKind(relays: RelaySource | undefined, home: Relay
       return yield* capture(slave, relays, context);
     },
     make: byLeader,
-    *restore(state, _context, made): Conversation<readonly number[]> {
+    *restore(state, context): Conversation<readonly number[]> {
       if (state.relay.home === home?.node) {
         const original = home.comeHome(state.relay, 0);
         if (original === undefined) throw new KorriganError('KRG_PROCESS_BUSY', 'the terminal does not take the last output; try again');
@@ -44,7 +44,7 @@ export function relayedTerminalKind(relays: RelaySource | undefined, home: Relay
         yield* typeLine(original, state.typed, state.attributes);
         return [original, original];
       }
-      return yield* makeTerminal(state, made);
+      return yield* makeTerminal(state, yield* usePair(state, context));
     },
   };
   return defineKind<null, ObjectState>({
@@ -110,9 +110,9 @@ function controlledBy(number: number, context: CaptureContext): ControlState {
   return { session: 0, foregroundGroup: 0 };
 }
 
-/** Under the same number where it is free. @param made what the leader's husk has got, or kept */
-function* makeTerminal(state: ObjectState, made: readonly number[]): Conversation<[number, number]> {
-  const [taken, there] = made;
+/** Under the same number where it is free. @param pair that controls the session already */
+function* makeTerminal(state: ObjectState, pair: readonly number[] = []): Conversation<[number, number]> {
+  const [taken, there] = pair;
   const master = taken ?? (yield* openMaster(state.number, true));
   const number = new Int32Array(1);
   yield [call('ioctl', master, TTY.setLock, new Uint8Array(4)), call('ioctl', master, TTY.getNumber, new Uint8Array(number.buffer))];

@@ -31,6 +31,8 @@ import {
 import { type ArrivedRelay, type KnownRelay, type RelayDirection, type RelayState, relayStateSchema } from '../relay-protocol.ts';
 import { hungUpTerminalKind } from './hung-up-terminal.ts';
 import { RELAYED_TERMINAL, relayedTerminalKind } from './relayed-terminal.ts';
+import { controlState } from './session-terminal.ts';
+import { TERMINAL_KIND } from './terminal.ts';
 import { copyContents, isNamed, isReadable, openPipeEnd } from './pipe.ts';
 
 /** The relays of the source, as capture needs them; on the worker's thread, synchronous. */
@@ -81,6 +83,12 @@ export function findArrivedRelays(image: FilesImage, store: DescriptorStore): Ar
       store.keep(descriptor);
       return [{ state: relay, descriptor }];
     });
+}
+
+/** Sessions whose terminal is in the image. */
+export function findControlledSessions({ objects }: FilesImage): Set<number> {
+  const terminals = objects.filter(({ kind }) => kind === RELAYED_TERMINAL || kind === TERMINAL_KIND);
+  return new Set(terminals.map(({ state }) => controlState.parse(state).session));
 }
 
 function relayedPipeKind(relays: RelaySource | undefined, home: RelayHome | undefined): Kind {

@@ -5,6 +5,7 @@
  */
 import { z } from 'zod';
 import { AT_FDCWD, attempt, call, type Conversation, FCNTL, KorriganError, OPEN, resultOf, TERMINAL, TTY } from '../../linux/index.ts';
+import type { RestoreContext } from '../../fs/index.ts';
 import { openMaster } from './open-master.ts';
 
 /** Under which the husk of a session's leader keeps the pair. */
@@ -39,7 +40,6 @@ export function openSlave(number: number): ReturnType<typeof call> {
 /**
  * Has the leader, which arrives, give its session the foreground group.
  * @see ObjectKind.make
- * @returns the pair that its husk keeps; none at the home of a relayed terminal
  */
 export const byLeader = {
   by: ({ session }: ControlState): number => session,
@@ -49,15 +49,20 @@ export const byLeader = {
       attempt('openat', AT_FDCWD, '/dev/tty', OPEN.readWrite | OPEN.noControllingTerminal | OPEN.closeOnExec, 0),
     ];
     if (terminal < 0) return [];
-    const isLeader = pid === session;
     const group = new Uint8Array(Int32Array.of(foregroundGroup).buffer);
     // A group that has ended has no members that could miss it.
-    yield [...(isLeader ? [attempt('ioctl', terminal, TERMINAL.setForegroundGroup, group)] : []), call('close', terminal)];
-    const pair = [KEPT_TERMINAL.master, KEPT_TERMINAL.slave];
-    const flags = yield pair.map((fd) => attempt('fcntl', fd, FCNTL.getDescriptorFlags, 0));
-    return isLeader && flags.every((result) => result >= 0) ? pair : [];
+    yield [...(pid === session ? [attempt('ioctl', terminal, TERMINAL.setForegroundGroup, group)] : []), call('close', terminal)];
+    return [];
   },
 };
+
+/** What the husk of the leader has got, or kept. @returns descriptors of pid 1, of the caller's own; undefined when there is nothing */
+export function* usePair({ session }: ControlState, { kept }: RestoreContext): Conversation<[number, number] | undefined> {
+  const pair = kept.get(session);
+  if (pair === undefined) return undefined;
+  const [master = -1, slave = -1] = yield pair.map((fd) => call('fcntl', fd, FCNTL.duplicateCloseOnExec, 0));
+  return [master, slave];
+}
 
 /** Takes both ends of a terminal into the process where this runs, pid 1. @param master a descriptor of a process that is frozen */
 export function* keepPair(leader: number, master: { pid: number; fd: number }, number: number): Conversation<KeptTerminal> {

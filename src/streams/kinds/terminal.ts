@@ -24,10 +24,10 @@ import {
   type Conversation,
 } from '../../linux/index.ts';
 import { openMaster } from './open-master.ts';
-import { byLeader, controlState, openSlave } from './session-terminal.ts';
+import { byLeader, controlState, openSlave, usePair } from './session-terminal.ts';
 import { isCanonical, LONGEST_LINE, peekTypedLine, typeLine } from './typed-line.ts';
 
-const TERMINAL_KIND = 'terminal';
+export const TERMINAL_KIND = 'terminal';
 /** Majors of virtual consoles, serial lines and BSD ptys. */
 const REAL_MAJORS = new Set([2, 3, 4, ALTERNATE_TTY_MAJOR, 204, 229]);
 
@@ -121,8 +121,9 @@ const object: ObjectKind<TerminalState> = {
     };
   },
   make: byLeader,
-  *restore(state, _context, made): Conversation<readonly number[]> {
-    const [master, slave] = made.length > 0 ? yield* takeMade(state, made) : yield* makeAnew(state);
+  *restore(state, context): Conversation<readonly number[]> {
+    const pair = yield* usePair(state, context);
+    const [master, slave] = pair === undefined ? yield* makeAnew(state) : yield* makeReady(state, pair);
     const int = (value: boolean): Uint8Array => new Uint8Array(Int32Array.of(value ? 1 : 0).buffer);
     yield [
       call('ioctl', slave, TERMINAL.setAttributes, state.attributes),
@@ -143,7 +144,7 @@ const object: ObjectKind<TerminalState> = {
 };
 
 /** The terminal that the leader's husk has got, or kept: it may hold what was under way when it was left. */
-function* takeMade({ number, session }: TerminalState, [master = -1, slave = -1]: readonly number[]): Conversation<[number, number]> {
+function* makeReady({ number, session }: TerminalState, [master, slave]: [number, number]): Conversation<[number, number]> {
   const got = new Int32Array(1);
   yield [call('ioctl', master, TTY.getNumber, new Uint8Array(got.buffer))];
   if (got[0] !== number) {
@@ -163,7 +164,7 @@ function* makeAnew({ number, session }: TerminalState): Conversation<[number, nu
   if (session !== 0)
     throw new Refusal(
       'terminal.outside',
-      `/dev/pts/${number} controls session ${session}, whose leader stays; move both together (--tree)`,
+      `/dev/pts/${number} controls session ${session}, which cannot have it there; move all of it together (--tree)`,
     );
   const master = yield* openMaster(number);
   const [, slave = -1] = yield [call('ioctl', master, TTY.setLock, new Uint8Array(4)), openSlave(number)];
