@@ -191,10 +191,7 @@ export class ProcService implements AsyncDisposable {
     }
   }
 
-  /**
-   * After a restart of the daemon.
-   * @param ended children of pid 1 that it has collected lately
-   */
+  /** After a restart of the daemon. @param ended children of pid 1 that it has collected lately */
   recover(residents: readonly Resident[], ended: readonly Pick<ReapedProcess, 'pid' | 'status'>[]): void {
     const { present, visitors, arriving, table, keeper } = this.families;
     const discarded = residents.filter(({ kind }) => kind === 'unfinished').map(({ pid }) => pid);
@@ -202,7 +199,9 @@ export class ProcService implements AsyncDisposable {
     for (const { pid, kind } of residents) {
       const member = kind === 'template' ? table.find(pid) : undefined;
       const isProxy = member !== undefined && member.session !== INIT_PID;
-      if (kind === 'template' && (isProxy ? this.groups.proxies.has(member.group) : template !== undefined)) discarded.push(pid);
+      // A second one, or one that was made only to make others and is a child of its maker.
+      const isLeft = member?.parent !== INIT_PID || (isProxy ? this.groups.proxies.has(member.group) : template !== undefined);
+      if (kind === 'template' && isLeft) discarded.push(pid);
       else if (isProxy) this.groups.proxies.set(member.group, pid);
       else if (kind === 'template') keeper.adoptTemplate((template = pid));
       else if (kind === 'process' && !this.families.isHome(pid)) visitors.add(pid);
