@@ -8,6 +8,7 @@
  * others begin again with their arguments, where the time that remains takes the place of the one that was asked for.
  */
 import {
+  isDeath,
   type KernelTask,
   KorriganError,
   PidNamespace,
@@ -22,6 +23,8 @@ import {
   syscall,
   whyNoKernelTasks,
 } from '../linux/index.ts';
+import { lendTime, type SocketWait, socketWait } from './socket-waits.ts';
+import { SECOND, TIME_SIZE, timeBytes } from './time-bytes.ts';
 
 const CLOCK_REALTIME = 0;
 export const CLOCK_MONOTONIC = 1;
@@ -35,9 +38,8 @@ const EINTR = -4;
 const ERESTARTNOHAND = -514;
 const ERESTART_RESTARTBLOCK = -516;
 const RESTART_SYSCALL = 219;
-const SECOND = 1_000_000_000n;
 const MILLISECOND = 1_000_000n;
-const TIME_SIZE = 16;
+const MICROSECOND = 1000n;
 /** Records and data of the program that begins one call again. */
 const PROGRAM = { records: 3, data: 32 };
 const PROGRAM_SIZE = 512;
@@ -51,6 +53,7 @@ export type WaitForm =
   | { readonly kind: 'sleep'; readonly clock: number; readonly remainder: bigint }
   | { readonly kind: 'poll' }
   | { readonly kind: 'futex' }
+  | SocketWait
   /** Milliseconds in a register. Only code that trusts a register over a system call could tell. */
   | { readonly kind: 'register'; readonly register: RegisterName }
   /** In memory of the caller, nanoseconds per unit of its second word; `kept`: put back once the call has read it. */
@@ -74,7 +77,7 @@ export function observeThreads(pid: number): ObservedThreads {
 }
 
 /** Calls that only forget their time when they are stopped, with where they keep it; undefined for a wait without an end. */
-function forgetful(number: number, registers: Registers): WaitForm | undefined {
+function forgetful(pid: number, number: number, registers: Registers): WaitForm | undefined {
   const argument = (register: RegisterName, unit: number, kept: boolean): WaitForm | undefined => {
     const address = registers.get(register);
     return address === 0n ? undefined : { kind: 'memory', address, unit, kept };
@@ -96,7 +99,7 @@ function forgetful(number: number, registers: Registers): WaitForm | undefined {
     case SYS.select:
       return argument('r8', 1000, false);
     default:
-      return undefined;
+      return socketWait(pid, number, registers);
   }
 }
 
@@ -134,7 +137,7 @@ export function hasUnreadableWait(pid: number, tids: readonly number[]): boolean
       get: (name: RegisterName) => asked.get(name) ?? 0n,
       getNumber: (name: RegisterName) => Number(asked.get(name) ?? 0n),
     };
-    return keepsTime(Number(number), registers as Registers) || forgetful(Number(number), registers as Registers) !== undefined;
+    return keepsTime(Number(number), registers as Registers) || forgetful(pid, Number(number), registers as Registers) !== undefined;
   });
 }
 
@@ -143,7 +146,7 @@ export function hasUnreadableWait(pid: number, tids: readonly number[]): boolean
  * @param observed from before the stop
  */
 export function captureWaits(remote: RemoteProcess, observed: ObservedThreads): (Wait | undefined)[] {
-  const waiting = remote.threads.map(({ registers }) => interruptedCall(registers));
+  const waiting = remote.threads.map(({ registers }) => interruptedCall(remote.pid, registers));
   if (waiting.every((found) => found === undefined)) return [];
   const tasks = readKernelTasks(remote.pid);
   if (tasks === undefined)
@@ -171,16 +174,16 @@ export function captureWaits(remote: RemoteProcess, observed: ObservedThreads): 
 }
 
 /** The call that was interrupted by our stop; `form` is undefined for one whose time the kernel has kept. */
-function interruptedCall(registers: Registers): { form: WaitForm | undefined } | undefined {
+function interruptedCall(pid: number, registers: Registers): { form: WaitForm | undefined } | undefined {
   const result = registers.getNumber('rax');
   const number = registers.getNumber('originalRax');
   if (number >= 0) {
     if (result === ERESTART_RESTARTBLOCK) return keepsTime(number, registers) ? { form: undefined } : undefined;
-    const form = result === ERESTARTNOHAND || result === EINTR ? forgetful(number, registers) : undefined;
+    const form = result === ERESTARTNOHAND || result === EINTR ? forgetful(pid, number, registers) : undefined;
     return form === undefined ? undefined : { form };
   }
   // A call that cannot be restarted was set back to its beginning when it was stopped.
-  const form = forgetful(result, registers);
+  const form = forgetful(pid, result, registers);
   return form === undefined ? undefined : { form };
 }
 
@@ -204,8 +207,9 @@ function keptTime(task: KernelTask, registers: Registers, offsets: ClockOffsets,
  * to wait, and its time begins anew.
  */
 function forgottenTime(task: KernelTask, before: KernelTask | undefined, form: WaitForm, offsets: ClockOffsets): Wait | undefined {
-  if (before?.sleepsUntil === undefined || task.sleeps !== before.sleeps + 1n) return undefined;
-  return { form, end: before.sleepsUntil + offsets(CLOCK_MONOTONIC) };
+  const end = form.kind === 'socket' ? before?.timesOut : before?.sleepsUntil;
+  if (end === undefined || task.sleeps !== (before?.sleeps ?? 0n) + 1n) return undefined;
+  return { form, end: end + offsets(CLOCK_MONOTONIC) };
 }
 
 /** What the process's clock shows more than the host's, nanoseconds. */
@@ -302,15 +306,6 @@ function roundUp(nanoseconds: bigint): number {
   return Number((nanoseconds + MILLISECOND - 1n) / MILLISECOND);
 }
 
-/** struct timespec, or struct timeval for a unit of 1000. */
-function timeBytes(time: bigint, unit: number): Uint8Array {
-  const bytes = new Uint8Array(TIME_SIZE);
-  const view = new DataView(bytes.buffer);
-  view.setBigInt64(0, time / SECOND, true);
-  view.setBigInt64(8, (time % SECOND) / BigInt(unit), true);
-  return bytes;
-}
-
 /** Interrupts a call once the thread has gone into it. @returns its result when it has ended already */
 function interruptCall(remote: RemoteProcess, { tracee }: StoppedThread, program: Program): bigint | undefined {
   for (let turn = 0; turn < ENTRY_TURNS; turn++) {
@@ -326,12 +321,10 @@ function interruptCall(remote: RemoteProcess, { tracee }: StoppedThread, program
   throw new KorriganError('KRG_INTERNAL', `thread ${tracee.tid} does not go into its system call`);
 }
 
-/** A time of the caller that was replaced until the call has read it. */
+/** A time that was replaced until the call has read it. */
 interface Replaced {
   readonly tid: number;
-  readonly address: number;
-  readonly original: Uint8Array;
-  readonly replacement: Uint8Array;
+  readonly putBack: () => void;
 }
 
 /**
@@ -353,26 +346,37 @@ export function adjustWaits(
     if (wait === undefined || rest === undefined) return;
     const { form } = wait;
     if (form.kind === 'register') registers.set(form.register, roundUp(rest));
+    // Zero would be no end.
+    const least = rest > MICROSECOND ? rest : MICROSECOND;
+    if (form.kind === 'socket') replaced.push({ tid, putBack: lendTime(remote.pid, form, timeBytes(least, 1000)) });
     if (form.kind !== 'memory') return;
     const address = Number(form.address);
     const original = remote.read(address, TIME_SIZE).slice();
     const replacement = timeBytes(rest, form.unit);
     remote.write(address, replacement);
-    if (form.kept) replaced.push({ tid, address, original, replacement });
+    const putBack = (): void => {
+      if (Buffer.compare(remote.read(address, TIME_SIZE), replacement) === 0) remote.write(address, original);
+    };
+    if (form.kept) replaced.push({ tid, putBack });
   });
   return replaced;
 }
 
 /** Gives the callers their times back, as soon as the calls have read what stood there. The threads run. */
 export function putTimesBack(remote: RemoteProcess, replaced: readonly Replaced[]): void {
-  for (const { tid, address, original, replacement } of replaced) {
+  // Of two that wait on one socket the first has replaced its own time.
+  for (const { tid, putBack } of replaced.toReversed()) {
     for (
       let turn = 0;
       turn < WATCH_TURNS && (readProcessFile(remote.pid, `task/${tid}/syscall`) ?? 'running').startsWith('running');
       turn++
     )
       syscall('sched_yield');
-    if (Buffer.compare(remote.read(address, TIME_SIZE), replacement) === 0) remote.write(address, original);
+    try {
+      putBack();
+    } catch (error) {
+      if (!isDeath(error)) throw error; // it has ended already
+    }
   }
 }
 
