@@ -1,11 +1,10 @@
 /** The clocks of a process as it sees them: its time namespace shifts some of them. */
 import { NativeMemory, readProcessFile, syscall } from '../linux/index.ts';
+import { SECOND, TIME_SIZE } from './time-bytes.ts';
 
 export const CLOCK_MONOTONIC = 1;
 const CLOCK_BOOTTIME = 7;
 const CLOCK_TAI = 11;
-const SECOND = 1_000_000_000n;
-const TIMESPEC_SIZE = 16;
 
 /** What the process's clock shows more than the host's, nanoseconds. */
 export type ClockOffsets = (clock: number) => bigint;
@@ -20,7 +19,7 @@ export function clockOffsets(pid: number): ClockOffsets {
   return (clock) => (clock === CLOCK_BOOTTIME ? boottime : clock === CLOCK_TAI ? 0n : monotonic);
 }
 
-const clockReading = NativeMemory.allocate(TIMESPEC_SIZE);
+const clockReading = NativeMemory.allocate(TIME_SIZE);
 
 /** The time on a clock as a process sees it, in nanoseconds. @param pid in the caller's pid namespace */
 export function timeInside(pid: number, clock: number): bigint {

@@ -3,6 +3,7 @@
  * interrupted; the others are handed the time that remains.
  */
 import {
+  isDeath,
   KorriganError,
   type Program,
   readProcessFile,
@@ -14,12 +15,13 @@ import {
   type WaitStatus,
 } from '../linux/index.ts';
 import { CLOCK_MONOTONIC, timeInside } from './clocks.ts';
+import { lendTime } from './socket-waits.ts';
+import { TIME_SIZE, timeBytes } from './time-bytes.ts';
 import type { Wait, WaitForm } from './waits.ts';
 
 const ERESTART_RESTARTBLOCK = -516;
-const SECOND = 1_000_000_000n;
 const MILLISECOND = 1_000_000n;
-const TIME_SIZE = 16;
+const MICROSECOND = 1000n;
 const SIGSTOP = 19;
 /** Records and data of the program that begins one call again. */
 const PROGRAM = { records: 3, data: 32 };
@@ -120,15 +122,6 @@ function roundUp(nanoseconds: bigint): number {
   return Number((nanoseconds + MILLISECOND - 1n) / MILLISECOND);
 }
 
-/** struct timespec, or struct timeval for a unit of 1000. */
-function timeBytes(time: bigint, unit: number): Uint8Array {
-  const bytes = new Uint8Array(TIME_SIZE);
-  const view = new DataView(bytes.buffer);
-  view.setBigInt64(0, time / SECOND, true);
-  view.setBigInt64(8, (time % SECOND) / BigInt(unit), true);
-  return bytes;
-}
-
 /**
  * Interrupts a thread once it sleeps in its call: one that was interrupted on its way there would have to be sent again.
  * @returns false when the call has ended already
@@ -172,12 +165,10 @@ function resultOf(remote: RemoteProcess, { program }: BegunCall): bigint {
   return new DataView(remote.read(program.addressOfResult(0), 8).buffer).getBigInt64(0, true);
 }
 
-/** A time of the caller that was replaced until the call has read it. */
+/** A time that was replaced until the call has read it. */
 interface Replaced {
   readonly tid: number;
-  readonly address: number;
-  readonly original: Uint8Array;
-  readonly replacement: Uint8Array;
+  readonly putBack: () => void;
 }
 
 /**
@@ -198,26 +189,37 @@ export function adjustWaits(
     if (wait === undefined || rest === undefined) return;
     const { form } = wait;
     if (form.kind === 'register') registers.set(form.register, roundUp(rest));
+    // Zero would be no end.
+    const least = rest > MICROSECOND ? rest : MICROSECOND;
+    if (form.kind === 'socket') replaced.push({ tid, putBack: lendTime(remote.pid, form, timeBytes(least, 1000)) });
     if (form.kind !== 'memory') return;
     const address = Number(form.address);
     const original = remote.read(address, TIME_SIZE).slice();
     const replacement = timeBytes(rest, form.unit);
     remote.write(address, replacement);
-    if (form.kept) replaced.push({ tid, address, original, replacement });
+    const putBack = (): void => {
+      if (Buffer.compare(remote.read(address, TIME_SIZE), replacement) === 0) remote.write(address, original);
+    };
+    if (form.kept) replaced.push({ tid, putBack });
   });
   return replaced;
 }
 
 /** Gives the callers their times back, as soon as the calls have read what stood there. The threads run. */
 export function putTimesBack(remote: RemoteProcess, replaced: readonly Replaced[]): void {
-  for (const { tid, address, original, replacement } of replaced) {
+  // Of two that wait on one socket the first has replaced its own time.
+  for (const { tid, putBack } of replaced.toReversed()) {
     for (
       let turn = 0;
       turn < WATCH_TURNS && (readProcessFile(remote.pid, `task/${tid}/syscall`) ?? 'running').startsWith('running');
       turn++
     )
       syscall('sched_yield');
-    if (Buffer.compare(remote.read(address, TIME_SIZE), replacement) === 0) remote.write(address, original);
+    try {
+      putBack();
+    } catch (error) {
+      if (!isDeath(error)) throw error; // it has ended already
+    }
   }
 }
 

@@ -20,6 +20,7 @@ import {
   whyNoKernelTasks,
 } from '../linux/index.ts';
 import { CLOCK_MONOTONIC, type ClockOffsets, clockOffsets } from './clocks.ts';
+import { type SocketWait, socketWait } from './socket-waits.ts';
 
 const CLOCK_REALTIME = 0;
 const TIMER_ABSTIME = 1;
@@ -37,6 +38,7 @@ export type WaitForm =
   | { readonly kind: 'sleep'; readonly clock: number; readonly remainder: bigint }
   | { readonly kind: 'poll' }
   | { readonly kind: 'futex' }
+  | SocketWait
   /** Milliseconds in a register. Only code that trusts a register over a system call could tell. */
   | { readonly kind: 'register'; readonly register: RegisterName }
   /** In memory of the caller, nanoseconds per unit of its second word; `kept`: put back once the call has read it. */
@@ -60,7 +62,7 @@ export function observeThreads(pid: number): ObservedThreads {
 }
 
 /** Calls that only forget their time when they are stopped, with where they keep it; undefined for a wait without an end. */
-function forgetful(number: number, registers: Registers): WaitForm | undefined {
+function forgetful(pid: number, number: number, registers: Registers): WaitForm | undefined {
   const argument = (register: RegisterName, unit: number, kept: boolean): WaitForm | undefined => {
     const address = registers.get(register);
     return address === 0n ? undefined : { kind: 'memory', address, unit, kept };
@@ -82,7 +84,7 @@ function forgetful(number: number, registers: Registers): WaitForm | undefined {
     case SYS.select:
       return argument('r8', 1000, false);
     default:
-      return undefined;
+      return socketWait(pid, number, registers);
   }
 }
 
@@ -120,7 +122,7 @@ export function hasUnreadableWait(pid: number, tids: readonly number[]): boolean
       get: (name: RegisterName) => asked.get(name) ?? 0n,
       getNumber: (name: RegisterName) => Number(asked.get(name) ?? 0n),
     };
-    return keepsTime(Number(number), registers as Registers) || forgetful(Number(number), registers as Registers) !== undefined;
+    return keepsTime(Number(number), registers as Registers) || forgetful(pid, Number(number), registers as Registers) !== undefined;
   });
 }
 
@@ -134,7 +136,7 @@ export function captureWaits(
   observed: ObservedThreads,
   tasks: ObservedThreads = observeThreads(remote.pid),
 ): (Wait | undefined)[] {
-  const waiting = remote.threads.map(({ registers }) => interruptedCall(registers));
+  const waiting = remote.threads.map(({ registers }) => interruptedCall(remote.pid, registers));
   if (waiting.every((found) => found === undefined)) return [];
   if (tasks === undefined)
     throw new KorriganError(
@@ -161,16 +163,16 @@ export function captureWaits(
 }
 
 /** The call that was interrupted by our stop; `form` is undefined for one whose time the kernel has kept. */
-function interruptedCall(registers: Registers): { form: WaitForm | undefined } | undefined {
+function interruptedCall(pid: number, registers: Registers): { form: WaitForm | undefined } | undefined {
   const result = registers.getNumber('rax');
   const number = registers.getNumber('originalRax');
   if (number >= 0) {
     if (result === ERESTART_RESTARTBLOCK) return keepsTime(number, registers) ? { form: undefined } : undefined;
-    const form = result === ERESTARTNOHAND || result === EINTR ? forgetful(number, registers) : undefined;
+    const form = result === ERESTARTNOHAND || result === EINTR ? forgetful(pid, number, registers) : undefined;
     return form === undefined ? undefined : { form };
   }
   // A call that cannot be restarted was set back to its beginning when it was stopped.
-  const form = forgetful(result, registers);
+  const form = forgetful(pid, result, registers);
   return form === undefined ? undefined : { form };
 }
 
@@ -194,6 +196,7 @@ function keptTime(task: KernelTask, registers: Registers, offsets: ClockOffsets,
  * to wait, and its time begins anew.
  */
 function forgottenTime(task: KernelTask, before: KernelTask | undefined, form: WaitForm, offsets: ClockOffsets): Wait | undefined {
-  if (before?.sleepsUntil === undefined || task.sleeps !== before.sleeps + 1n) return undefined;
-  return { form, end: before.sleepsUntil + offsets(CLOCK_MONOTONIC) };
+  const end = form.kind === 'socket' ? before?.timesOut : before?.sleepsUntil;
+  if (end === undefined || task.sleeps !== (before?.sleeps ?? 0n) + 1n) return undefined;
+  return { form, end: end + offsets(CLOCK_MONOTONIC) };
 }

@@ -17,6 +17,7 @@ export const HELPER = {
   ktimeGetNs: 5,
   probeReadKernel: 113,
   ktimeGetBootNs: 125,
+  jiffies: 118,
   seqPrintf: 126,
   seqWrite: 127,
   ktimeGetTaiNs: 208,

@@ -6,6 +6,7 @@
 import { HELPER, Instructions, loadIterator, openIterator } from './bpf.ts';
 import { KernelTypes } from './kernel-types.ts';
 import { NativeMemory, syscall } from './native.ts';
+import { findSleeper, findTimeout, TIMER_STRUCTURES, type TimerLayout, timerLayout } from './sleep-timers.ts';
 import { CREDENTIAL_STRUCTURES, landlockOffset } from './security-modules.ts';
 
 const OUTPUT_SIZE = 4 << 20;
@@ -17,12 +18,13 @@ const AT = {
   boottime: 16,
   tai: 24,
   sleeps: 32,
-  credentials: 40,
+  jiffies: 40,
   scratch: 48,
   tid: 56,
   flags: 60,
   restart: 64,
   landlockDomain: 128,
+  credentials: 136,
   memoryFlags: 192,
   semaphoreUndos: 200,
   portPermissions: 208,
@@ -55,13 +57,6 @@ const NAME_FORMAT_LENGTH = 5;
 const LINE_END = 10;
 const UPID_SIZE = 16;
 
-const KERNEL_ADDRESSES = 0xffff_8000_0000_0000n;
-const KERNEL_CODE = 0xffff_ffff_8000_0000n;
-/** The kernel allows itself to be late by this at most (fs/select.c, MAX_SLACK), nanoseconds. */
-const LARGEST_SLACK = 100_000_000n;
-/** HRTIMER_STATE_ENQUEUED or the flag that replaced it. */
-const QUEUED = 1;
-
 /** Nanoseconds on clocks of the host, which no time namespace has shifted. */
 export interface HostClocks {
   readonly monotonic: bigint;
@@ -87,6 +82,8 @@ export interface KernelTask {
   readonly now: HostClocks;
   /** Until when it sleeps, on the clock that it sleeps by; undefined when it is awake or waits without an end. */
   readonly sleepsUntil: bigint | undefined;
+  /** The same for a wait that is counted in jiffies, such as that of a call on a socket with a time-out. Only for a task that is known to wait so. */
+  readonly timesOut: bigint | undefined;
   readonly restart: RestartBlock;
   /** PF_* (include/linux/sched.h). */
   readonly flags: number;
@@ -111,7 +108,7 @@ export type Oddity = 'no-write-execute' | 'semaphore-undo' | 'port-permissions' 
 
 interface Layout {
   readonly program: number;
-  readonly sleeper: { task: number; expires: number; earliest: number; wake: number; state: number };
+  readonly timers: TimerLayout;
   readonly restart: Record<
     'sleepClock' | 'remainder' | 'sleepExpires' | 'pollLimited' | 'pollSeconds' | 'pollNanoseconds' | 'futexTime',
     number
@@ -157,6 +154,7 @@ function assemble(types: KernelTypes): Instructions {
     [HELPER.ktimeGetNs, AT.monotonic],
     [HELPER.ktimeGetBootNs, AT.boottime],
     [HELPER.ktimeGetTaiNs, AT.tai],
+    [HELPER.jiffies, AT.jiffies],
   ] as const) {
     code.call(clock).store(FRAME_POINTER, FRAME + at, 0);
   }
@@ -237,7 +235,7 @@ function load(): Layout {
   const types = new KernelTypes([
     'task_struct',
     'restart_block',
-    'hrtimer_sleeper',
+    ...TIMER_STRUCTURES,
     'mm_struct',
     'pid',
     'cred',
@@ -248,18 +246,10 @@ function load(): Layout {
     'bpf_iter_task',
   ]);
   const program = loadIterator(assemble(types), types.id('bpf_iter_task'));
-  const sleeper = (path: string): number => types.offset('hrtimer_sleeper', path);
   const restart = (path: string): number => types.offset('restart_block', path);
   return {
     program,
-    sleeper: {
-      task: sleeper('task'),
-      expires: sleeper('timer.node.expires'),
-      earliest: sleeper('timer._softexpires'),
-      wake: sleeper('timer.function'),
-      // Linux 6.17 made hrtimer.state a flag.
-      state: types.optionalOffset('hrtimer_sleeper', 'timer.is_queued') ?? sleeper('timer.state'),
-    },
+    timers: timerLayout(types),
     restart: {
       sleepClock: restart('nanosleep.clockid'),
       remainder: restart('nanosleep.rmtp'),
@@ -343,17 +333,20 @@ function findOddities(word: (at: number) => bigint): Oddity[] {
   return (Object.keys(present) as Oddity[]).filter((oddity) => present[oddity]);
 }
 
-function parse({ sleeper, restart }: Layout, record: DataView, resumedBy: string): KernelTask {
+function parse({ timers, restart }: Layout, record: DataView, resumedBy: string): KernelTask {
   const word = (at: number): bigint => record.getBigUint64(at, true);
   const now = { monotonic: word(AT.monotonic), boottime: word(AT.boottime), tai: word(AT.tai) };
   const task = word(AT.task);
+  const stack = new DataView(record.buffer, record.byteOffset + AT.stack, TIMERS_AT - AT.stack);
+  const timeout = findTimeout(stack, task, timers, word(AT.jiffies));
   const field = (at: number): number => AT.restart + at;
   const limited = record.getUint32(field(restart.pollLimited), true) !== 0;
   return {
     tid: record.getInt32(AT.tid, true),
     sleeps: word(AT.sleeps),
     now,
-    sleepsUntil: findSleeper(record, task, sleeper),
+    sleepsUntil: findSleeper(stack, task, timers),
+    timesOut: timeout === undefined ? undefined : now.monotonic + timeout,
     restart: {
       resumedBy,
       sleep: {
@@ -376,17 +369,4 @@ function parse({ sleeper, restart }: Layout, record: DataView, resumedBy: string
     oddities: findOddities(word),
     landlockDomain: word(AT.landlockDomain),
   };
-}
-
-/** The timer that wakes a task lies on its stack, as a struct hrtimer_sleeper that names the task (kernel/time/sleep_timeout.c). */
-function findSleeper(record: DataView, task: bigint, sleeper: Layout['sleeper']): bigint | undefined {
-  for (let at = AT.stack; at + sleeper.task + 8 <= TIMERS_AT; at += 8) {
-    const word = (offset: number): bigint => record.getBigUint64(at + offset, true);
-    if (word(sleeper.task) !== task || word(sleeper.wake) < KERNEL_CODE) continue;
-    const earliest = word(sleeper.earliest);
-    const latest = word(sleeper.expires);
-    const queued = record.getUint8(at + sleeper.state) === QUEUED;
-    if (queued && earliest < KERNEL_ADDRESSES && latest >= earliest && latest - earliest <= LARGEST_SLACK) return earliest;
-  }
-  return undefined;
 }
