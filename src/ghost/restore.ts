@@ -23,6 +23,7 @@ import {
   discardPages,
   finishBytes,
   finishLayout,
+  intersect,
   mapAreas,
   normalize,
   type OpenedFile,
@@ -131,6 +132,8 @@ export class Inflation {
       mapAreas(program, own, startsOfContent(own), this.ahead),
     );
     this.layout = new Map(own.map((area) => [area.start, area]));
+    const anonymous = areas.filter(({ kind }) => kind === 'anonymous');
+    this.ahead = intersect(this.ahead, anonymous); // the rest was unmapped
   }
 
   /**
