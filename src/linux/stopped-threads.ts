@@ -235,7 +235,8 @@ function threadIsZombie(tid: number): boolean {
 function translate(pid: number, error: unknown): unknown {
   if (!isErrno(error, 'EPERM')) return error;
   const tracer = /TracerPid:\t(\d+)/.exec(readProcessFile(pid, 'status') ?? '')?.[1];
-  if (tracer === undefined || tracer === '0') return error;
+  if (tracer === undefined) return error;
+  if (tracer === '0') return new KorriganError('KRG_TRACED', 'the process was being traced a moment ago; try again', { cause: error });
   // By the number that it has in its own pid namespace, where its user sees it.
   const shown = /^NSpid:.*\t(\d+)$/m.exec(readProcessFile(Number(tracer), 'status') ?? '')?.[1] ?? tracer;
   return new KorriganError('KRG_TRACED', `the process is being traced by process ${shown}; end the debugger or tracer first`, {
