@@ -6,7 +6,7 @@
  * Rules: a husk that is killed stays in its last stop (PTRACE_EVENT_EXIT) until {@link HuskMonitor.end}, so its parent hears of the end
  * when it is true. SIGSTOP is swallowed and reported: the process stops, and then the husk by {@link HuskMonitor.stop}.
  */
-import { isErrno, isKorriganError, RemoteProcess, trySyscall } from '../linux/index.ts';
+import { isErrno, isKorriganError, readStat, RemoteProcess, trySyscall } from '../linux/index.ts';
 import { EndWatch } from './end-watch.ts';
 import type { FamilyDescription } from './family-description.ts';
 import { isHusk, resumeHusk } from './held-husk.ts';
@@ -57,6 +57,13 @@ export class HuskMonitor {
     if (hostPid !== undefined) this.ends.watch(pid, hostPid);
   }
 
+  /** What is gone of these is no news. @returns their host pids */
+  forgetEnded(hostPids: readonly number[]): number[] {
+    const gone = hostPids.filter((hostPid) => hasEnded(hostPid));
+    for (const hostPid of gone) this.ends.forget(hostPid);
+    return gone;
+  }
+
   /** Traces a husk, and watches it. */
   adopt(pid: number): void {
     const hostPid = this.options.hostPidOf(pid);
@@ -92,7 +99,13 @@ export class HuskMonitor {
     const { table, hostPidOf } = this.options;
     const known = new Set([...husks, template]);
     for (const { pid } of family.members) if (!known.has(pid) && isHusk(hostPidOf(pid) ?? 0)) known.add(pid);
-    const steps = planHusks({ wanted: family.members, here: table.all(), isHusk: (pid) => known.has(pid), template });
+    const steps = planHusks({
+      wanted: family.members,
+      moving: family.moving,
+      here: table.all(),
+      isHusk: (pid) => known.has(pid),
+      template,
+    });
     const strays = family.members.map(({ pid }) => pid).filter((pid) => known.has(pid) && !husks.includes(pid));
     const appearance = new Map(family.members.map((member) => [member.pid, member]));
     const made = this.perform(steps, (pid) => appearance.get(pid));
@@ -309,4 +322,9 @@ export class HuskMonitor {
       this.husks.resumed(pid, remote);
     }
   }
+}
+
+function hasEnded(hostPid: number): boolean {
+  const state = readStat(hostPid)?.state;
+  return state === undefined || state === 'Z' || state === 'X';
 }

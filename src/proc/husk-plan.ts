@@ -20,6 +20,8 @@ export type HuskStep =
 export interface HuskPlanOptions {
   /** The family as it must become; see {@link relativesOf}. */
   readonly wanted: readonly Member[];
+  /** Those of it that are to run here. */
+  readonly moving?: readonly number[];
   /** Every process and husk of the node, the template included. */
   readonly here: readonly Member[];
   /** Which of those are husks. */
@@ -56,8 +58,9 @@ class Planner {
   private readonly temporaries: { pid: number; reaper: number }[] = [];
   private nextTemporary = -1;
 
-  constructor({ wanted, here, isHusk, template }: HuskPlanOptions) {
+  constructor({ wanted, moving = [], here, isHusk, template }: HuskPlanOptions) {
     this.template = template;
+    checkChildren(wanted, moving, here);
     this.wanted = new Map(wanted.map((member) => [member.pid, member]));
     this.present.set(INIT_PID, { parent: 0, group: INIT_PID, session: INIT_PID, husk: false });
     for (const { pid, parent, group, session, ended } of here) {
@@ -257,6 +260,17 @@ class Planner {
     const present = this.present.get(pid);
     if (present === undefined) throw new Error(`process ${pid} is not there yet`);
     return present;
+  }
+}
+
+/** Whoever runs here finds the children that it had elsewhere, no other ones, and each as it was. */
+function checkChildren(wanted: readonly Member[], moving: readonly number[], here: readonly Member[]): void {
+  const known = new Map(wanted.map((member) => [member.pid, member]));
+  for (const { pid, parent, ended } of here) {
+    if (!moving.includes(parent)) continue;
+    const child = known.get(pid);
+    if (child === undefined) busy(`process ${pid}, a child of ${parent}, was collected, yet not on the target node`);
+    if ((child.ended === undefined) !== (ended === undefined)) busy(`process ${pid}, a child of ${parent}, has ended on one node only`);
   }
 }
 

@@ -18,8 +18,6 @@ export class SignalPost {
   private readonly families: NodeFamilies;
   /** Signals that have to be brought to processes, by pid. */
   private readonly signals = new Map<number, SentSignal[]>();
-  /** Processes to which no signal is brought for now. */
-  private readonly undisturbed = new Set<number>();
   /** Deliveries under way, by pid. */
   private readonly delivering = new Map<number, Promise<boolean>>();
   /** Signals to groups that came here lately, with the members that have got them. */
@@ -43,12 +41,12 @@ export class SignalPost {
 
   /** Until {@link SignalPost.disturb} signals for these wait here, so that a move finds nobody at work on them. */
   async leaveAlone(pids: readonly number[]): Promise<void> {
-    for (const pid of pids) this.undisturbed.add(pid);
+    for (const pid of pids) this.families.leaving.add(pid);
     await Promise.allSettled(pids.flatMap((pid) => this.delivering.get(pid) ?? []));
   }
 
   disturb(pids: readonly number[]): void {
-    for (const pid of pids) this.undisturbed.delete(pid);
+    for (const pid of pids) this.families.leaving.delete(pid);
   }
 
   /** @returns false when it was noted before */
@@ -118,7 +116,7 @@ export class SignalPost {
       trySyscall('kill', this.families.options.container.hostPidOf(pid) ?? 0, signal);
       return true;
     }
-    if (this.undisturbed.has(pid)) return false;
+    if (this.families.leaving.has(pid)) return false;
     const done = this.queue(pid, information);
     this.delivering.set(pid, done);
     try {
