@@ -9,7 +9,6 @@ export const NOT_YET: Readonly<Record<string, { kind: 'refused' | 'differs'; why
   memory_executable_alias: { kind: 'refused', why: 'a mapping of a memory file' },
   memory_two_views: { kind: 'refused', why: 'a mapping of a memory file' },
   memory_unlinked_mapping: { kind: 'refused', why: 'a mapping of a deleted file' },
-  process_busy_family: { kind: 'differs', why: 'a family that changes faster than it can be prepared' },
   process_child_of_thread: { kind: 'differs', why: 'children of a thread that is not the first' },
   process_continue_unreported: { kind: 'differs', why: 'a continuation that was not reported yet' },
   process_stop_unreported: { kind: 'refused', why: 'a stopped child whose parent moves too' },

@@ -29,7 +29,7 @@ import {
 import { sendDescriptors } from '../container/index.ts';
 import { relayedKinds, type RelayHome, type RelaySource, streamKinds } from '../streams/index.ts';
 import { ContainerTable, deflate, isSameFamily, relativesOf } from '../proc/index.ts';
-import type { SourceJob } from './jobs.ts';
+import type { ContainerReference, MovePlan } from './jobs.ts';
 import type { SourceRecord } from './journal.ts';
 import type { RelayAnswer, RelayQuestion } from './relay-questions.ts';
 import type { FrozenPid, MovingPid, SourceParts } from './parts.ts';
@@ -93,8 +93,14 @@ export function recordPipeSender(lane: ProgramRunner, recordPipe: number): (pid:
   return (pid, socket) => converse(lane, sendDescriptors(pid, socket, [messageWithDescriptors([recordPipe])]));
 }
 
+export interface PlannedMove extends MovePlan {
+  readonly container: ContainerReference;
+  /** This node. */
+  readonly node: number;
+}
+
 export class LocalSourceParts implements SourceParts {
-  private readonly job: SourceJob;
+  private readonly job: PlannedMove;
   private readonly lane: ProgramRunner;
   private readonly reports: SourceReports;
   private ahead: FilesAhead | undefined;
@@ -102,7 +108,7 @@ export class LocalSourceParts implements SourceParts {
   private pidfds: number[] = [];
   private moving: { pid: number; inside: ProgramRunner }[] = [];
 
-  constructor(job: SourceJob, lane: ProgramRunner, reports: SourceReports) {
+  constructor(job: PlannedMove, lane: ProgramRunner, reports: SourceReports) {
     this.job = job;
     this.lane = lane;
     this.reports = reports;
@@ -199,7 +205,7 @@ export class LocalSourceParts implements SourceParts {
   /** What the target has made is right only for the family that it was told of. */
   private checkFamily(): void {
     const { family, container } = this.job;
-    if (!isSameFamily(family.members, relativesOf(family.moving, new ContainerTable(container.procfs))))
+    if (!isSameFamily(family, relativesOf(family.moving, new ContainerTable(container.procfs))))
       throw new KorriganError('KRG_PROCESS_BUSY', 'the family of the process changed while the move was being prepared; try again');
   }
 }

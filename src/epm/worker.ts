@@ -3,8 +3,10 @@ import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { BlockingListener, BlockingSocket, ControlGroup, KorriganError, whyNoKernelTasks } from '../linux/index.ts';
 import { Lane } from '../container/index.ts';
 import { MigrationChannel } from '../mm/index.ts';
-import type { ContainerReference, Job, SourceJob, TargetJob, WorkerMessage } from './jobs.ts';
+import { HeldFamily, type HeldPid } from './held-family.ts';
+import type { ContainerReference, Job, MovePlan, SourceJob, TargetJob, WorkerMessage } from './jobs.ts';
 import { JournalEntry, type SourceRecord, type TargetRecord } from './journal.ts';
+import { ask } from './questions.ts';
 import { askAboutRelay } from './relay-questions.ts';
 import { SourceMigration } from './source.ts';
 import { settle, type SettleOptions, tidy } from './settle.ts';
@@ -36,22 +38,35 @@ function tellCommitted(): void {
     throw new KorriganError('KRG_DEADLINE', 'the homes of the processes could not be told yet where they are');
 }
 
+/** How long a family may be held still until the target has prepared; longer than that call may take. */
+const PLAN_MILLISECONDS = 35_000;
+
 function runSource(job: SourceJob): WorkerMessage {
-  const channel = new MigrationChannel(BlockingSocket.connect(job.host, job.port, SILENCE_MILLISECONDS));
+  const { work, container } = job;
+  using family = 'root' in work ? HeldFamily.hold(work, container) : undefined;
+  const plan = 'root' in work ? askForPlan(family?.processes ?? []) : work;
+  const channel = new MigrationChannel(BlockingSocket.connect(plan.host, plan.port, SILENCE_MILLISECONDS));
   try {
-    const lane = laneOf(job.container.initPid);
+    const lane = laneOf(container.initPid);
     const journal = JournalEntry.open(lane.records, job.slot) as JournalEntry<SourceRecord>;
-    const parts = new LocalSourceParts(job, lane, {
+    const parts = new LocalSourceParts({ ...plan, container, node: job.node }, lane, {
       committed: tellCommitted,
       ask: (question) => askAboutRelay(question, tell),
       givesUpLocks: (locks) => journal.update({ locks }),
     });
-    const options = { journal, processGroups: new ControlGroup(job.container.processGroups), node: job.node };
-    const report = new SourceMigration(channel, job.moving, parts, options).run(job);
+    const options = { journal, processGroups: new ControlGroup(container.processGroups), node: job.node };
+    const identity = { ticket: plan.ticket, migration: job.migration };
+    const report = new SourceMigration(channel, plan.moving, parts, options).run(identity, family);
     return report === undefined ? { kind: 'unconfirmed' } : { kind: 'moved', report };
   } finally {
     channel.close();
   }
+}
+
+function askForPlan(held: readonly HeldPid[]): MovePlan {
+  const moving = held.map(({ pid, hostPid }) => ({ pid, hostPid }));
+  const stopped = held.filter(({ remote }) => remote.main.groupStop !== 0).map(({ pid }) => pid);
+  return ask((asked, transfer) => tell({ kind: 'plan', moving, stopped, ...asked }, transfer), PLAN_MILLISECONDS) as MovePlan;
 }
 
 function runTarget(job: TargetJob): WorkerMessage {

@@ -63,7 +63,7 @@ export class GhostWorkers implements AsyncDisposable {
   }
 
   private answered(worker: Worker, message: Exclude<WorkerMessage, { kind: 'ready' }>): void {
-    if (message.kind === 'listening' || message.kind === 'committed' || message.kind === 'relay') {
+    if (message.kind === 'listening' || message.kind === 'committed' || message.kind === 'relay' || message.kind === 'plan') {
       this.current.get(worker)?.onProgress(message);
       return;
     }
