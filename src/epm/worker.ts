@@ -1,6 +1,6 @@
 /** A ghost worker: the thread that holds processes by ptrace. Does one job after the other, blocking in the kernel. */
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
-import { BlockingListener, BlockingSocket, ControlGroup, KorriganError, whyNoKernelTasks } from '../linux/index.ts';
+import { BlockingListener, BlockingSocket, ControlGroup, KorriganError, releaseLate, whyNoKernelTasks } from '../linux/index.ts';
 import { Lane } from '../container/index.ts';
 import { MigrationChannel } from '../mm/index.ts';
 import { HeldFamily, type HeldPid } from './held-family.ts';
@@ -14,6 +14,8 @@ import { LocalSourceParts, recordPipeSender } from './source-parts.ts';
 import { TargetMigration } from './target.ts';
 import { LocalTargetParts } from './target-parts.ts';
 
+/** How often threads that stopped too late are looked for. */
+const LATE_MILLISECONDS = 20;
 /** How long the source may take to connect, and either side to answer. */
 const CONNECT_MILLISECONDS = 20_000;
 const SILENCE_MILLISECONDS = 30_000;
@@ -125,6 +127,7 @@ parentPort?.on('message', (job: Job) => {
   }
 });
 
+setInterval(() => releaseLate(), LATE_MILLISECONDS).unref();
 tell({ kind: 'ready' });
 // Learned now or by the first job, which would be slower for it.
 whyNoKernelTasks();
