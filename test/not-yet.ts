@@ -5,7 +5,6 @@
 export const NOT_YET: Readonly<Record<string, { kind: 'refused' | 'differs'; why: string }>> = {
   attribute_landlock: { kind: 'refused', why: 'a Landlock domain cannot be read back' },
   attribute_no_write_execute: { kind: 'refused', why: 'prctl(PR_SET_MDWE) forbids the region for programs' },
-  process_busy_family: { kind: 'differs', why: 'a family that changes faster than it can be prepared' },
   process_child_of_thread: { kind: 'differs', why: 'children of a thread that is not the first' },
   process_continue_unreported: { kind: 'differs', why: 'a continuation that was not reported yet' },
   process_stop_unreported: { kind: 'refused', why: 'a stopped child whose parent moves too' },

@@ -8,9 +8,9 @@ import { faultPoint } from './fault-points.ts';
 import type { ContainerReference } from './jobs.ts';
 import { identify, JournalEntry, type TargetRecord } from './journal.ts';
 import type { MovingPid } from './parts.ts';
-import { answerQuestion } from './questions.ts';
 import type { MigrationServiceOptions } from './service.ts';
 import type { Settlements } from './settlements.ts';
+import { answerQuestion } from './worker-questions.ts';
 
 export interface ArrivalsOptions extends MigrationServiceOptions {
   readonly relays: RelayService;
@@ -33,10 +33,12 @@ export class Arrivals {
   }
 
   /** What the target's side of a move has made is valid, or gone. */
-  decided({ migration, processes }: TargetRecord, runsHere: boolean): void {
+  async decided({ migration, processes }: TargetRecord, runsHere: boolean): Promise<void> {
+    const { proc, relays } = this.options;
     const pids = processes.map(({ pid }) => pid);
-    this.options.proc.arrived(pids, runsHere ? pids : []);
-    this.options.relays.decided(migration, runsHere);
+    if (runsHere) proc.arrived(pids, pids);
+    else await proc.discarded(processes);
+    relays.decided(migration, runsHere);
   }
 
   /** Makes room for processes of another node. @returns where it may connect, once, with which ticket */
@@ -81,13 +83,13 @@ export class Arrivals {
           const written = JournalEntry.open(container.records, entry.slot) as JournalEntry<TargetRecord>;
           if (result.kind === 'undecided') await settlements.settle(written);
           if (result.kind !== 'arrived') return;
-          this.decided(written.record, result.pids.length > 0);
+          await this.decided(written.record, result.pids.length > 0);
           settlements.end(entry);
         })
         .catch(async (error: unknown) => {
           const written = JournalEntry.open(container.records, entry.slot) as JournalEntry<TargetRecord>;
           log.warn({ migration, error }, 'a migration did not arrive');
-          if (written.state === 'discarded') this.decided(written.record, false);
+          if (written.state === 'discarded') await this.decided(written.record, false);
           await settlements.giveUp(written);
           reject(error);
         })

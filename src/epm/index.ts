@@ -6,6 +6,7 @@
  * daemon's side. What the engines need of the modules below is written down in `parts`.
  */
 export { FAULT_POINTS, type FaultPoint } from './fault-points.ts';
+export type { Migration } from './departures.ts';
 export * from './hand-over.ts';
 export { processesOfContainer } from './relations.ts';
 export * from './service.ts';

@@ -1,10 +1,12 @@
 /** What ghost workers are asked to do, and what they answer. Plain data: it crosses threads. */
 import type { KnownRelay } from '../streams/index.ts';
-import type { AskedQuestion } from './questions.ts';
 import type { FamilyDescription } from '../proc/index.ts';
+import type { FamilyToHold } from './held-family.ts';
 import type { MovingPid } from './parts.ts';
+import type { Asked } from './questions.ts';
 import type { Settlement } from './settle.ts';
 import type { MigrationReport } from './source.ts';
+import type { AskedQuestion } from './worker-questions.ts';
 
 /** Where a worker finds the container. */
 export interface ContainerReference {
@@ -18,13 +20,9 @@ export interface ContainerReference {
   procfs: string;
 }
 
-export interface SourceJob {
-  kind: 'source';
-  container: ContainerReference;
-  /** Of the journal. */
-  slot: number;
+/** What moves, and where the target waits for it. */
+export interface MovePlan {
   ticket: string;
-  migration: string;
   host: string;
   port: number;
   moving: MovingPid[];
@@ -32,9 +30,27 @@ export interface SourceJob {
   family: FamilyDescription;
   /** Host pids of the container's processes that stay, pid 1 included. */
   others: number[];
-  node: number;
   /** Relays of this node's processes. */
   relays: KnownRelay[];
+}
+
+export interface SourceJob {
+  kind: 'source';
+  container: ContainerReference;
+  /** Of the journal. */
+  slot: number;
+  migration: string;
+  node: number;
+  /** Made while the processes run; or the family to hold still, for which the plan is asked for then. */
+  work: MovePlan | FamilyToHold;
+}
+
+/** A family is held still: the worker waits for the plan of its move. */
+export interface AskedForPlan extends Asked {
+  kind: 'plan';
+  moving: MovingPid[];
+  /** Pids of those that job control has stopped. */
+  stopped: number[];
 }
 
 export interface TargetJob {
@@ -71,10 +87,10 @@ export type WorkerMessage =
   /** First of all. */
   | { kind: 'ready' }
   | { kind: 'listening'; port: number }
-  /** The source's decision is taken: the processes belong to the target, before anything here ends. */
-  /** The worker waits until the first word is 1: nothing here may end before the daemon knows that it means nothing. */
+  /** The source's decision is taken: the processes belong to the target, before anything here ends. The worker waits until the first word is 1: nothing here may end before the daemon knows that it means nothing. */
   | { kind: 'committed'; acknowledged: Int32Array }
   | AskedQuestion
+  | AskedForPlan
   | { kind: 'moved'; report: MigrationReport }
   /** The processes were handed over, but the target has not confirmed it. */
   | { kind: 'unconfirmed' }

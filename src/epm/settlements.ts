@@ -34,7 +34,7 @@ export interface SettlementsOptions {
   readonly onDeflated: (record: SourceRecord) => Promise<void>;
   /** They go on here. */
   readonly onAborted: (record: SourceRecord) => void;
-  readonly onDecided: (record: TargetRecord, runsHere: boolean) => void;
+  readonly onDecided: (record: TargetRecord, runsHere: boolean) => Promise<void>;
   readonly log: { info(details: object, message: string): void; warn(details: object, message: string): void };
 }
 
@@ -148,7 +148,7 @@ export class Settlements {
       for (const { kind } of effects) {
         if (kind === 'run' || kind === 'discard') {
           await settle(entry.slot, kind);
-          onDecided(entry.record, kind === 'run');
+          await onDecided(entry.record, kind === 'run');
         }
       }
       if (state !== 'imported') return;

@@ -40,9 +40,9 @@ import {
   streamKinds,
 } from '../streams/index.ts';
 import { ContainerTable, deflate, isSameFamily, relativesOf } from '../proc/index.ts';
-import type { SourceJob } from './jobs.ts';
+import type { ContainerReference, MovePlan } from './jobs.ts';
 import type { SourceRecord } from './journal.ts';
-import type { Answer, RelayQuestion, SignalQuestion } from './questions.ts';
+import type { WorkerAnswer, WorkerQuestion } from './worker-questions.ts';
 import type { FrozenPid, MappingPid, MovingPid, SourceParts } from './parts.ts';
 
 /** All kinds of files, in the order in which they are tried. @param relays where files are captured @param home where they are restored */
@@ -54,7 +54,7 @@ export function allKinds(relays: RelaySource | undefined, home?: RelayHome): rea
 export interface SourceReports {
   /** The processes belong to the target; what stays behind has not changed yet. */
   committed(): void;
-  ask(question: RelayQuestion | SignalQuestion): Answer;
+  ask(question: WorkerQuestion): WorkerAnswer;
   /** These are about to be given up, for the target to take them. */
   givesUpLocks(locks: SourceRecord['locks']): void;
   /** Pid 1 has these open. */
@@ -119,8 +119,14 @@ export function recordPipeSender(
   };
 }
 
+export interface PlannedMove extends MovePlan {
+  readonly container: ContainerReference;
+  /** This node. */
+  readonly node: number;
+}
+
 export class LocalSourceParts implements SourceParts {
-  private readonly job: SourceJob;
+  private readonly job: PlannedMove;
   private readonly lane: ProgramRunner;
   private readonly reports: SourceReports;
   private ahead: FilesAhead | undefined;
@@ -129,7 +135,7 @@ export class LocalSourceParts implements SourceParts {
   private moving: { pid: number; inside: ProgramRunner }[] = [];
   private terminals: readonly KeptTerminal[] = [];
 
-  constructor(job: SourceJob, lane: ProgramRunner, reports: SourceReports) {
+  constructor(job: PlannedMove, lane: ProgramRunner, reports: SourceReports) {
     this.job = job;
     this.lane = lane;
     this.reports = reports;
@@ -260,7 +266,7 @@ export class LocalSourceParts implements SourceParts {
   /** What the target has made is right only for the family that it was told of. */
   private checkFamily(): void {
     const { family, container } = this.job;
-    if (!isSameFamily(family.members, relativesOf(family.moving, new ContainerTable(container.procfs))))
+    if (!isSameFamily(family, relativesOf(family.moving, new ContainerTable(container.procfs))))
       throw new KorriganError('KRG_PROCESS_BUSY', 'the family of the process changed while the move was being prepared; try again');
   }
 }

@@ -1,16 +1,7 @@
 /**
  * The source's engine: brings processes to another node over a channel, or leaves them running as they were. Blocking; runs in a ghost worker.
  */
-import {
-  type ControlGroup,
-  currentProcessor,
-  isDeath,
-  KorriganError,
-  NativeMemory,
-  Pagemap,
-  RemoteProcess,
-  syscall,
-} from '../linux/index.ts';
+import { type ControlGroup, currentProcessor, isDeath, KorriganError, Pagemap, RemoteProcess } from '../linux/index.ts';
 import {
   captureProcess,
   captureRegionSize,
@@ -43,7 +34,9 @@ import { kernelIdentity } from '../fs/index.ts';
 import { type Effect, type SourceEvent, type SourceState, stepSource } from './hand-over.ts';
 import { faultPoint } from './fault-points.ts';
 import { Hold } from './hold.ts';
+import { type HeldFamily, releaseUnchanged } from './held-family.ts';
 import type { JournalEntry, SourceRecord } from './journal.ts';
+import { realTime } from './real-time.ts';
 import { parseToSource, type ToSource } from './messages.ts';
 import type { FrozenPid, MovingPid, SourceParts } from './parts.ts';
 import { IMAGE_VERSION } from '../ghost/index.ts';
@@ -62,16 +55,8 @@ export interface MigrationReport {
 
 interface Frozen extends FrozenPid {
   observed: ObservedThreads;
-  image: ProcessImage;
-}
-
-const CLOCK_REALTIME = 0;
-const clock = NativeMemory.allocate(16);
-
-/** CLOCK_REALTIME in nanoseconds. */
-export function realTime(): bigint {
-  syscall('clock_gettime', CLOCK_REALTIME, clock.address);
-  return clock.view.getBigInt64(0, true) * 1_000_000_000n + clock.view.getBigInt64(8, true);
+  /** Once it has been captured. */
+  image: ProcessImage | undefined;
 }
 
 export interface SourceOptions {
@@ -112,24 +97,29 @@ export class SourceMigration {
   /**
    * Runs the migration to its end. On any failure before the decision the processes go on here and the failure is thrown.
    * @param identity ticket and id that the target handed out
+   * @param family the processes, when they were held still to be described: nothing of them is sent while they run then
    * @returns undefined when something failed after the decision: what is left here is frozen or parked, and must be settled
    */
-  run(identity: { ticket: string; migration: string }): MigrationReport | undefined {
+  run(identity: { ticket: string; migration: string }, family?: HeldFamily): MigrationReport | undefined {
     const started = performance.now();
+    this.frozen = (family?.handOver() ?? []).map((held) => ({ ...held, image: undefined }));
     try {
       this.prepare(identity);
-      this.preCopy();
-      this.sendAhead();
+      if (family === undefined) {
+        this.preCopy();
+        this.sendAhead();
+      }
       // The target lets us stop them when they have got what was sent to their husks there.
       this.parts.letSignalsThrough();
       this.channel.send({ kind: 'freezing', kernel: kernelIdentity(), processor: currentProcessor() });
       this.expect('awake');
       this.parts.keepSignalsBack();
       this.channel.isAttentive = true;
-      for (const { hostPid } of this.processes) letSignalsBeTaken(hostPid);
-      const observed = this.processes.map(({ hostPid }) => observeThreads(hostPid));
-      const frozenAt = realTime();
-      this.freeze(observed);
+      if (family === undefined) for (const { hostPid } of this.processes) letSignalsBeTaken(hostPid);
+      const observed = family === undefined ? this.processes.map(({ hostPid }) => observeThreads(hostPid)) : [];
+      const frozenAt = family?.since ?? realTime();
+      if (family === undefined) this.timed('stop', () => this.stop(observed));
+      this.freeze();
       const runningAt = this.handOver();
       return {
         downtimeMicroseconds: Number(runningAt - frozenAt) / 1000,
@@ -203,14 +193,15 @@ export class SourceMigration {
     if (files !== undefined) this.channel.send({ kind: 'files-ahead', files });
   }
 
-  private freeze(observed: readonly ObservedThreads[]): void {
+  private stop(observed: readonly ObservedThreads[]): void {
+    for (const [n, process] of this.processes.entries()) {
+      const remote = RemoteProcess.stop(process.hostPid);
+      this.frozen.push({ ...process, remote, observed: observed[n], image: undefined });
+    }
+  }
+
+  private freeze(): void {
     const { node } = this.options;
-    this.timed('stop', () => {
-      for (const [n, process] of this.processes.entries()) {
-        const remote = RemoteProcess.stop(process.hostPid);
-        this.frozen.push({ ...process, remote, observed: observed[n], image: {} as ProcessImage });
-      }
-    });
     this.step({ kind: 'frozen' });
     faultPoint(node, 'source.stopped');
     const objects = new Map<string, Area>();
@@ -220,7 +211,7 @@ export class SourceMigration {
       // Each image leaves as soon as it is there: the target maps it while this side goes on.
       for (const frozen of this.frozen) capture(frozen);
       faultPoint(node, 'source.captured');
-      const mapping = this.frozen.map((each) => ({ ...each, areas: each.image.areas }));
+      const mapping = this.frozen.map((each) => ({ ...each, areas: each.image?.areas ?? [] }));
       this.timed('files', () => this.channel.send({ kind: 'files', files: this.parts.captureFiles(mapping) }));
       this.timed('contents', () => this.sendContents());
       for (const frozen of this.frozen) this.timed('memory', () => this.sendMemory(frozen));
@@ -230,7 +221,7 @@ export class SourceMigration {
       for (const [n, frozen] of this.frozen.entries()) {
         if (n > 0) this.channel.send({ kind: 'process-complete', pid: this.frozen[n - 1]?.pid ?? 0 });
         capture(frozen);
-        if (frozen.image.areas.some(isNamelessMapping))
+        if (frozen.image?.areas.some(isNamelessMapping) === true)
           throw new KorriganError(
             'KRG_PROCESS_BUSY',
             'the process mapped a file without a name while the move was being prepared; try again',
@@ -250,19 +241,19 @@ export class SourceMigration {
   private sendImage(frozen: Frozen, objects: Map<string, Area>): void {
     const { remote, pid, observed } = frozen;
     remote.openRegion(captureRegionSize(remote.threads.length));
-    frozen.image = captureProcess(remote, this.flags.get(pid) ?? new AreaFlags([]), observed);
-    frozen.image.areas = resolveAliases(frozen.image.areas, objects);
-    const discarded = this.tracked.get(pid)?.discarded(frozen.image.areas) ?? [];
-    const sameLayout = frozen.image.areas === this.layouts.get(pid);
-    const image = sameLayout ? { ...frozen.image, areas: [] } : frozen.image;
-    this.channel.send({ kind: 'image', pid, image, discarded, sameLayout });
+    const image = captureProcess(remote, this.flags.get(pid) ?? new AreaFlags([]), observed);
+    frozen.image = image;
+    image.areas = resolveAliases(image.areas, objects);
+    const discarded = this.tracked.get(pid)?.discarded(image.areas) ?? [];
+    const sameLayout = image.areas === this.layouts.get(pid);
+    this.channel.send({ kind: 'image', pid, image: sameLayout ? { ...image, areas: [] } : image, discarded, sameLayout });
   }
 
   private sendMemory({ pid, hostPid, image }: Frozen): void {
     const tracked = this.tracked.get(pid);
     using pagemap = new Pagemap(hostPid);
     using pages = new ProcessPages(hostPid);
-    for (const area of image.areas) {
+    for (const area of image?.areas ?? []) {
       const read = pages.reader(area);
       for (const run of tracked?.remaining(area) ?? contentRuns(pagemap, area)) this.channel.sendPages(pid, run.start, run.end, read);
     }
@@ -298,8 +289,8 @@ export class SourceMigration {
   /** Signals that travel along, so that they are found again whoever makes husks of the processes. */
   private notePending(): void {
     const pending = this.frozen.flatMap(({ pid, remote, image }) => [
-      ...countSignals(image.pending).map((counted) => ({ pid, thread: 0, ...counted })),
-      ...image.threads.flatMap((thread, n) =>
+      ...countSignals(image?.pending ?? []).map((counted) => ({ pid, thread: 0, ...counted })),
+      ...(image?.threads ?? []).flatMap((thread, n) =>
         countSignals(thread.pending).map((counted) => ({ pid, thread: remote.threads[n]?.tracee.tid ?? 0, ...counted })),
       ),
     ]);
@@ -329,11 +320,7 @@ export class SourceMigration {
         // Children before their parents, who would end threads of which they are the children.
         for (const frozen of this.frozen.toReversed()) {
           const { image, remote } = frozen;
-          discardPending(
-            remote,
-            image.pending,
-            image.threads.map((thread) => thread.pending),
-          );
+          discardPending(remote, image?.pending ?? [], image?.threads.map((thread) => thread.pending) ?? []);
           this.parts.deflate(frozen, remote);
         }
         this.parts.releaseFiles();
@@ -358,10 +345,11 @@ export class SourceMigration {
       }
     };
     attempt(() => this.parts.retakeLocks());
-    for (const { remote, image } of this.frozen) {
-      const waits = (image.threads ?? []).map(({ wait }) => wait);
+    for (const frozen of this.frozen) {
+      const { remote, image } = frozen;
+      const waits = image?.threads.map(({ wait }) => wait) ?? [];
       attempt(
-        () => releaseWaiting(remote, waits),
+        () => (image === undefined && !remote.hasRegion ? releaseUnchanged(frozen) : releaseWaiting(remote, waits)),
         () => remote.leave(),
       );
     }

@@ -32,7 +32,7 @@ import {
 import { allKinds, containerClocks } from './source-parts.ts';
 import type { TargetJob } from './jobs.ts';
 import type { TargetRecord } from './journal.ts';
-import type { Answer, RelayQuestion, SignalQuestion } from './questions.ts';
+import type { WorkerAnswer, WorkerQuestion } from './worker-questions.ts';
 import type { HeldHusk, Lend, MovingPid, TargetParts } from './parts.ts';
 
 const SIGWINCH = 28;
@@ -48,7 +48,7 @@ export class LocalTargetParts implements TargetParts {
   private readonly job: TargetJob;
   private readonly lane: ProgramRunner;
   private readonly made = new Map<number, Made>();
-  private readonly ask: (question: RelayQuestion | SignalQuestion) => Answer;
+  private readonly ask: (question: WorkerQuestion) => WorkerAnswer;
   private readonly home: RelayHome;
   private readonly note: (change: Partial<Pick<TargetRecord, 'descriptors' | 'terminals'>>) => void;
   /** What the husks of leaders have got, or kept. */
@@ -65,7 +65,7 @@ export class LocalTargetParts implements TargetParts {
   constructor(
     job: TargetJob,
     lane: ProgramRunner,
-    ask: (question: RelayQuestion | SignalQuestion) => Answer,
+    ask: (question: WorkerQuestion) => WorkerAnswer,
     note: (change: Partial<Pick<TargetRecord, 'descriptors' | 'terminals'>>) => void,
   ) {
     this.job = job;

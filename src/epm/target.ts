@@ -12,8 +12,8 @@ import { Hold } from './hold.ts';
 import { identify, type JournalEntry, type TargetRecord } from './journal.ts';
 import { checkImageVersion, parseToTarget, type ToTarget } from './messages.ts';
 import type { HeldHusk, Lend, TargetParts } from './parts.ts';
+import { realTime } from './real-time.ts';
 import type { Settlement } from './settle.ts';
-import { realTime } from './source.ts';
 
 /** How long the source may take to hear that it is refused. */
 const REFUSED_MILLISECONDS = 5000;

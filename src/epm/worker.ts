@@ -1,10 +1,11 @@
 /** A ghost worker: the thread that holds processes by ptrace. Does one job after the other, blocking in the kernel. */
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
-import { BlockingListener, BlockingSocket, ControlGroup, converse, KorriganError, whyNoKernelTasks } from '../linux/index.ts';
+import { BlockingListener, BlockingSocket, ControlGroup, converse, KorriganError, releaseLate, whyNoKernelTasks } from '../linux/index.ts';
 import { Lane } from '../container/index.ts';
 import { MigrationChannel } from '../mm/index.ts';
 import { closePairs } from '../streams/index.ts';
-import type { ContainerReference, Job, SourceJob, TargetJob, WorkerMessage } from './jobs.ts';
+import { HeldFamily, type HeldPid } from './held-family.ts';
+import type { ContainerReference, Job, MovePlan, SourceJob, TargetJob, WorkerMessage } from './jobs.ts';
 import { JournalEntry, type SourceRecord, type TargetRecord } from './journal.ts';
 import { ask } from './questions.ts';
 import { SourceMigration } from './source.ts';
@@ -12,7 +13,10 @@ import { settle, type Settlement, tidy } from './settle.ts';
 import { LocalSourceParts, recordPipeSender } from './source-parts.ts';
 import { TargetMigration } from './target.ts';
 import { LocalTargetParts } from './target-parts.ts';
+import { askQuestion } from './worker-questions.ts';
 
+/** How often threads that stopped too late are looked for. */
+const LATE_MILLISECONDS = 20;
 /** How long the source may take to connect, and either side to answer. */
 const CONNECT_MILLISECONDS = 20_000;
 const SILENCE_MILLISECONDS = 30_000;
@@ -37,23 +41,36 @@ function tellCommitted(): void {
     throw new KorriganError('KRG_DEADLINE', 'the homes of the processes could not be told yet where they are');
 }
 
+/** How long a family may be held still until the target has prepared; longer than that call may take. */
+const PLAN_MILLISECONDS = 35_000;
+
 function runSource(job: SourceJob): WorkerMessage {
-  const channel = new MigrationChannel(BlockingSocket.connect(job.host, job.port, SILENCE_MILLISECONDS));
+  const { work, container } = job;
+  using family = 'root' in work ? HeldFamily.hold(work, container) : undefined;
+  const plan = 'root' in work ? askForPlan(family?.processes ?? []) : work;
+  const channel = new MigrationChannel(BlockingSocket.connect(plan.host, plan.port, SILENCE_MILLISECONDS));
   try {
-    const lane = laneOf(job.container.initPid);
+    const lane = laneOf(container.initPid);
     const journal = JournalEntry.open(lane.records, job.slot) as JournalEntry<SourceRecord>;
-    const parts = new LocalSourceParts(job, lane, {
+    const parts = new LocalSourceParts({ ...plan, container, node: job.node }, lane, {
       committed: tellCommitted,
-      ask: (question) => ask(question, tell),
+      ask: (question) => askQuestion(question, tell),
       givesUpLocks: (locks) => journal.update({ locks }),
       keepsTerminals: (terminals) => journal.update({ terminals: [...terminals] }),
     });
-    const options = { journal, processGroups: new ControlGroup(job.container.processGroups), node: job.node };
-    const report = new SourceMigration(channel, job.moving, parts, options).run(job);
+    const options = { journal, processGroups: new ControlGroup(container.processGroups), node: job.node };
+    const identity = { ticket: plan.ticket, migration: job.migration };
+    const report = new SourceMigration(channel, plan.moving, parts, options).run(identity, family);
     return report === undefined ? { kind: 'unconfirmed' } : { kind: 'moved', report };
   } finally {
     channel.close();
   }
+}
+
+function askForPlan(held: readonly HeldPid[]): MovePlan {
+  const moving = held.map(({ pid, hostPid }) => ({ pid, hostPid }));
+  const stopped = held.filter(({ remote }) => remote.main.groupStop !== 0).map(({ pid }) => pid);
+  return ask((asked, transfer) => tell({ kind: 'plan', moving, stopped, ...asked }, transfer), PLAN_MILLISECONDS) as MovePlan;
 }
 
 function runTarget(job: TargetJob): WorkerMessage {
@@ -69,7 +86,7 @@ function runTarget(job: TargetJob): WorkerMessage {
     const parts = new LocalTargetParts(
       job,
       lane,
-      (question) => ask(question, tell),
+      (question) => askQuestion(question, tell),
       (change) => journal.update(change),
     );
     const outcome = new TargetMigration(channel, parts, {
@@ -119,6 +136,7 @@ parentPort?.on('message', (job: Job) => {
   }
 });
 
+setInterval(() => releaseLate(), LATE_MILLISECONDS).unref();
 tell({ kind: 'ready' });
 // Learned now or by the first job, which would be slower for it.
 whyNoKernelTasks();

@@ -63,7 +63,7 @@ export class GhostWorkers implements AsyncDisposable {
   }
 
   private answered(worker: Worker, message: Exclude<WorkerMessage, { kind: 'ready' }>): void {
-    if (message.kind === 'listening' || message.kind === 'committed' || message.kind === 'question') {
+    if (message.kind === 'listening' || message.kind === 'committed' || message.kind === 'question' || message.kind === 'plan') {
       this.current.get(worker)?.onProgress(message);
       return;
     }

@@ -22,6 +22,7 @@ import {
   discardPages,
   finishBytes,
   finishLayout,
+  intersect,
   isNamelessMapping,
   isSameArea,
   mapAreas,
@@ -134,6 +135,8 @@ export class Inflation {
       mapAreas(program, own, startsOfContent(own), this.ahead),
     );
     this.layout = new Map(own.map((area) => [area.start, area]));
+    const anonymous = areas.filter(({ kind }) => kind === 'anonymous');
+    this.ahead = intersect(this.ahead, anonymous); // the rest was unmapped
   }
 
   /**

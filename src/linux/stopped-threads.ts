@@ -30,6 +30,34 @@ export interface StopOptions {
 
 const COLLEAGUE_MILLISECONDS = 500;
 
+/** Those of this thread that did not stop in time. They stop when they can, and must not stay so. */
+let late: Tracee[] = [];
+
+/**
+ * Lets go of threads that stopped too late. To be called now and then by every thread that stops processes.
+ * @param seen a stop of any tracee that the caller has been told of and does not know
+ */
+export function releaseLate(seen?: { readonly tid: number; readonly status: WaitStatus }): void {
+  late = late.filter((tracee) => {
+    try {
+      const status = seen?.tid === tracee.tid ? seen.status : tracee.poll();
+      if (status === undefined) return true;
+      if (status.kind === 'exited' || status.kind === 'killed') return false;
+      if (status.kind !== 'interrupted') {
+        tracee.resume(status.kind === 'signal' ? status.signal : 0);
+        return true;
+      }
+      hideInterruption(tracee);
+      tracee.detach();
+      return false;
+    } catch (error) {
+      if (isErrno(error, 'ESRCH')) return true; // killed in its stop: its end is reported next
+      if (isErrno(error, 'ECHILD')) return false;
+      throw error;
+    }
+  });
+}
+
 /**
  * Seizes and stops every thread. Signals that arrive stay queued.
  * @returns the threads, the leader first unless it has already exited; none when the process has ended
@@ -158,7 +186,7 @@ function awaitStop(tracee: Tracee, deadlineMs?: number): StoppedThread | undefin
   // A signal on its way is reported before our interrupt. It must not be lost: it is delivered while the thread goes on, until
   // the thread reports the interrupt.
   for (;;) {
-    const status: WaitStatus = tracee.wait(deadlineMs);
+    const status = waitInTime(tracee, deadlineMs);
     if (status.kind === 'exited' || status.kind === 'killed') return undefined;
     try {
       if (status.kind === 'interrupted') {
@@ -179,6 +207,15 @@ function leaveOurCode(tracee: Tracee): ThreadState {
   tracee.setSignalMask(state.signalMask);
   tracee.setRegisters(state.registers);
   return state;
+}
+
+function waitInTime(tracee: Tracee, deadlineMs?: number): WaitStatus {
+  try {
+    return tracee.wait(deadlineMs);
+  } catch (error) {
+    if (error instanceof KorriganError && error.code === 'KRG_CANNOT_STOP') late.push(tracee);
+    throw error;
+  }
 }
 
 const EINTR = -4;
@@ -245,7 +282,8 @@ function threadIsZombie(tid: number): boolean {
 function translate(pid: number, error: unknown): unknown {
   if (!isErrno(error, 'EPERM')) return error;
   const tracer = /TracerPid:\t(\d+)/.exec(readProcessFile(pid, 'status') ?? '')?.[1];
-  if (tracer === undefined || tracer === '0') return error;
+  if (tracer === undefined) return error;
+  if (tracer === '0') return new KorriganError('KRG_TRACED', 'the process was being traced a moment ago; try again', { cause: error });
   // By the number that it has in its own pid namespace, where its user sees it.
   const shown = /^NSpid:.*\t(\d+)$/m.exec(readProcessFile(Number(tracer), 'status') ?? '')?.[1] ?? tracer;
   return new KorriganError('KRG_TRACED', `the process is being traced by process ${shown}; end the debugger or tracer first`, {

@@ -41,12 +41,19 @@ export function describeFamily(moving: readonly number[], table: ContainerTable)
   return { moving: [...moving], members };
 }
 
-/** Has nothing that the kernel knows about the family changed between two looks at it? */
-export function isSameFamily(one: readonly Member[], other: readonly Member[]): boolean {
-  const relations = (members: readonly Member[]): string[] =>
-    members.map(({ pid, parent, group, session, ended, terminal }) => [pid, parent, group, session, ended, terminal].join(' ')).toSorted();
-  const [first, second] = [relations(one), relations(other)];
-  return first.length === second.length && first.every((line, n) => line === second[n]);
+/**
+ * Has nothing that the kernel knows about the family changed since it was described? That a relative which stays has ended is no change: its
+ * husks hear of it as of every end.
+ */
+export function isSameFamily({ moving, members }: Pick<FamilyDescription, 'moving' | 'members'>, now: readonly Member[]): boolean {
+  if (members.length !== now.length) return false;
+  const before = new Map(members.map((member) => [member.pid, member]));
+  return now.every(({ pid, parent, group, session, ended, terminal }) => {
+    const known = before.get(pid);
+    if (known === undefined || known.parent !== parent || known.group !== group || known.session !== session) return false;
+    if (known.terminal !== terminal) return false;
+    return known.ended === ended || (known.ended === undefined && !moving.includes(pid));
+  });
 }
 
 /** A process and everything below it that lives, parents first. */

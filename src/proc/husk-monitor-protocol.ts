@@ -19,6 +19,7 @@ export interface MonitorWorkerData {
 export interface MonitorCommands {
   becomeTemplate(pid: number, hostPid: number): void;
   watch(pids: readonly number[]): void;
+  forgetEnded(hostPids: readonly number[]): number[];
   adopt(pids: readonly number[]): void;
   release(pids: readonly number[]): void;
   discard(pids: readonly number[]): void;

@@ -33,6 +33,7 @@ const commands: MonitorCommands = {
     });
   },
   watch: (pids) => pids.forEach((pid) => monitor.watch(pid)),
+  forgetEnded: (hostPids) => monitor.forgetEnded(hostPids),
   adopt: (pids) => pids.forEach((pid) => monitor.adopt(pid)),
   release: (pids) => monitor.release(pids),
   discard: (pids) => pids.forEach((pid) => monitor.discard(pid)),

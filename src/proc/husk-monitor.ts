@@ -6,7 +6,7 @@
  * Rules: a husk that is killed stays in its last stop (PTRACE_EVENT_EXIT) until {@link HuskMonitor.end}, so its parent hears of the end
  * when it is true. SIGSTOP is swallowed and reported: the process stops, and then the husk by {@link HuskMonitor.stop}.
  */
-import { isErrno, isKorriganError, RemoteProcess, trySyscall } from '../linux/index.ts';
+import { isErrno, isKorriganError, readStat, RemoteProcess, trySyscall } from '../linux/index.ts';
 import { EndWatch } from './end-watch.ts';
 import type { FamilyDescription } from './family-description.ts';
 import { isHusk, resumeHusk } from './held-husk.ts';
@@ -56,6 +56,13 @@ export class HuskMonitor {
   watch(pid: number): void {
     const hostPid = this.options.hostPidOf(pid);
     if (hostPid !== undefined) this.ends.watch(pid, hostPid);
+  }
+
+  /** What is gone of these is no news. @returns their host pids */
+  forgetEnded(hostPids: readonly number[]): number[] {
+    const gone = hostPids.filter((hostPid) => hasEnded(hostPid));
+    for (const hostPid of gone) this.ends.forget(hostPid);
+    return gone;
   }
 
   /** Traces a husk, and watches it. */
@@ -322,4 +329,9 @@ export class HuskMonitor {
       this.husks.resumed(pid, remote, wasTraced);
     }
   }
+}
+
+function hasEnded(hostPid: number): boolean {
+  const state = readStat(hostPid)?.state;
+  return state === undefined || state === 'Z' || state === 'X';
 }

@@ -320,3 +320,21 @@ test('a family that is about to change is told apart from one that cannot be mad
     (error) => isKorriganError(error, 'KRG_PROCESS_BUSY') && /child of 61, yet on the target node of 1/.test(error.message),
   );
 });
+
+test('whoever comes back finds the children that it has had elsewhere, and no other ones', () => {
+  const here: Member[] = [
+    { pid: 50, parent: 1, group: 1, session: 1 },
+    { pid: 60, parent: 1, group: 60, session: 60 },
+    { pid: 61, parent: 60, group: 60, session: 60 },
+  ];
+  const parent: Member = { pid: 60, parent: 1, group: 60, session: 60 };
+  const child: Member = { pid: 61, parent: 60, group: 60, session: 60 };
+  const plan = (moving: number[], ...wanted: Member[]): unknown[] => planHusks({ wanted, moving, here, isHusk: () => true, template: 50 });
+  assert.deepEqual(plan([60], parent, child), []);
+  assert.deepEqual(plan([61], parent, { ...child, ended: 0 }), [], 'the parent stays a husk, which hears of it');
+  for (const wanted of [[parent], [parent, { ...child, ended: 0 }]])
+    assert.throws(
+      () => plan([60], ...wanted),
+      (error) => isKorriganError(error, 'KRG_PROCESS_BUSY'),
+    );
+});

@@ -29,7 +29,7 @@ export interface HuskPlanOptions {
   readonly isHusk: (pid: number) => boolean;
   /** A husk that is a child of init, in init's session. */
   readonly template: number;
-  /** Those of the family that move: the terminals of sessions whose leaders do come with them. */
+  /** Those of the family that are to run here: the terminals of sessions whose leaders do come with them. */
   readonly moving?: readonly number[];
 }
 
@@ -66,6 +66,7 @@ class Planner {
   constructor({ wanted, here, isHusk, template, moving = [] }: HuskPlanOptions) {
     this.template = template;
     this.moving = new Set(moving);
+    checkChildren(wanted, moving, here);
     this.wanted = new Map(wanted.map((member) => [member.pid, member]));
     this.present.set(INIT_PID, { parent: 0, group: INIT_PID, session: INIT_PID, husk: false, terminal: undefined });
     for (const { pid, parent, group, session, ended, terminal } of here) {
@@ -292,6 +293,17 @@ class Planner {
     const present = this.present.get(pid);
     if (present === undefined) throw new Error(`process ${pid} is not there yet`);
     return present;
+  }
+}
+
+/** Whoever runs here finds the children that it had elsewhere, no other ones, and each as it was. */
+function checkChildren(wanted: readonly Member[], moving: readonly number[], here: readonly Member[]): void {
+  const known = new Map(wanted.map((member) => [member.pid, member]));
+  for (const { pid, parent, ended } of here) {
+    if (!moving.includes(parent)) continue;
+    const child = known.get(pid);
+    if (child === undefined) busy(`process ${pid}, a child of ${parent}, was collected, yet not on the target node`);
+    if ((child.ended === undefined) !== (ended === undefined)) busy(`process ${pid}, a child of ${parent}, has ended on one node only`);
   }
 }
 

@@ -8,7 +8,7 @@
  *
  * From below: the husk (`husk-body`, `held-husk`, `deflate`, `husk-end`) · families (`relatives`, `husk-plan`, `husk-family`, `family-description`) · the monitor
  * (`husk-monitor`, `end-watch`; `husk-keeper` is its end on the main thread) · what nodes tell each other (`messages`, `outbox`, `directory`, `news`,
- * `signal-post`, `group-signals`, `reconciliation`) · `service`.
+ * `signal-post`, `group-signals`, `reconciliation`, `tidying`) · `service`.
  */
 export * from './deflate.ts';
 export * from './family-description.ts';
@@ -23,5 +23,6 @@ export { ContainerTable } from './process-table.ts';
 export * from './records.ts';
 export * from './relatives.ts';
 export type { ProcServiceOptions } from './node-families.ts';
+export type { Resident } from './residents.ts';
 export * from './service.ts';
 export * from './template.ts';

@@ -1,7 +1,12 @@
 /** What became of processes, passed on from node to node by their homes, and followed by their husks. */
+import { isKorriganError } from '../linux/index.ts';
 import type { NodeId } from '../rpc/index.ts';
 import type { Notice } from './messages.ts';
 import type { NodeFamilies } from './node-families.ts';
+import { INIT_PID } from './relatives.ts';
+
+/** How long a husk may be held by another thread. */
+const HELD_MILLISECONDS = 10_000;
 
 type Told = Exclude<Notice, { kind: 'signal' | 'group-signal' }>;
 
@@ -40,27 +45,50 @@ export class News {
     if (news.kind === 'collected') directory.forget(news.pid);
   }
 
+  /** The husk of the parent does it. What collected it elsewhere and is no husk here yet, is about to be one. */
+  private async collect(pid: number): Promise<void> {
+    const { keeper, table } = this.families;
+    for (; !this.families.isClosed; await this.families.again()) {
+      this.collecting.add(pid);
+      if (await this.patiently(() => keeper.do('collect', pid))) return;
+      this.collecting.delete(pid);
+      const zombie = table.find(pid);
+      if (zombie?.ended === undefined || zombie.parent === INIT_PID) return;
+    }
+  }
+
+  /** Another thread may still hold what has just become a husk. */
+  private async patiently<T>(action: () => Promise<T>): Promise<T> {
+    for (const until = performance.now() + HELD_MILLISECONDS; ; await this.families.again()) {
+      try {
+        return await action();
+      } catch (error) {
+        const isHeld = isKorriganError(error, 'KRG_TRACED') || isKorriganError(error, 'KRG_PROCESS_BUSY');
+        if (!isHeld || performance.now() > until || this.families.isClosed) throw error;
+      }
+    }
+  }
+
   /** A husk here does as its process did. */
   private async follow(news: Told): Promise<void> {
-    const { arriving, present, ending, keeper } = this.families;
+    const { arriving, leaving, present, ending, keeper } = this.families;
     const { pid } = news;
-    // What is just becoming a husk, or a process, is in the hand of another thread.
-    while (arriving.has(pid) && !this.families.isClosed) await this.families.again();
+    // What is just becoming a husk, or a process, is in the hand of another thread. It may run, and end, elsewhere before this node has taken note.
+    while ((arriving.has(pid) || leaving.has(pid)) && !this.families.isClosed) await this.families.again();
     switch (news.kind) {
       case 'ended':
         if (!present.delete(pid)) return;
         ending.add(pid);
-        await keeper.do('end', pid, news.status);
+        await this.patiently(() => keeper.do('end', pid, news.status));
         this.onEnded();
         return;
       case 'stopped':
         if (!present.has(pid)) return;
         if (news.signal === 0) await keeper.do('continue', pid);
-        else await keeper.do('stop', pid, news.signal);
+        else await this.patiently(() => keeper.do('stop', pid, news.signal));
         return;
       case 'collected':
-        this.collecting.add(pid);
-        if (!(await keeper.do('collect', pid))) this.collecting.delete(pid);
+        await this.collect(pid);
         return;
       case 'dropped': // for the account of the home only
     }

@@ -36,6 +36,8 @@ export class NodeFamilies implements AsyncDisposable {
   readonly visitors = new Set<number>();
   /** Husks that are about to become processes, and processes that are about to become husks. */
   readonly arriving = new Set<number>();
+  /** Processes that are being moved away: no signal is brought to them for now. */
+  readonly leaving = new Set<number>();
   /** Husks that were told to end: their end is no news. */
   readonly ending = new Set<number>();
   /** What is being done about each process, one thing after the other. */

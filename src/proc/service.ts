@@ -5,7 +5,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ReapedProcess } from '../container/index.ts';
-import { KorriganError } from '../linux/index.ts';
+import { isKorriganError, KorriganError } from '../linux/index.ts';
 import type { NodeId } from '../rpc/index.ts';
 import type { FamilyDescription } from './family-description.ts';
 import { GroupSignals } from './group-signals.ts';
@@ -17,21 +17,15 @@ import { Reconciliation } from './reconciliation.ts';
 import { MARK_PID } from './husk-body.ts';
 import { isChildChange, isForwarded, plainSignal, RecordReader } from './records.ts';
 import { INIT_PID } from './relatives.ts';
+import type { Resident } from './residents.ts';
 import { SignalPost } from './signal-post.ts';
+import { Tidying } from './tidying.ts';
 
 const SIGKILL = 9;
 /** How long whoever tells something waits for it to be done. */
 const TOLD_MILLISECONDS = 1000;
-
-/** A process or husk that a daemon finds in a container that it adopts. */
-export interface Resident {
-  readonly pid: number;
-  /**
-   * `template`: any husk that stands for nobody; `undecided`: on its way to this node or away again, and frozen; `unfinished`: what was to become
-   * a husk when its daemon was killed.
-   */
-  readonly kind: 'process' | 'husk' | 'template' | 'undecided' | 'unfinished';
-}
+/** How long what a family is made from here may lag behind what its node says of it. */
+const NEWS_MILLISECONDS = 500;
 
 export class ProcService implements AsyncDisposable {
   private readonly families: NodeFamilies;
@@ -46,15 +40,15 @@ export class ProcService implements AsyncDisposable {
   private readonly zombies = new Set<number>();
   /** Those that follow a change of group that was made elsewhere. */
   private readonly relating = new Set<number>();
-  private tidying: Promise<void> | undefined;
-  private isUntidy = false;
+  private readonly tidying: Tidying;
 
   constructor(options: ProcServiceOptions) {
     const { rpc } = options;
     this.families = new NodeFamilies(options, (event) => this.seen(event));
     this.post = new SignalPost(this.families);
     this.groups = new GroupSignals(this.families, this.post);
-    this.news = new News(this.families, () => this.tidy());
+    this.tidying = new Tidying(this.families, this.groups);
+    this.news = new News(this.families, () => this.tidying.request());
     this.reconciliation = new Reconciliation(this.families, (notice, from) => void this.take(notice, from));
     rpc.handle(tellCall, async ({ notices }, { caller }) => {
       const done = Promise.all(notices.map((notice) => this.take(notice, caller)));
@@ -94,12 +88,10 @@ export class ProcService implements AsyncDisposable {
 
   /** Makes the husks that a family needs here. Its moving ones may then be inflated; until {@link ProcService.arrived} they stay. */
   async prepare(family: FamilyDescription): Promise<void> {
-    const { arriving, keeper, present, ending } = this.families;
+    const { arriving, present, ending } = this.families;
     for (const pid of family.moving) arriving.add(pid);
     try {
-      const template = await keeper.template();
-      await this.tidying;
-      const made = await keeper.do('prepare', family, [...present], template);
+      const made = await this.makeHusks(family);
       const ended = new Set(family.members.filter((member) => member.ended !== undefined).map(({ pid }) => pid));
       for (const pid of made) {
         this.zombies.delete(pid);
@@ -109,6 +101,20 @@ export class ProcService implements AsyncDisposable {
     } catch (error) {
       this.arrived(family.moving, []);
       throw error;
+    }
+  }
+
+  /** What has happened to relatives elsewhere may not have been heard of here yet: it is waited for. */
+  private async makeHusks(family: FamilyDescription): Promise<number[]> {
+    const { keeper, present } = this.families;
+    for (const until = performance.now() + NEWS_MILLISECONDS; ; await this.families.again()) {
+      const template = await keeper.template();
+      await this.tidying.idle;
+      try {
+        return await keeper.do('prepare', family, [...present], template);
+      } catch (error) {
+        if (!isKorriganError(error, 'KRG_PROCESS_BUSY') || performance.now() > until || this.families.isClosed) throw error;
+      }
     }
   }
 
@@ -122,6 +128,26 @@ export class ProcService implements AsyncDisposable {
     }
     this.command('watch', running);
     this.settle(moving);
+  }
+
+  /**
+   * A move to this node was given up. Husks that had begun to become processes are gone, which says nothing about these; the other ones stay as long
+   * as somebody needs them.
+   */
+  async discarded(moving: readonly { readonly pid: number; readonly hostPid: number }[]): Promise<void> {
+    const { keeper, present } = this.families;
+    const gone = await keeper.do(
+      'forgetEnded',
+      moving.map(({ hostPid }) => hostPid),
+    );
+    for (const { pid, hostPid } of moving) {
+      if (!gone.includes(hostPid)) continue;
+      const wasKilled = this.held.get(pid)?.some(({ kind }) => kind === 'killed') === true;
+      this.held.delete(pid);
+      if (wasKilled) this.huskKilled(pid);
+      if (present.has(pid)) this.huskLost(pid, false);
+    }
+    this.settle(moving.map(({ pid }) => pid));
   }
 
   /** The processes have left this node; to be called before what stayed behind becomes husks. */
@@ -143,7 +169,7 @@ export class ProcService implements AsyncDisposable {
   /** What processes that have left had behind them here are husks now. Resolves when their groups are complete. */
   async deflated(pids: readonly number[]): Promise<void> {
     this.settle(pids);
-    await this.tidying;
+    await this.tidying.idle;
   }
 
   /** Until {@link ProcService.disturb} signals for these wait here, so that a move finds nobody at work on them. */
@@ -214,7 +240,7 @@ export class ProcService implements AsyncDisposable {
     this.reconciliation
       .run(ended)
       .catch((error: unknown) => this.families.complain(error, 'it is not known where the processes of this node are'))
-      .finally(() => this.tidy()); // not before: homes have to hear of a husk before they hear that it is gone
+      .finally(() => this.tidying.request()); // not before: homes have to hear of a husk before they hear that it is gone
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -262,7 +288,7 @@ export class ProcService implements AsyncDisposable {
   }
 
   /** A husk ended that nobody held: it was killed at home, and its process follows it; elsewhere it was to become a process, which failed. */
-  private huskLost(pid: number): void {
+  private huskLost(pid: number, isWatched = true): void {
     const { present, outbox, keeper, options } = this.families;
     present.delete(pid);
     if (this.families.isHome(pid)) {
@@ -270,7 +296,7 @@ export class ProcService implements AsyncDisposable {
       void this.post.bring(pid, { information: plainSignal(SIGKILL) }).then(() => present.delete(pid));
       return;
     }
-    this.news.collecting.add(pid);
+    if (isWatched) this.news.collecting.add(pid);
     outbox.put(options.homeOf(pid), { kind: 'dropped', pid });
     keeper.do('collect', pid).catch((error: unknown) => this.families.complain(error, 'a husk was not collected'));
   }
@@ -283,7 +309,7 @@ export class ProcService implements AsyncDisposable {
       await outbox.flushed(options.homeOf(pid));
     }
     this.zombies.delete(pid);
-    this.tidy();
+    this.tidying.request();
   }
 
   private recorded(pid: number, information: Uint8Array): void {
@@ -330,7 +356,7 @@ export class ProcService implements AsyncDisposable {
       'adopt',
       pids.filter((pid) => present.has(pid)),
     );
-    this.tidy();
+    this.tidying.request();
   }
 
   /** Tells the homes of new husks. @throws KorriganError KRG_PROCESS_BUSY when a relative has just ended */
@@ -349,41 +375,14 @@ export class ProcService implements AsyncDisposable {
 
   /** @returns those that have ended */
   private async heldElsewhere(pids: readonly number[], by: NodeId): Promise<number[]> {
-    const { directory, keeper, node, options } = this.families;
+    const { directory, keeper, table, node, options } = this.families;
     const living = pids.filter((pid) => options.container.hostPidOf(pid) !== undefined);
     for (const pid of living) directory.held(pid, by);
     await keeper.do(
       'watch',
       living.filter((pid) => directory.nodeOf(pid) === node),
     );
-    return pids.filter((pid) => !living.includes(pid));
-  }
-
-  /** Husks that are no longer needed go, and groups get their proxies: after whatever is under way now. */
-  private tidy(): void {
-    this.isUntidy = true;
-    this.tidying ??= this.tidyUp().finally(() => (this.tidying = undefined));
-  }
-
-  private async tidyUp(): Promise<void> {
-    while (this.isUntidy && !this.families.isClosed) {
-      this.isUntidy = false;
-      await this.removeSuperfluous().catch((error: unknown) => this.families.complain(error, 'husks could not be removed'));
-    }
-  }
-
-  private async removeSuperfluous(): Promise<void> {
-    const { present, arriving, keeper, outbox, options } = this.families;
-    await new Promise((resolve) => setImmediate(resolve));
-    const husks = [...present].filter((pid) => !arriving.has(pid));
-    const kept = husks.filter((pid) => this.families.isHome(pid));
-    if (kept.length < husks.length) {
-      for (const pid of await keeper.do('tidy', { husks, kept, proxies: [...this.groups.proxies.values()] })) {
-        present.delete(pid);
-        outbox.put(options.homeOf(pid), { kind: 'dropped', pid });
-      }
-    }
-    await this.groups.refresh();
+    return pids.filter((pid) => !living.includes(pid) || table.find(pid)?.ended !== undefined);
   }
 
   private command(name: 'watch' | 'adopt' | 'discard', pids: readonly number[]): void {

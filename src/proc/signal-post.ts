@@ -32,8 +32,6 @@ export class SignalPost {
   private readonly lines = new Map<number, Waiting[]>();
   /** What was seen, or is waited for, of marks in the record pipe. */
   private readonly marks = new Map<number, PromiseWithResolvers<void>>();
-  /** Processes to which no signal is brought for now. */
-  private readonly undisturbed = new Set<number>();
   /** Deliveries under way, by pid. */
   private readonly delivering = new Map<number, Promise<boolean>>();
   /** Signals to groups that came here lately, with the members that have got them. */
@@ -102,12 +100,12 @@ export class SignalPost {
 
   /** Until {@link SignalPost.disturb} signals for these wait here, so that a move finds nobody at work on them. */
   async leaveAlone(pids: readonly number[]): Promise<void> {
-    for (const pid of pids) this.undisturbed.add(pid);
+    for (const pid of pids) this.families.leaving.add(pid);
     await Promise.allSettled(pids.flatMap((pid) => this.delivering.get(pid) ?? []));
   }
 
   disturb(pids: readonly number[]): void {
-    for (const pid of pids) this.undisturbed.delete(pid);
+    for (const pid of pids) this.families.leaving.delete(pid);
   }
 
   /** @returns false when it was noted before */
@@ -186,7 +184,7 @@ export class SignalPost {
       if (signal === undefined || this.families.options.container.hostPidOf(pid) === undefined) return line.length;
       const batch = queuedTogether(line, delivered);
       if (batch.length > 0) {
-        const queued = this.undisturbed.has(pid) ? 0 : this.queueTogether(pid, batch);
+        const queued = this.families.leaving.has(pid) ? 0 : this.queueTogether(pid, batch);
         if (queued < batch.length) return delivered + queued;
         delivered += queued - 1;
         continue;
@@ -206,7 +204,7 @@ export class SignalPost {
       trySyscall('kill', this.families.options.container.hostPidOf(pid) ?? 0, signal);
       return true;
     }
-    if (this.undisturbed.has(pid)) return false;
+    if (this.families.leaving.has(pid)) return false;
     const done = this.queue(pid, information);
     this.delivering.set(pid, done);
     try {

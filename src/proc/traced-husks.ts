@@ -3,6 +3,7 @@ import {
   EXIT_EVENT,
   isErrno,
   KorriganError,
+  releaseLate,
   type RemoteProcess,
   TRACE_OPTION,
   Tracee,
@@ -38,6 +39,7 @@ export class TracedHusks implements Disposable {
     for (let stop = Tracee.pollAny(); stop !== undefined; stop = Tracee.pollAny()) {
       const traced = this.traced.get(stop.tid);
       if (traced !== undefined) this.take(stop.tid, traced, stop.status);
+      else releaseLate(stop);
     }
   }
 

@@ -1,0 +1,65 @@
+/** What is examined of a family before a move: whatever cannot move is named before anything is touched. */
+import type { Container } from '../container/index.ts';
+import { examineProcess } from '../ghost/index.ts';
+import { isErrno, KorriganError, readProcessLink, readStat, shareMemory } from '../linux/index.ts';
+import type { MovingPid } from './parts.ts';
+import { childrenOf, processesOfContainer, traceeOf } from './relations.ts';
+
+/** State in /proc/PID/stat of a process that job control has stopped. */
+const STOPPED = 'T';
+/** State of a process that no signal wakes: proc_pid_stat(5). */
+const UNINTERRUPTIBLE = 'D';
+/** Those that a process of the container shares with its pid 1. */
+const NAMESPACES = ['mnt', 'uts', 'ipc', 'net', 'user', 'pid', 'time'] as const;
+
+/**
+ * @param stopped those that job control has stopped, of a family that is held; in any other it is seen
+ * @throws KorriganError KRG_NOT_MOVABLE, or KRG_PROCESS_BUSY for what may be over in a moment; nothing has been touched
+ */
+export function preflight(family: readonly MovingPid[], stopped: readonly number[], container: Container): void {
+  const own = (name: string): string | undefined => readProcessLink(container.initPid, `ns/${name}`);
+  const tracing = traceeOf(family, processesOfContainer(container.cgroup));
+  if (tracing !== undefined) {
+    const { tracer, tracee } = tracing;
+    const reason = `it traces process ${container.containerPidOf(tracee) ?? tracee}; end that first`;
+    throw new KorriganError('KRG_NOT_MOVABLE', `process ${tracer.pid} cannot move: tracing: ${reason}`);
+  }
+  for (const { pid: examined, hostPid } of family) {
+    const state = readStat(hostPid)?.state;
+    if (state === undefined) throw new KorriganError('KRG_PROCESS_BUSY', `process ${examined} has just ended`);
+    if (state === UNINTERRUPTIBLE) {
+      throw new KorriganError('KRG_PROCESS_BUSY', `process ${examined} waits in the kernel (a disk, a vfork) and cannot be stopped now`);
+    }
+    const mate = [readStat(hostPid)?.parent ?? 0, ...childrenOf(hostPid)].find(
+      (relative) => relative > 0 && sharesMemory(hostPid, relative),
+    );
+    if (mate !== undefined) {
+      // A vfork ends in a moment; a shared address space that stays is refused after the last attempt.
+      throw new KorriganError(
+        'KRG_PROCESS_BUSY',
+        `process ${examined} cannot move: it shares its address space with another process (vfork or CLONE_VM)`,
+      );
+    }
+    const obstacle = examineProcess(hostPid).find(({ verdict }) => verdict === 'refused');
+    if (obstacle !== undefined) {
+      throw new KorriganError('KRG_NOT_MOVABLE', `process ${examined} cannot move: ${obstacle.resource}: ${obstacle.reason}`);
+    }
+    if ((state === STOPPED || stopped.includes(examined)) && family.some((other) => other.hostPid === readStat(hostPid)?.parent)) {
+      const reason = 'it is stopped, and its parent, which moves too, would be told of it a second time; continue it first';
+      throw new KorriganError('KRG_NOT_MOVABLE', `process ${examined} cannot move: ${reason}`);
+    }
+    const foreign = NAMESPACES.find((name) => (readProcessLink(hostPid, `ns/${name}`) ?? own(name)) !== own(name));
+    if (foreign !== undefined) {
+      throw new KorriganError('KRG_NOT_MOVABLE', `process ${examined} cannot move: it has a ${foreign} namespace of its own`);
+    }
+  }
+}
+
+function sharesMemory(one: number, other: number): boolean {
+  try {
+    return shareMemory(one, other);
+  } catch (error) {
+    if (isErrno(error, 'ESRCH')) return false; // it ended meanwhile
+    throw error;
+  }
+}
