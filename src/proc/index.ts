@@ -2,7 +2,8 @@
  * proc: what keeps a family whole when one of it runs on another node. A *husk* is the stand-in of a process that runs elsewhere: the
  * same task where it was born, emptied to two pages, parked in a wait for signals, which it passes on as records.
  *
- * Rules: a husk runs nothing of the program. It has all signals blocked, one descriptor (the node's record pipe), and ends only with the
+ * Rules: a husk runs nothing of the program. It has all signals blocked, one descriptor (the node's record pipe; that of a
+ * session's leader keeps the session's terminal beside it), and ends only with the
  * status that its process ended with elsewhere. Who holds a husk by ptrace puts it back into its loop before letting go. Only the monitor's thread
  * holds husks, and a ghost worker those that are about to become processes; the monitor has let go of them before.
  *
