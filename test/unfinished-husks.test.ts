@@ -1,4 +1,4 @@
-/** Husks that a daemon was making when it was killed are ended by the next one, and nothing else; and none is made twice. */
+/** A daemon is killed while it makes husks: the next one ends those that are not finished, and nothing else. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -68,29 +68,4 @@ test('what is no husk yet, husks that are still what their creator is, and a sec
     [program],
   );
   assert.equal(left.filter(({ pid }) => [template, second].includes(pid)).length, 1);
-});
-
-test('moves that arrive at once on a node make one template', async () => {
-  const other = `${cluster}-two`;
-  const { nodes } = await startCluster({ cluster: other, nodes: 2 });
-  try {
-    const client = new NodeClient(...nodes.map(({ socket }) => socket));
-    const request = {
-      arguments: ['sleep', '1000'],
-      environment: { PATH: '/usr/bin:/bin' },
-      workingDirectory: '/',
-      umask: 0o22,
-      node: 'node1',
-    };
-    const started = await Promise.all([1, 2, 3].map(() => client.runDetached(request)));
-    const results = await Promise.all(started.map(({ pid }) => client.migrate({ pids: [pid], node: 'node2' })));
-    assert.deepEqual(
-      results.flat().map(({ outcome }) => outcome),
-      ['moved', 'moved', 'moved'],
-    );
-    const there = (await client.processes({ husks: true })).filter(({ node }) => node === 'node2');
-    assert.deepEqual(there.map(({ kind }) => kind).toSorted(), ['husk', 'process', 'process', 'process']);
-  } finally {
-    await stopCluster(other);
-  }
 });
