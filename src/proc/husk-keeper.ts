@@ -25,7 +25,7 @@ export class HuskKeeper implements AsyncDisposable {
   private readonly container: Container;
   private readonly waiting = new Map<number, Waiting>();
   private sent = 0;
-  private templatePid: Promise<number> | undefined;
+  private templatePid: Promise<number | undefined> = Promise.resolve(undefined);
   private currentTemplate: number | undefined;
 
   constructor({ container, lane, recordPipe, onEvent }: HuskKeeperOptions) {
@@ -56,13 +56,12 @@ export class HuskKeeper implements AsyncDisposable {
     });
   }
 
-  /** The template's pid. It is made when it is first needed, and again when somebody has killed it. */
-  async template(): Promise<number> {
-    const known = await this.templatePid;
-    if (known !== undefined && this.container.hostPidOf(known) !== undefined) return known;
-    this.templatePid = this.makeTemplate();
-    this.templatePid.catch(() => (this.templatePid = undefined));
-    return this.templatePid;
+  /** The template's pid. It is made when it is first needed, and again when somebody has killed it. Who asks meanwhile gets the same. */
+  template(): Promise<number> {
+    const isThere = (known: number | undefined): known is number => known !== undefined && this.container.hostPidOf(known) !== undefined;
+    const found = this.templatePid.then((known) => (isThere(known) ? known : this.makeTemplate()));
+    this.templatePid = found.catch(() => undefined);
+    return found;
   }
 
   /** The template that an earlier daemon has made. */
