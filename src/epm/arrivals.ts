@@ -1,5 +1,6 @@
 /** Moves to this node, on the daemon's main thread: room is made for the processes, and a ghost worker receives them. */
 import { randomBytes } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { KorriganError, readStatus } from '../linux/index.ts';
 import { type FamilyDescription, wasProcess } from '../proc/index.ts';
 import type { NodeId } from '../rpc/index.ts';
@@ -11,6 +12,9 @@ import type { MovingPid } from './parts.ts';
 import type { MigrationServiceOptions } from './service.ts';
 import type { Settlements } from './settlements.ts';
 import { answerQuestion } from './worker-questions.ts';
+
+/** How long a move waits until what an earlier one, which was given up, has left here is gone. */
+const EARLIER_MILLISECONDS = 5000;
 
 export interface ArrivalsOptions extends MigrationServiceOptions {
   readonly relays: RelayService;
@@ -44,6 +48,8 @@ export class Arrivals {
   /** Makes room for processes of another node. @returns where it may connect, once, with which ticket */
   async prepare(migration: string, family: FamilyDescription, peer: NodeId): Promise<{ host: string; port: number; ticket: string }> {
     const { workers, host, log, container, rpc, proc, relays, settlements, containerReference } = this.options;
+    const earlier = Promise.all(family.moving.map((moving) => this.underWay(moving)));
+    await Promise.race([earlier, delay(EARLIER_MILLISECONDS, undefined, { ref: false })]);
     const taken = family.moving.find((moving) => settlements.of(moving) !== undefined);
     if (taken !== undefined)
       throw new KorriganError('KRG_PROCESS_BUSY', `an earlier move of process ${taken} is not settled yet; try again`);
