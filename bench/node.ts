@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import type { Migration } from '../src/epm/index.ts';
+import { huskCgroup } from '../src/proc/index.ts';
 import { HOST, startJoinedNode } from '../test/support/joined-node.ts';
 import { measureSystemCallFloor, type SystemCallFloor } from './system-call-floor.ts';
 
@@ -13,7 +14,7 @@ export interface NodeRequests {
   /** `milliseconds` is what the caller of the move waits. */
   migrate: (pid: number, target: number, withTree: boolean) => Promise<Migration & { milliseconds: number }>;
   signal: (pid: number, signal: NodeJS.Signals) => void;
-  /** Ends every process of the container but pid 1. */
+  /** Ends every program of the container. */
   endAll: () => void;
   systemCallFloor: (pid: number) => SystemCallFloor;
   connect: (node: number, port: number) => void;
@@ -43,7 +44,10 @@ async function startNode(id: number, cluster: string): Promise<{ port: number; r
       return { ...migration, milliseconds: performance.now() - started };
     },
     signal: (pid, signal) => void process.kill(hostPid(pid), signal),
-    endAll: () => processes.kill(),
+    endAll: () => {
+      const husks = huskCgroup(container).path;
+      for (const group of processes.children()) if (group.path !== husks) group.kill();
+    },
     systemCallFloor: (pid) => measureSystemCallFloor(hostPid(pid)),
     connect: (peer, peerPort) => rpc.addPeer(peer, HOST, peerPort),
     stop: () => Promise.resolve(node[Symbol.asyncDispose]()),

@@ -244,6 +244,21 @@ describe('a container', () => {
     await assert.rejects(container.spawn({ cgroup: container.newApplication(), pid: 1, memory: 4096, program }), { code: 'EEXIST' });
   });
 
+  test('a process that is killed before it has begun is told, and the next ones are made', async () => {
+    const program = new Program(SPAWN_ADDRESS, { records: 4, data: 64 });
+    program.tryCall('exit_group', 34);
+    const cgroup = container.newApplication();
+    cgroup.create();
+    cgroup.freeze();
+    const spawned = container.spawn({ cgroup, memory: 8192, program });
+    await until('its birth', () => cgroup.processes().length > 0);
+    cgroup.kill();
+    await assert.rejects(spawned, { code: 'KRG_PROCESS_BUSY' });
+    const mark = container.reaped.next;
+    const { pid } = await container.spawn({ cgroup: container.newApplication(), memory: 8192, program });
+    assert.deepEqual((await endOf(container, pid, mark)).ending, { kind: 'exited', status: 34 });
+  });
+
   test('translates pids', async () => {
     const { pid, hostPid } = await container.launch({
       arguments: ['sleep', '1000'],

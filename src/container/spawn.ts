@@ -26,6 +26,9 @@ const EXIT_FAILED = 72;
 const READY = 1;
 const FAILED = 2;
 const PAGE = 4096;
+const FUTEX_WAIT = 0;
+/** Between two looks at a process that has not begun yet. */
+const LOOK_NANOSECONDS = 10_000_000n;
 
 export interface SpawnProgram {
   readonly openCgroup: number;
@@ -37,7 +40,7 @@ export interface SpawnProgram {
 }
 
 export function spawnCapacity(options: SpawnOptions): { records: number; data: number } {
-  return { records: 20, data: options.program.usedSize + 512 };
+  return { records: 24, data: options.program.usedSize + 512 };
 }
 
 /** The launcher's part: clone, and wait until the child has its program in memory of its own. */
@@ -55,7 +58,13 @@ export function buildSpawn(launcher: Program, options: SpawnOptions, childrenWor
   launcher.operation('incrementAndWake', childrenWord);
   launcher.forwardResult(openCgroup, launcher.length + 1, 0);
   launcher.call('close', 0);
-  launcher.operation('waitWhileEqual', state, 0);
+  // One that is killed before it has begun never says that it is ready.
+  const again = launcher.addressOfRecord(launcher.length + 1);
+  launcher.forwardResult(clone, launcher.length + 2, 0);
+  launcher.tryCall('futex', state, FUTEX_WAIT, 0, launcher.data(new Uint8Array(BigInt64Array.of(0n, LOOK_NANOSECONDS).buffer)), 0, 0);
+  const alive = launcher.tryCall('kill', 0, 0);
+  const ended = launcher.operation('jumpIfLess', launcher.addressOfResult(alive), 0, 0);
+  launcher.operation('jumpIfLess', state, READY, again);
   const jumpToEnd = launcher.operation('jump', 0);
 
   const childStart = launcher.length;
@@ -72,15 +81,17 @@ export function buildSpawn(launcher: Program, options: SpawnOptions, childrenWor
   launcher.operation('wake', state, FAILED);
   launcher.tryCall('exit_group', EXIT_FAILED);
   launcher.patch(jumpToEnd, 0, launcher.addressOfRecord(launcher.length));
+  launcher.patch(ended, 2, launcher.addressOfRecord(launcher.length));
   return {
     openCgroup,
     clone,
     childStart,
     check: () => {
       launcher.checkedResult(clone);
+      const reached = launcher.viewAt(state, 4).getUint32(0, true);
+      if (reached === 0) throw new KorriganError('KRG_PROCESS_BUSY', 'a new process was killed before it had begun; try again');
       for (const index of [map, closeAll]) launcher.checkedResult(index);
-      if (launcher.viewAt(state, 4).getUint32(0, true) !== READY)
-        throw new KorriganError('KRG_INTERNAL', 'the new process did not begin its program');
+      if (reached !== READY) throw new KorriganError('KRG_INTERNAL', 'the new process did not begin its program');
     },
   };
 }
