@@ -9,6 +9,7 @@ import {
   ContainerTable,
   HuskFamily,
   HuskMonitor,
+  huskCgroup,
   holdHusk,
   isHusk,
   kindOfHusk,
@@ -132,7 +133,13 @@ describe('husks', () => {
     assert.match(readProcessFile(relative, 'status') ?? '', /^TracerPid:\t0$/m);
     const living = SHELL_FAMILY.filter(({ ended }) => ended === undefined).map(({ pid }) => pid);
     const reported: MonitorEvent[] = [];
-    const monitor = new HuskMonitor({ table, hostPidOf: (pid) => container.hostPidOf(pid), report: (event) => reported.push(event) });
+    const group = huskCgroup(container);
+    const monitor = new HuskMonitor({
+      table,
+      group,
+      hostPidOf: (pid) => container.hostPidOf(pid),
+      report: (event) => reported.push(event),
+    });
     for (const pid of living) monitor.adopt(pid);
     // One that another thread is about to make a process is let go of, whatever is asked of it meanwhile.
     monitor.release([LEADER]);

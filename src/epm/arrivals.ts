@@ -7,6 +7,7 @@ import type { NodeId } from '../rpc/index.ts';
 import type { RelayService } from '../streams/index.ts';
 import { faultPoint } from './fault-points.ts';
 import type { ContainerReference } from './jobs.ts';
+import { moveGroup } from './hold.ts';
 import { identify, JournalEntry, type TargetRecord } from './journal.ts';
 import type { MovingPid } from './parts.ts';
 import type { MigrationServiceOptions } from './service.ts';
@@ -67,7 +68,7 @@ export class Arrivals {
     const admission = container.foreignPids.admit();
     let husks: MovingPid[];
     try {
-      await proc.prepare(family);
+      await proc.prepare(family, moveGroup(container.cgroup.child('processes'), migration));
       husks = family.moving.map((moving) => this.find(moving));
       entry.update({ processes: husks.map((husk) => ({ ...identify(husk), returning: wasProcess(husk.hostPid, container.initPid) })) });
       faultPoint(rpc.id, 'target.planned');

@@ -9,6 +9,11 @@ import { HUSK_GROUP } from '../proc/index.ts';
 
 const ATTEMPTS = 100;
 
+/** The group of a move, when it is not the processes' own. @param processes the container's group of groups */
+export function moveGroup(processes: ControlGroup, migration: string): ControlGroup {
+  return processes.child(`m${migration}`);
+}
+
 export class Hold implements Disposable {
   readonly group: ControlGroup;
   private readonly file: number;
@@ -22,24 +27,22 @@ export class Hold implements Disposable {
   /**
    * Puts processes into a group of their own. One that holds them and nobody else is taken as it is: moving the first process takes
    * the kernel several milliseconds (an RCU grace period). That of the husks is never taken: more of them may be made at any time.
-   * @param processes the container's group of groups
-   * @param name of a new group
+   * @param otherwise a group for them alone
    * @param announce told the group's path before anything is moved
    */
-  static gather(processes: ControlGroup, name: string, hostPids: readonly number[], announce: (path: string) => void): Hold {
+  static gather(otherwise: ControlGroup, hostPids: readonly number[], announce: (path: string) => void): Hold {
     const present = groupOf(hostPids[0] ?? 0);
     if (present !== undefined && present.name !== HUSK_GROUP && isExactly(present, hostPids)) {
       announce(present.path);
       return new Hold(present);
     }
-    const group = processes.child(name);
-    announce(group.path);
+    announce(otherwise.path);
     // An empty group may be tidied up at any moment.
     for (let attempt = 1; ; attempt++) {
       try {
-        group.create();
-        for (const hostPid of hostPids) group.attach(hostPid);
-        return new Hold(group);
+        otherwise.create();
+        for (const hostPid of hostPids) otherwise.attach(hostPid);
+        return new Hold(otherwise);
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || attempt === ATTEMPTS) throw error;
       }

@@ -33,7 +33,7 @@ import {
 import { kernelIdentity } from '../fs/index.ts';
 import { type Effect, type SourceEvent, type SourceState, stepSource } from './hand-over.ts';
 import { faultPoint } from './fault-points.ts';
-import { Hold } from './hold.ts';
+import { Hold, moveGroup } from './hold.ts';
 import { type HeldFamily, releaseUnchanged } from './held-family.ts';
 import type { JournalEntry, SourceRecord } from './journal.ts';
 import { realTime } from './real-time.ts';
@@ -152,7 +152,7 @@ export class SourceMigration {
     });
     const { processGroups, node } = this.options;
     const hostPids = this.processes.map(({ hostPid }) => hostPid);
-    this.hold = Hold.gather(processGroups, `m${migration}`, hostPids, (cgroup) => this.journal.update({ cgroup }));
+    this.hold = Hold.gather(moveGroup(processGroups, migration), hostPids, (cgroup) => this.journal.update({ cgroup }));
     for (const { pid, hostPid } of this.processes) this.flags.set(pid, AreaFlags.read(hostPid));
     this.expect('ready');
     faultPoint(node, 'source.prepared');

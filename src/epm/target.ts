@@ -8,7 +8,7 @@ import { enterDirectories, kernelIdentity, type LentDescriptors } from '../fs/in
 import { type Area, type MigrationChannel, type Receivers, writePages } from '../mm/index.ts';
 import { type Effect, stepTarget, type TargetEvent, type TargetState } from './hand-over.ts';
 import { faultPoint } from './fault-points.ts';
-import { Hold } from './hold.ts';
+import { Hold, moveGroup } from './hold.ts';
 import { identify, type JournalEntry, type TargetRecord } from './journal.ts';
 import { checkImageVersion, parseToTarget, type ToTarget } from './messages.ts';
 import type { HeldHusk, Lend, TargetParts } from './parts.ts';
@@ -118,7 +118,9 @@ export class TargetMigration {
       returning: husk.returning,
     }));
     const hostPids = moving.map(({ hostPid }) => hostPid);
-    this.hold = Hold.gather(processGroups, `m${expected.migration}`, hostPids, (cgroup) => journal.update({ cgroup, processes: moving }));
+    this.hold = Hold.gather(moveGroup(processGroups, expected.migration), hostPids, (cgroup) =>
+      journal.update({ cgroup, processes: moving }),
+    );
     faultPoint(node, 'target.ready');
     this.channel.send({ kind: 'ready' });
   }

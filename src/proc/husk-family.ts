@@ -5,11 +5,14 @@
 import {
   CLONE,
   cloneArguments,
+  CLONE_ARGUMENTS_CGROUP,
   CLONE_ARGUMENTS_SIZE,
+  type ControlGroup,
   converse,
   inProcess,
   isErrno,
   KorriganError,
+  OPEN,
   RemoteProcess,
   TRACE_OPTION,
   Tracee,
@@ -38,6 +41,8 @@ export interface HuskFamilyOptions {
   readonly hostPidOf: (pid: number) => number | undefined;
   /** How the husk of a relative looks; those of temporary processes look like their creator's. */
   readonly appearanceOf: (pid: number) => Appearance | undefined;
+  /** Where a husk is born: moving it there later takes the kernel milliseconds. Without one it is born where its creator is. */
+  readonly cgroupOf?: (pid: number) => ControlGroup;
   /** Holds the husk with this host pid. */
   readonly hold?: (hostPid: number) => RemoteProcess;
 }
@@ -124,30 +129,51 @@ export class HuskFamily {
     this.hold(pid).remote.stepSystemCall(name, ...args);
   }
 
-  private clone({ pid: named, creator, sibling, temporary }: HuskStep & { kind: 'clone' }): void {
+  private clone(step: HuskStep & { kind: 'clone' }): void {
+    const { pid: named, creator, sibling } = step;
     const { remote } = this.hold(creator);
-    const program = remote.newProgram({ records: 4, data: CLONE_ARGUMENTS_SIZE + 16 });
-    const setTid = named > 0 ? { setTid: { address: program.data(new Uint8Array(Int32Array.of(named, 0).buffer)), count: 1 } } : {};
-    const exitSignal = sibling || temporary ? 0 : (this.options.appearanceOf(named)?.exitSignal ?? SIGCHLD);
-    const args = cloneArguments({ flags: sibling ? CLONE.parent : 0, exitSignal, ...setTid });
-    const spawn = program.operation('spawn', program.data(args), CLONE_ARGUMENTS_SIZE, 0);
-    // A child whose tracer dies goes on as its creator does, and is found (isUnfinishedHusk).
-    program.patch(spawn, 2, program.addressOfRecord(program.length));
     const { tracee } = remote.main;
     tracee.setOptions(TRACE_OPTION.traceFork | TRACE_OPTION.traceClone);
+    let pid: number;
     try {
-      remote.run(program);
+      pid = this.bear(step, remote, this.options.cgroupOf?.(named));
     } catch (error) {
       throw refusal(error, named, this.pidOf(creator)) ?? error;
     } finally {
       tracee.setOptions(0);
     }
-    const pid = program.result(spawn);
     if (named < 0) this.temporaries.set(named, pid);
     const child = this.holdNewborn(pid, remote.main);
     this.held.set(pid, { remote: child });
     this.made.push({ pid, parent: sibling ? INIT_PID : this.pidOf(creator) });
     this.present(pid, child, named < 0);
+  }
+
+  /** @returns the pid of the child, which stops at its birth */
+  private bear(step: HuskStep & { kind: 'clone' }, remote: RemoteProcess, cgroup: ControlGroup | undefined): number {
+    const { pid: named, sibling, temporary } = step;
+    const program = remote.newProgram({ records: 7, data: CLONE_ARGUMENTS_SIZE + 32 + (cgroup?.path.length ?? 0) });
+    const setTid = named > 0 ? { setTid: { address: program.data(new Uint8Array(Int32Array.of(named, 0).buffer)), count: 1 } } : {};
+    const exitSignal = sibling || temporary ? 0 : (this.options.appearanceOf(named)?.exitSignal ?? SIGCHLD);
+    const flags = (sibling ? CLONE.parent : 0) + (cgroup === undefined ? 0 : CLONE.intoCgroup);
+    const args = program.data(cloneArguments({ flags, exitSignal, ...setTid }));
+    if (cgroup !== undefined) {
+      const open = program.tryCall('open', program.string(cgroup.path), OPEN.path | OPEN.directory | OPEN.closeOnExec, 0);
+      program.operation('copy', args + CLONE_ARGUMENTS_CGROUP, program.addressOfResult(open), 8);
+      program.forwardResult(open, program.length + 2, 0);
+    }
+    const spawn = program.operation('spawn', args, CLONE_ARGUMENTS_SIZE, 0);
+    // A child whose tracer dies goes on as its creator does, and is found (isUnfinishedHusk).
+    program.patch(spawn, 2, program.addressOfRecord(program.length));
+    if (cgroup !== undefined) program.tryCall('close', 0);
+    try {
+      remote.run(program);
+    } catch (error) {
+      // The husk of an ordinary user, or one with a root directory of its own, or a group that was empty and has been tidied up.
+      if (cgroup === undefined || !isErrno(error, 'EACCES', 'EBADF', 'EINVAL', 'ENODEV', 'EPERM')) throw error;
+      return this.bear(step, remote, undefined);
+    }
+    return program.result(spawn);
   }
 
   private holdNewborn(pid: number, creator: StoppedThread): RemoteProcess {

@@ -4,7 +4,7 @@ import type { Container } from '../container/index.ts';
 import { KorriganError } from '../linux/index.ts';
 import type { MonitorEvent } from './monitor-events.ts';
 import type { MonitorCommand, MonitorCommands, MonitorMessage, MonitorWorkerData } from './husk-monitor-protocol.ts';
-import { spawnTemplate } from './template.ts';
+import { huskCgroup, spawnTemplate } from './template.ts';
 
 interface Waiting {
   resolve(value: unknown): void;
@@ -30,7 +30,8 @@ export class HuskKeeper implements AsyncDisposable {
 
   constructor({ container, lane, recordPipe, onEvent }: HuskKeeperOptions) {
     this.container = container;
-    const workerData: MonitorWorkerData = { initPid: container.initPid, procfs: container.procfsPath, lane, recordPipe };
+    const { initPid, procfsPath: procfs } = container;
+    const workerData: MonitorWorkerData = { initPid, procfs, group: huskCgroup(container).path, lane, recordPipe };
     this.worker = new Worker(new URL('./husk-monitor-worker.ts', import.meta.url), { workerData });
     this.worker.unref();
     this.worker.on('message', (message: MonitorMessage) => {

@@ -9,6 +9,8 @@ export interface MonitorWorkerData {
   readonly initPid: number;
   /** Directory of the container's procfs. */
   readonly procfs: string;
+  /** Path of the group of husks. */
+  readonly group: string;
   /** Lane of the container for this thread. */
   readonly lane: number;
   /** Descriptor, in pid 1, of the write end of the husks' record pipe. */
@@ -23,7 +25,7 @@ export interface MonitorCommands {
   adopt(pids: readonly number[]): void;
   release(pids: readonly number[]): void;
   discard(pids: readonly number[]): void;
-  prepare(family: FamilyDescription, husks: readonly number[], template: number): number[];
+  prepare(family: FamilyDescription, husks: readonly number[], template: number, group: string): number[];
   end(pid: number, status: number): void;
   stop(pid: number, signal: number): void;
   continue(pid: number): void;

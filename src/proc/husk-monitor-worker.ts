@@ -1,7 +1,7 @@
 /** The monitor's thread: carries out commands, and looks at what has happened to the husks. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { Lane, sendDescriptors } from '../container/index.ts';
-import { converse, KorriganError, messageWithDescriptors, PidNamespace } from '../linux/index.ts';
+import { ControlGroup, converse, KorriganError, messageWithDescriptors, PidNamespace } from '../linux/index.ts';
 import { deliverSignals } from './husk-end.ts';
 import { HuskMonitor } from './husk-monitor.ts';
 import type { MonitorCommand, MonitorCommands, MonitorMessage, MonitorWorkerData } from './husk-monitor-protocol.ts';
@@ -11,10 +11,15 @@ import { becomeTemplate } from './template.ts';
 /** How soon the stop or end of a husk, or the end of a process that is watched, is seen. Nothing in the kernel tells of both. */
 const LOOK_MILLISECONDS = 2;
 
-const { initPid, procfs, lane: laneIndex, recordPipe } = workerData as MonitorWorkerData;
+const { initPid, procfs, group, lane: laneIndex, recordPipe } = workerData as MonitorWorkerData;
 const namespace = new PidNamespace(initPid);
 const hostPidOf = (pid: number): number | undefined => namespace.toHere(pid);
-const monitor = new HuskMonitor({ table: new ContainerTable(procfs), hostPidOf, report: (event) => tell({ kind: 'event', event }) });
+const monitor = new HuskMonitor({
+  table: new ContainerTable(procfs),
+  hostPidOf,
+  group: new ControlGroup(group),
+  report: (event) => tell({ kind: 'event', event }),
+});
 let timer: NodeJS.Timeout | undefined;
 let lane: Lane | undefined;
 
@@ -37,7 +42,7 @@ const commands: MonitorCommands = {
   adopt: (pids) => pids.forEach((pid) => monitor.adopt(pid)),
   release: (pids) => monitor.release(pids),
   discard: (pids) => pids.forEach((pid) => monitor.discard(pid)),
-  prepare: (family, husks, template) => monitor.prepare(family, husks, template),
+  prepare: (family, husks, template, born) => monitor.prepare(family, husks, template, born),
   end: (pid, status) => monitor.end(pid, status),
   stop: (pid, signal) => monitor.stop(pid, signal),
   continue: (pid) => monitor.continue(pid),

@@ -6,7 +6,7 @@
  * Rules: a husk that is killed stays in its last stop (PTRACE_EVENT_EXIT) until {@link HuskMonitor.end}, so its parent hears of the end
  * when it is true. SIGSTOP is swallowed and reported: the process stops, and then the husk by {@link HuskMonitor.stop}.
  */
-import { isErrno, isKorriganError, readStat, RemoteProcess, trySyscall } from '../linux/index.ts';
+import { ControlGroup, isErrno, isKorriganError, readStat, RemoteProcess, trySyscall } from '../linux/index.ts';
 import { EndWatch } from './end-watch.ts';
 import type { FamilyDescription } from './family-description.ts';
 import { isHusk, resumeHusk } from './held-husk.ts';
@@ -29,6 +29,8 @@ const SIGCONT = 18;
 export interface MonitorOptions {
   readonly table: ContainerTable;
   readonly hostPidOf: (pid: number) => number | undefined;
+  /** Where husks are born that stay husks. */
+  readonly group: ControlGroup;
   readonly report: (event: MonitorEvent) => void;
 }
 
@@ -103,9 +105,10 @@ export class HuskMonitor {
 
   /**
    * Makes what is missing of a family; see planHusks. Those that are to move in are let go of.
+   * @param group where those are born
    * @returns those of the family that are husks, or zombies, of this node's making
    */
-  prepare(family: FamilyDescription, husks: readonly number[], template: number): number[] {
+  prepare(family: FamilyDescription, husks: readonly number[], template: number, group: string): number[] {
     const { table, hostPidOf } = this.options;
     const known = new Set([...husks, template]);
     for (const { pid } of family.members) if (!known.has(pid) && isHusk(hostPidOf(pid) ?? 0)) known.add(pid);
@@ -113,8 +116,12 @@ export class HuskMonitor {
     const steps = planHusks({ wanted, here: table.all(), isHusk: (pid) => known.has(pid), template, moving: arriving });
     const strays = family.members.map(({ pid }) => pid).filter((pid) => known.has(pid) && !husks.includes(pid));
     const appearance = new Map(family.members.map((member) => [member.pid, member]));
-    const made = this.perform(steps, (pid) => appearance.get(pid));
     const moving = new Set(family.moving);
+    const made = this.perform(
+      steps,
+      (pid) => appearance.get(pid),
+      (pid) => (moving.has(pid) ? new ControlGroup(group) : this.options.group),
+    );
     for (const [pid, hostPid] of made) {
       this.watch(pid);
       if (!moving.has(pid) && isHusk(hostPid)) this.husks.trace(pid, hostPid);
@@ -135,7 +142,11 @@ export class HuskMonitor {
       const like = table.appearanceOf(creator);
       const looks = like === undefined ? undefined : { ...like, command: HUSK_NAME };
       try {
-        for (const [pid, hostPid] of this.perform(proxySteps(group, creator), () => looks)) {
+        for (const [pid, hostPid] of this.perform(
+          proxySteps(group, creator),
+          () => looks,
+          () => this.options.group,
+        )) {
           proxies.set(group, pid);
           this.husks.trace(pid, hostPid);
         }
@@ -180,11 +191,16 @@ export class HuskMonitor {
   }
 
   /** Carries a plan out. @returns the host pids of the husks that were made, by pid; they are not traced */
-  private perform(steps: readonly HuskStep[], appearanceOf: HuskFamilyOptions['appearanceOf']): Map<number, number> {
+  private perform(
+    steps: readonly HuskStep[],
+    appearanceOf: HuskFamilyOptions['appearanceOf'],
+    cgroupOf: (pid: number) => ControlGroup,
+  ): Map<number, number> {
     const held: { pid: number; remote: RemoteProcess }[] = [];
     const work = new HuskFamily({
       hostPidOf: this.options.hostPidOf,
       appearanceOf,
+      cgroupOf: (pid) => cgroupOf(pid).create(),
       hold: (hostPid) => {
         const pid = this.husks.pidOf(hostPid);
         const remote = this.husks.hold(hostPid);

@@ -5,7 +5,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ReapedProcess } from '../container/index.ts';
-import { isKorriganError, KorriganError } from '../linux/index.ts';
+import { type ControlGroup, isKorriganError, KorriganError } from '../linux/index.ts';
 import type { NodeId } from '../rpc/index.ts';
 import type { FamilyDescription } from './family-description.ts';
 import { GroupSignals } from './group-signals.ts';
@@ -86,12 +86,15 @@ export class ProcService implements AsyncDisposable {
     return this.families.present.has(pid) || this.families.visitors.has(pid) || this.zombies.has(pid);
   }
 
-  /** Makes the husks that a family needs here. Its moving ones may then be inflated; until {@link ProcService.arrived} they stay. */
-  async prepare(family: FamilyDescription): Promise<void> {
+  /**
+   * Makes the husks that a family needs here. Its moving ones may then be inflated; until {@link ProcService.arrived} they stay.
+   * @param group where husks of moving ones are born
+   */
+  async prepare(family: FamilyDescription, group: ControlGroup): Promise<void> {
     const { arriving, present, ending } = this.families;
     for (const pid of family.moving) arriving.add(pid);
     try {
-      const made = await this.makeHusks(family);
+      const made = await this.makeHusks(family, group);
       const ended = new Set(family.members.filter((member) => member.ended !== undefined).map(({ pid }) => pid));
       for (const pid of made) {
         this.zombies.delete(pid);
@@ -105,13 +108,13 @@ export class ProcService implements AsyncDisposable {
   }
 
   /** What has happened to relatives elsewhere may not have been heard of here yet: it is waited for. */
-  private async makeHusks(family: FamilyDescription): Promise<number[]> {
+  private async makeHusks(family: FamilyDescription, group: ControlGroup): Promise<number[]> {
     const { keeper, present } = this.families;
     for (const until = performance.now() + NEWS_MILLISECONDS; ; await this.families.again()) {
       const template = await keeper.template();
       await this.tidying.idle;
       try {
-        return await keeper.do('prepare', family, [...present], template);
+        return await keeper.do('prepare', family, [...present], template, group.path);
       } catch (error) {
         if (!isKorriganError(error, 'KRG_PROCESS_BUSY') || performance.now() > until || this.families.isClosed) throw error;
       }
