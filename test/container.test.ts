@@ -15,7 +15,8 @@ import {
   type LaunchOptions,
   type ReapedProcess,
 } from '../src/container/index.ts';
-import { EPOLL, Epoll, Program, syscall, trySyscall } from '../src/linux/index.ts';
+import { Program, syscall, trySyscall } from '../src/linux/index.ts';
+import { letTrappedCallsGoOn } from './support/trapped-calls.ts';
 
 const EAGAIN = 11;
 const cluster = `container-${process.pid}`;
@@ -163,21 +164,8 @@ describe('a container', () => {
 
   test('gives a terminal with job control', async () => {
     // The calls that a shell's job control makes are always trapped.
-    const { reaper, trappedCalls } = container.takeEvents();
-    syscall('close', reaper);
-    const calls = TrappedCallSlots.open(container.initPid, trappedCalls);
-    using epoll = new Epoll();
-    epoll.add(trappedCalls, EPOLL.in);
-    const serving = setInterval(() => {
-      if (epoll.wait(0).length === 0) return;
-      const call = calls.receive();
-      if (call !== undefined) calls.answer(call, { kind: 'continue' });
-    }, 1);
     using cleanup = new DisposableStack();
-    cleanup.defer(() => {
-      clearInterval(serving);
-      calls.close();
-    });
+    cleanup.use(letTrappedCallsGoOn(container));
     const terminal = container.openTerminal({ uid: 65_534 }, { columns: 91, rows: 17 });
     const mark = container.reaped.next;
     const pid = await launch(container, ['bash', '--norc', '-i'], {

@@ -31,7 +31,7 @@ export class HuskKeeper implements AsyncDisposable {
   constructor({ container, lane, recordPipe, onEvent }: HuskKeeperOptions) {
     this.container = container;
     const { initPid, procfsPath: procfs } = container;
-    const workerData: MonitorWorkerData = { initPid, procfs, group: huskCgroup(container).path, lane, recordPipe };
+    const workerData: MonitorWorkerData = { initPid, procfs, huskGroup: huskCgroup(container).path, lane, recordPipe };
     this.worker = new Worker(new URL('./husk-monitor-worker.ts', import.meta.url), { workerData });
     this.worker.unref();
     this.worker.on('message', (message: MonitorMessage) => {

@@ -10,7 +10,7 @@ export interface MonitorWorkerData {
   /** Directory of the container's procfs. */
   readonly procfs: string;
   /** Path of the group of husks. */
-  readonly group: string;
+  readonly huskGroup: string;
   /** Lane of the container for this thread. */
   readonly lane: number;
   /** Descriptor, in pid 1, of the write end of the husks' record pipe. */

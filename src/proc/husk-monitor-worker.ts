@@ -11,13 +11,13 @@ import { becomeTemplate } from './template.ts';
 /** How soon the stop or end of a husk, or the end of a process that is watched, is seen. Nothing in the kernel tells of both. */
 const LOOK_MILLISECONDS = 2;
 
-const { initPid, procfs, group, lane: laneIndex, recordPipe } = workerData as MonitorWorkerData;
+const { initPid, procfs, huskGroup, lane: laneIndex, recordPipe } = workerData as MonitorWorkerData;
 const namespace = new PidNamespace(initPid);
 const hostPidOf = (pid: number): number | undefined => namespace.toHere(pid);
 const monitor = new HuskMonitor({
   table: new ContainerTable(procfs),
   hostPidOf,
-  group: new ControlGroup(group),
+  group: new ControlGroup(huskGroup),
   report: (event) => tell({ kind: 'event', event }),
 });
 let timer: NodeJS.Timeout | undefined;

@@ -5,6 +5,7 @@ import { GhostWorkers, MigrationService } from '../../src/epm/index.ts';
 import { ProcService } from '../../src/proc/index.ts';
 import { RpcNode } from '../../src/rpc/index.ts';
 import { Streams } from '../../src/streams/index.ts';
+import { letTrappedCallsGoOn } from './trapped-calls.ts';
 
 export const HOST = '127.0.0.1';
 const SECRET = new Uint8Array(32).fill(7);
@@ -54,6 +55,7 @@ export async function startJoinedNode(cluster: string, id: number): Promise<Join
       if (homeOf(pid) === id) ended.set(pid, status);
     }
   }, POLL_MILLISECONDS);
+  const serving = letTrappedCallsGoOn(container);
   const { port } = await rpc.listen({ host: HOST, port: 0 });
   return {
     id,
@@ -80,6 +82,7 @@ export async function startJoinedNode(cluster: string, id: number): Promise<Join
     },
     [Symbol.asyncDispose]: async () => {
       clearInterval(timer);
+      serving[Symbol.dispose]();
       records.destroy();
       await proc[Symbol.asyncDispose]();
       epm[Symbol.dispose]();
