@@ -1,4 +1,5 @@
 /** Joins husks, ghosts and migration to a node: the record pipe, the workers, the dead, and calls that name processes of other nodes. */
+import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { Container, TrappedCallInFlight } from '../container/index.ts';
 import { GhostWorkers, MigrationService, processesOfContainer } from '../epm/index.ts';
@@ -100,7 +101,7 @@ async function answerTrappedCall(
   if (call.number !== SYS.kill) return { kind: 'error', errno: ERRNO.ESRCH };
   const uid = Number(readStatus(call.thread)?.get('Uid')?.split(/\s+/)[1] ?? 65534);
   try {
-    await rpc.call(await proc.locate(pid), killProcess, { pid, signal: Number(signal), uid });
+    await rpc.call(await proc.locate(pid), killProcess, { pid, signal: Number(signal), uid }, { idempotencyKey: randomUUID() });
     return { kind: 'value', value: 0n };
   } catch (error) {
     return { kind: 'error', errno: isKorriganError(error, 'KRG_NOT_YOUR_PROCESS') ? ERRNO.EPERM : ERRNO.ESRCH };

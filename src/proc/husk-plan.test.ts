@@ -294,6 +294,16 @@ test('when everybody has left, no husk but those of the home is needed; before t
   );
 });
 
+test('a husk that has gone and is not collected yet is no place for children', () => {
+  const root: Member = { pid: 60, parent: 1, group: 60, session: 60 };
+  const child: Member = { pid: 61, parent: 60, group: 60, session: 60 };
+  const template: Member = { pid: 50, parent: 1, group: 1, session: 1 };
+  assert.throws(
+    () => planHusks({ wanted: [root, child], moving: [60, 61], here: [template, { ...root, ended: 0 }], isHusk: () => true, template: 50 }),
+    (error) => isKorriganError(error, 'KRG_PROCESS_BUSY') && /process 60 has ended on the target node/.test(error.message),
+  );
+});
+
 test('a group whose founder has left it cannot be made where the founder runs', () => {
   const founder: Member = { pid: 60, parent: 1, group: 70, session: 70 };
   const here: Member[] = [{ pid: 50, parent: 1, group: 1, session: 1 }, { pid: 70, parent: 1, group: 70, session: 70 }, founder];

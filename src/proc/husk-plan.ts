@@ -296,10 +296,13 @@ class Planner {
   }
 }
 
-/** Whoever runs here finds the children that it had elsewhere, no other ones, and each as it was. */
+/** Whoever runs here finds the children that it had elsewhere, no other ones, and each as it was. Husks of the living that have gone are collected. */
 function checkChildren(wanted: readonly Member[], moving: readonly number[], here: readonly Member[]): void {
   const known = new Map(wanted.map((member) => [member.pid, member]));
   for (const { pid, parent, ended } of here) {
+    const member = known.get(pid);
+    if (member !== undefined && member.ended === undefined && ended !== undefined)
+      busy(`the husk of process ${pid} has ended on the target node and is just being collected`);
     if (!moving.includes(parent)) continue;
     const child = known.get(pid);
     if (child === undefined) busy(`process ${pid}, a child of ${parent}, was collected, yet not on the target node`);

@@ -1,4 +1,5 @@
 /** Migration and its preflight for users: on the node where the process runs, by whom the process belongs to. */
+import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { examineProcess } from '../../ghost/index.ts';
 import type { Container } from '../../container/index.ts';
@@ -57,7 +58,8 @@ export function createMigration(options: MigrationOptions): MigrationServices {
   const migrateOne = async (caller: Caller, pid: number, target: number, tree: boolean): Promise<MigrationResult> => {
     try {
       const from = await locateProcess(proc, pid);
-      const result = await rpc.call(from, migrateProcess, { pid, target, tree, uid: caller.uid });
+      // A link that is lost meanwhile is no reason to ask twice, nor to fail.
+      const result = await rpc.call(from, migrateProcess, { pid, target, tree, uid: caller.uid }, { idempotencyKey: randomUUID() });
       if (result === null) return { outcome: 'already-there', pid, to: nameOf(target) };
       const { pids, preCopyRounds: rounds, ...figures } = result;
       return { outcome: 'moved', pid, from: nameOf(from), to: nameOf(target), moved: pids, rounds, ...figures };

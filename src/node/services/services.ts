@@ -1,4 +1,5 @@
 /** The services of the HTTP API, on this node or on the one they concern. */
+import { randomUUID } from 'node:crypto';
 import type { Container } from '../../container/index.ts';
 import type { Membership } from '../../hotplug/index.ts';
 import { isKorriganError, KorriganError } from '../../linux/errors.ts';
@@ -69,7 +70,7 @@ export function createServices(options: ServicesOptions): NodeServices {
     },
 
     kill: async (caller, { pid, signal }) => {
-      await rpc.call(await locate(options, Math.abs(pid)), killProcess, { pid, signal, uid: caller.uid });
+      await rpc.call(await locate(options, Math.abs(pid)), killProcess, { pid, signal, uid: caller.uid }, { idempotencyKey: randomUUID() });
     },
 
     ...options.migration,
