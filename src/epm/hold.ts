@@ -44,7 +44,7 @@ export class Hold implements Disposable {
         for (const hostPid of hostPids) otherwise.attach(hostPid);
         return new Hold(otherwise);
       } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || attempt === ATTEMPTS) throw error;
+        if (!isRemoval(error) || attempt === ATTEMPTS) throw error;
       }
     }
   }
@@ -69,12 +69,11 @@ export function thawGroup(path: string | undefined): void {
   if (path !== undefined) unlessRemoved(() => new ControlGroup(path).thaw());
 }
 
-/** A group whose processes have ended may be tidied up at any moment: its files are gone then, or answer ENODEV (fs/kernfs/file.c). */
 function unlessRemoved(action: () => void): void {
   try {
     action();
   } catch (error) {
-    if (!['ENOENT', 'ENODEV'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    if (!isRemoval(error)) throw error;
   }
 }
 
@@ -88,4 +87,9 @@ function isExactly(group: ControlGroup, hostPids: readonly number[]): boolean {
   if (group.children().length > 0) return false;
   const present = group.processes();
   return present.length === hostPids.length && present.every((hostPid) => hostPids.includes(hostPid));
+}
+
+/** A group without processes may be tidied up at any moment: its files are gone then, or answer ENODEV (fs/kernfs/file.c). */
+function isRemoval(error: unknown): boolean {
+  return ['ENOENT', 'ENODEV'].includes((error as NodeJS.ErrnoException).code ?? '');
 }
