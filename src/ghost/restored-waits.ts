@@ -9,6 +9,7 @@ import {
   readProcessFile,
   type Registers,
   type RemoteProcess,
+  sleepMicroseconds,
   type StoppedThread,
   SYS,
   syscall,
@@ -28,8 +29,10 @@ const PROGRAM = { records: 3, data: 32 };
 const PROGRAM_SIZE = 512;
 /** How long a thread may take to go into the call that it has been told to make. */
 const ENTRY_MILLISECONDS = 10_000;
-/** Turns to watch a thread go into its call. */
-const WATCH_TURNS = 200;
+/** How long a thread is watched that goes into its call, and how often after the first looks, which find one that has a processor at once. */
+const WATCH_MILLISECONDS = 1000;
+const WATCH_MICROSECONDS = 200;
+const FIRST_LOOKS = 200;
 
 /**
  * Begins the calls that the kernel can restart, in threads that are held, with their own registers, and otherwise complete, and interrupts them.
@@ -205,16 +208,23 @@ export function adjustWaits(
   return replaced;
 }
 
+/** Returns when a thread that was let go is in a call: whatever it has found there, it has read it. */
+function awaitCall(pid: number, tid: number): void {
+  const started = performance.now();
+  for (let look = 0; performance.now() - started < WATCH_MILLISECONDS; look++) {
+    // "running" while it waits for a processor, −1 while it is held outside of calls.
+    const text = readProcessFile(pid, `task/${tid}/syscall`);
+    if (text === undefined || !/^(running|-1)/.test(text)) return;
+    if (look < FIRST_LOOKS) syscall('sched_yield');
+    else sleepMicroseconds(WATCH_MICROSECONDS);
+  }
+}
+
 /** Gives the callers their times back, as soon as the calls have read what stood there. The threads run. */
 export function putTimesBack(remote: RemoteProcess, replaced: readonly Replaced[]): void {
   // Of two that wait on one socket the first has replaced its own time.
   for (const { tid, putBack } of replaced.toReversed()) {
-    for (
-      let turn = 0;
-      turn < WATCH_TURNS && (readProcessFile(remote.pid, `task/${tid}/syscall`) ?? 'running').startsWith('running');
-      turn++
-    )
-      syscall('sched_yield');
+    awaitCall(remote.pid, tid);
     try {
       putBack();
     } catch (error) {
