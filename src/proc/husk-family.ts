@@ -163,7 +163,7 @@ export class HuskFamily {
       program.forwardResult(open, program.length + 2, 0);
     }
     const spawn = program.operation('spawn', args, CLONE_ARGUMENTS_SIZE, 0);
-    // A child whose tracer dies goes on as its creator does, and is found (isUnfinishedHusk).
+    // A child whose tracer dies goes on as its creator does, and is found (kindOfHusk).
     program.patch(spawn, 2, program.addressOfRecord(program.length));
     if (cgroup !== undefined) program.tryCall('close', 0);
     try {

@@ -304,9 +304,8 @@ function checkChildren(wanted: readonly Member[], moving: readonly number[], her
     if (member !== undefined && member.ended === undefined && ended !== undefined)
       busy(`the husk of process ${pid} has ended on the target node and is just being collected`);
     if (!moving.includes(parent)) continue;
-    const child = known.get(pid);
-    if (child === undefined) busy(`process ${pid}, a child of ${parent}, was collected, yet not on the target node`);
-    if ((child.ended === undefined) !== (ended === undefined)) busy(`process ${pid}, a child of ${parent}, has ended on one node only`);
+    if (member === undefined) busy(`process ${pid}, a child of ${parent}, was collected, yet not on the target node`);
+    if (member.ended !== undefined && ended === undefined) busy(`process ${pid}, a child of ${parent}, has ended on one node only`);
   }
 }
 
