@@ -72,6 +72,22 @@ function assertCounted(output: string): void {
   );
 }
 
+/** The counter is terminated, and the shell above it sees that. */
+async function assertEnds({ pid, output, status }: { pid: number; output: string; status: string }): Promise<void> {
+  await eventually('the end', async () =>
+    cluster.client.kill(pid, 15).then(
+      () => true,
+      () => false,
+    ),
+  );
+  await eventually('its status', () => lines(status).length > 0);
+  assert.deepEqual(
+    lines(status).filter((line) => line !== 'Terminated'),
+    ['143'],
+  );
+  assertCounted(output);
+}
+
 /** Moves it, as often as it takes: what a fault before has left behind may still be settled. */
 async function bringTo({ root, pid }: { root: number; pid: number }, node: number): Promise<void> {
   await eventually(`process ${pid} to come to node ${node}`, async () => {
@@ -89,7 +105,7 @@ describe('a daemon is killed', () => {
     ] as const) {
       test(`the ${side}'s, at every step of a move from node ${from} to node ${to}`, async () => {
         const family = await startFamily(`${side}-${from}`);
-        const { root, pid, output, status } = family;
+        const { root, pid, output } = family;
         const open = await openDescriptors();
         const killed = side === 'source' ? from : to;
         for (const point of FAULT_POINTS[side]) {
@@ -104,20 +120,30 @@ describe('a daemon is killed', () => {
         }
         // What the last fault has left behind is settled, too.
         await bringTo(family, from);
-        await eventually('the end', async () =>
-          cluster.client.kill(pid, 15).then(
-            () => true,
-            () => false,
-          ),
-        );
-        await eventually('its status', () => lines(status).length > 0);
-        assert.deepEqual(
-          lines(status).filter((line) => line !== 'Terminated'),
-          ['143'],
-        );
-        assertCounted(output);
+        await assertEnds(family);
         assert.deepEqual(await openDescriptors(), open, 'pid 1 keeps files open');
       });
     }
   }
+});
+
+test('both daemons are killed as the decision falls, and a husk of the process has ended on the target before', async () => {
+  const family = await startFamily('both');
+  const { root, pid, output } = family;
+  await bringTo(family, 2);
+  await bringTo(family, 1);
+  await eventually('the end of the husks', async () => (await cluster.client.processes()).every(({ kind }) => kind === 'process'));
+  faults.kill(1, 'source.committed');
+  faults.kill(2, 'target.imported');
+  await cluster.move(root, 2, true).catch(() => undefined);
+  for (const [node, point] of [
+    [1, 'source.committed'],
+    [2, 'target.imported'],
+  ] as const) {
+    await eventually(`node ${node} to come to ${point}`, () => faults.wasReached(node, point));
+    faults.forget(node, point);
+  }
+  await assertGoesOn([root, pid], output);
+  await bringTo(family, 1);
+  await assertEnds(family);
 });

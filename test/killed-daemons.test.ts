@@ -95,8 +95,7 @@ async function moveAndKill(movable: readonly number[], count: number, random: ()
   return moves;
 }
 
-const LOST = 'a process was lost in three of eight runs: it was on no node afterwards';
-test(`${KILLS} daemons are killed while programs run and move`, { todo: LOST }, async (t) => {
+test(`${KILLS} daemons are killed while programs run and move`, async (t) => {
   t.diagnostic(`KORRIGAN_SEED=${SEED}`);
   const random = generator(SEED);
   const file = (name: string): string => join(cluster.directory, name);
@@ -124,13 +123,16 @@ test(`${KILLS} daemons are killed while programs run and move`, { todo: LOST }, 
   writeFileSync(file('stop'), '');
   await eventually('the end of the shell', () => lines(file('shell.out')).at(-1) === 'end');
   assertCounted('shell.out', lines(file('shell.out')).slice(0, -1));
-  const listed = (await cluster.client.processes()).filter(({ kind }) => kind === 'process');
-  for (const pid of [...counters.map((counter) => counter.pid), ring])
-    assert.equal(listed.filter((process) => process.pid === pid).length, 1, `process ${pid}, seed ${SEED}`);
-  for (const pid of [...counters.map((counter) => counter.pid), ring]) await cluster.client.kill(pid, 9);
+  // The nodes are asked one after the other, and the last moves may still be settled.
+  for (const pid of movable)
+    await eventually(`exactly one process ${pid}`, async () => {
+      const listed = await cluster.client.processes();
+      return listed.filter((process) => process.pid === pid && process.kind === 'process').length === 1;
+    });
+  for (const pid of movable) await cluster.client.kill(pid, 9);
 });
 
-test('nothing is left of those that were killed', { todo: LOST }, async () => {
+test('nothing is left of those that were killed', async () => {
   let left: Awaited<ReturnType<typeof cluster.client.processes>> = [];
   await eventually('all to have ended', async () => {
     left = await cluster.client.processes();
@@ -138,9 +140,7 @@ test('nothing is left of those that were killed', { todo: LOST }, async () => {
   }).catch(() => assert.deepEqual(left, [], `seed ${SEED}`));
 });
 
-test('a shell that forks all the time moves while daemons are killed', {
-  todo: LOST,
-}, async (t) => {
+test('a shell that forks all the time moves while daemons are killed', async (t) => {
   const [output, stop] = ['moved-shell.out', 'moved-stop'].map((name) => join(cluster.directory, name));
   assert.ok(output && stop);
   const shell = await cluster.start(`sh -c '${SHELL}'`, output, { STOP: stop });

@@ -8,7 +8,7 @@ import type { RelayService } from '../streams/index.ts';
 import { faultPoint } from './fault-points.ts';
 import type { ContainerReference } from './jobs.ts';
 import { moveGroup } from './hold.ts';
-import { identify, JournalEntry, type TargetRecord } from './journal.ts';
+import { identify, isNamed, JournalEntry, type TargetRecord, unnamed } from './journal.ts';
 import type { MovingPid } from './parts.ts';
 import type { MigrationServiceOptions } from './service.ts';
 import type { Settlements } from './settlements.ts';
@@ -42,7 +42,7 @@ export class Arrivals {
     const { proc, relays } = this.options;
     const pids = processes.map(({ pid }) => pid);
     if (runsHere) proc.arrived(pids, pids);
-    else await proc.discarded(processes);
+    else await proc.discarded(processes.filter(isNamed));
     relays.decided(migration, runsHere);
   }
 
@@ -59,7 +59,7 @@ export class Arrivals {
       role: 'target',
       migration,
       peer,
-      processes: family.moving.map(unknown),
+      processes: family.moving.map((moving) => ({ ...unnamed(moving), returning: false })),
       descriptors: [],
       terminals: [],
       pending: [],
@@ -68,7 +68,9 @@ export class Arrivals {
     const admission = container.foreignPids.admit();
     let husks: MovingPid[];
     try {
+      faultPoint(rpc.id, 'target.begun');
       await proc.prepare(family, moveGroup(container.cgroup.child('processes'), migration));
+      faultPoint(rpc.id, 'target.made');
       husks = family.moving.map((moving) => this.find(moving));
       entry.update({ processes: husks.map((husk) => ({ ...identify(husk), returning: wasProcess(husk.hostPid, container.initPid) })) });
       faultPoint(rpc.id, 'target.planned');
@@ -114,9 +116,4 @@ export class Arrivals {
       throw new KorriganError('KRG_PROCESS_BUSY', `the husk of process ${wanted} has just ended; try again`);
     return { pid: wanted, hostPid };
   }
-}
-
-/** A process of which only the pid is known yet. */
-function unknown(pid: number): TargetRecord['processes'][number] {
-  return { pid, hostPid: 0, startTime: 0, returning: false };
 }

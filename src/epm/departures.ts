@@ -5,6 +5,7 @@ import { KorriganError, readStatus } from '../linux/index.ts';
 import { ContainerTable, describeFamily, familySchema, treeBelow } from '../proc/index.ts';
 import { defineCall, type NodeId } from '../rpc/index.ts';
 import type { RelayService } from '../streams/index.ts';
+import { faultPoint } from './fault-points.ts';
 import type { ContainerReference, MovePlan, SourceJob } from './jobs.ts';
 import { identify, type JournalEntry, type SourceRecord } from './journal.ts';
 import type { MovingPid } from './parts.ts';
@@ -76,6 +77,7 @@ export class Departures {
         locks: [],
         terminals: [],
       });
+      faultPoint(this.options.rpc.id, 'source.begun');
       const started = performance.now();
       let result: Awaited<ReturnType<Departures['run']>>;
       try {

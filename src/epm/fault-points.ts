@@ -13,6 +13,7 @@ const PAUSE_MICROSECONDS = 1000;
 /** The moments at which a move can be disturbed, in their order on each side. */
 export const FAULT_POINTS = {
   source: [
+    'source.begun',
     'source.prepared',
     'source.stopped',
     'source.captured',
@@ -24,6 +25,8 @@ export const FAULT_POINTS = {
     'source.deflated',
   ],
   target: [
+    'target.begun',
+    'target.made',
     'target.planned',
     'target.ready',
     'target.image',

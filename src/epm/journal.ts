@@ -119,6 +119,15 @@ export function identify(moving: MovingPid): z.infer<typeof process> {
   return { ...moving, startTime: stat.startTime };
 }
 
+/** For a process of which the target knows only the pid yet: what is there of it has not been touched. */
+export function unnamed(pid: number): z.infer<typeof process> {
+  return { pid, hostPid: 0, startTime: 0 };
+}
+
+export function isNamed({ hostPid }: z.infer<typeof process>): boolean {
+  return hostPid !== 0;
+}
+
 /** Whether the process that a record names still lives. */
 export function isAlive({ hostPid, startTime }: z.infer<typeof process>): boolean {
   const stat = readStat(hostPid);

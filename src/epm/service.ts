@@ -68,11 +68,9 @@ export class MigrationService implements Disposable {
     this.arrivals = new Arrivals({ ...options, relays, settlements, containerReference });
     this.departures = new Departures({ ...options, relays, settlements, containerReference });
     rpc.handle(prepareCall, ({ migration, family }, { caller }) => this.arrivals.prepare(migration, family, caller));
-    for (const { record, state } of this.settlements.known) {
-      const isElsewhere = record.role === 'target' ? state !== 'running' : state === 'committed' || state === 'done';
-      for (const { pid: moving } of record.processes) {
-        if (isElsewhere && options.homeOf(moving) === rpc.id) proc.left([moving], record.peer).catch(() => undefined);
-      }
+    for (const { record, processes } of this.settlements.elsewhere) {
+      for (const { pid: moving } of processes)
+        if (options.homeOf(moving) === rpc.id) proc.left([moving], record.peer).catch(() => undefined);
     }
   }
 
@@ -111,7 +109,7 @@ export class MigrationService implements Disposable {
 
   /**
    * Moves a process of this node, alone or with its tree.
-   * @throws KorriganError KRG_NOT_MOVABLE, KRG_PROCESS_BUSY, KRG_NO_SUCH_PROCESS …; the processes go on here then
+   * @throws KorriganError KRG_NOT_MOVABLE, KRG_PROCESS_BUSY, KRG_PROCESS_ELSEWHERE, KRG_NO_SUCH_PROCESS …; the processes go on where they are then
    */
   async migrate(moving: number, target: NodeId, withTree: boolean): Promise<Migration> {
     if (target === this.options.rpc.id) throw new KorriganError('KRG_BAD_REQUEST', `process ${moving} runs on node ${target} already`);
@@ -149,6 +147,8 @@ export class MigrationService implements Disposable {
     if (hostPid === undefined || readStatus(hostPid) === undefined) {
       throw new KorriganError('KRG_NO_SUCH_PROCESS', `there is no process ${wanted} on this node`);
     }
+    if (this.options.proc.isHusk(wanted))
+      throw new KorriganError('KRG_PROCESS_ELSEWHERE', `process ${wanted} runs on another node, or is on its way; try again`);
     return { pid: wanted, hostPid };
   }
 

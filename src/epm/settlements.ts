@@ -8,7 +8,7 @@ import type { RecordSlots } from '../container/index.ts';
 import { KorriganError } from '../linux/index.ts';
 import { defineCall, type NodeId, type RpcNode } from '../rpc/index.ts';
 import { type SourceEvent, stepSource, stepTarget, type TargetEvent } from './hand-over.ts';
-import { JournalEntry, type MoveRecord, type SourceRecord, type TargetRecord } from './journal.ts';
+import { isNamed, JournalEntry, type MoveRecord, type SourceRecord, type TargetRecord } from './journal.ts';
 import type { Settlement } from './settle.ts';
 
 const RETRY_MILLISECONDS = 100;
@@ -75,14 +75,18 @@ export class Settlements {
   }
 
   /**
-   * Pids of those that do not run here, or do not any more, and that a move still has to do with: nobody else may hold what there is of them. Husks
-   * that were still being made are not among them.
+   * Moves whose processes do not run here, or do not any more, with what there is of them here: nobody else may hold that. Husks that were still being
+   * made are not among them.
    */
-  get undecided(): ReadonlySet<number> {
+  get elsewhere(): { record: MoveRecord; processes: MoveRecord['processes'] }[] {
     const isElsewhere = ({ record: { role }, state }: JournalEntry): boolean =>
       role === 'target' ? state !== 'running' : state === 'committed' || state === 'done';
-    const processes = this.known.filter(isElsewhere).flatMap(({ record }): MoveRecord['processes'] => record.processes);
-    return new Set(processes.filter(({ hostPid }) => hostPid !== 0).map(({ pid }) => pid));
+    return this.known.filter(isElsewhere).map(({ record }) => ({ record, processes: record.processes.filter(isNamed) }));
+  }
+
+  /** The pids of those. */
+  get undecided(): ReadonlySet<number> {
+    return new Set(this.elsewhere.flatMap(({ processes }) => processes.map(({ pid }) => pid)));
   }
 
   private found(): JournalEntry[] {

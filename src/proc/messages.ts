@@ -64,10 +64,11 @@ export const locateCall = defineCall('proc.locate', z.object({ pid }), z.object(
 
 /**
  * From a daemon that was started again: which processes of the called node's range run on the calling one, or have husks there, and how those
- * ended that it has collected lately. Answered with the same about processes of the caller's range.
+ * ended that it has collected lately. Answered with the same about processes of the caller's range, and with those of which it is not decided yet
+ * whether they run there.
  */
 export const reconcileCall = defineCall(
   'proc.reconcile',
   z.object({ running: z.array(pid), husks: z.array(pid), ended: z.array(z.object({ pid, status: z.number().int() })) }),
-  z.object({ running: z.array(pid), husks: z.array(pid) }),
+  z.object({ running: z.array(pid), husks: z.array(pid), undecided: z.array(pid) }),
 );

@@ -67,6 +67,15 @@ export class NodeFamilies implements AsyncDisposable {
     return this.isHome(pid) ? !this.present.has(pid) && this.directory.nodeOf(pid) === this.node : this.visitors.has(pid);
   }
 
+  /** Is it not known where this process runs? Its home has a husk of it, was started again, and no node has claimed it so far. */
+  isUnclaimed(pid: number): boolean {
+    return this.isHome(pid) && this.present.has(pid) && !this.arriving.has(pid) && this.directory.nodeOf(pid) === this.node;
+  }
+
+  get unclaimed(): number[] {
+    return [...this.present].filter((pid) => this.isUnclaimed(pid));
+  }
+
   /** After everything else that is being done about the process. Never throws. */
   inOrder(pid: number, action: () => Promise<void>): Promise<void> {
     const done = (this.queues.get(pid) ?? Promise.resolve()).then(action);

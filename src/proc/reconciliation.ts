@@ -7,7 +7,7 @@ import type { NodeFamilies } from './node-families.ts';
 
 const ANSWER_MILLISECONDS = 1000;
 const RECONCILE_MILLISECONDS = 500;
-/** How often nobody may claim a process before it counts as lost with its node. */
+/** How often in a row nobody may claim a process before it counts as lost with its node. */
 const RECONCILE_ROUNDS = 4;
 const SIGKILL = 9;
 
@@ -27,15 +27,18 @@ export class Reconciliation {
   /** @param ended children of pid 1 that it has collected lately */
   async run(ended: readonly Ended[]): Promise<void> {
     const { peers } = this.families.options.rpc;
-    await Promise.all(peers.map((peer) => this.ask(peer, ended)));
-    for (let round = 0; round < RECONCILE_ROUNDS && this.unclaimed().length > 0 && !this.families.isClosed; round++) {
+    let undecided = await Promise.all(peers.map((peer) => this.ask(peer, ended)));
+    const misses = new Map<number, number>();
+    for (let unclaimed = this.families.unclaimed; unclaimed.length > 0 && !this.families.isClosed; unclaimed = this.families.unclaimed) {
+      for (const pid of unclaimed) misses.set(pid, undecided.flat().includes(pid) ? 0 : (misses.get(pid) ?? 0) + 1);
+      for (const pid of unclaimed) if ((misses.get(pid) ?? 0) > RECONCILE_ROUNDS) await this.lost(pid);
       await delay(RECONCILE_MILLISECONDS, undefined, { ref: false });
-      await Promise.all(peers.map((peer) => this.ask(peer, [])));
+      undecided = await Promise.all(peers.map((peer) => this.ask(peer, [])));
     }
-    for (const pid of this.families.isClosed ? [] : this.unclaimed()) await this.lost(pid);
   }
 
-  private async ask(peer: NodeId, ended: readonly Ended[]): Promise<void> {
+  /** @returns the processes of this home of which the peer does not know yet whether they run there */
+  private async ask(peer: NodeId, ended: readonly Ended[]): Promise<readonly number[]> {
     const { families } = this;
     const { rpc, homeOf } = families.options;
     const ofPeer = (pid: number): boolean => homeOf(pid) === peer;
@@ -45,21 +48,23 @@ export class Reconciliation {
       const request = {
         running: [...families.visitors].filter(ofPeer),
         husks: [...families.present].filter(ofPeer),
-        ended: ended.filter(({ pid }) => ofPeer(pid)).map(({ pid, status }) => ({ pid, status })),
+        // What is here with the pid of one that was collected came after it, which was a husk.
+        ended: ended.filter(({ pid }) => ofPeer(pid) && !this.isAnythingHere(pid)).map(({ pid, status }) => ({ pid, status })),
       };
       try {
-        const { running, husks } = await rpc.call(peer, reconcileCall, request, { deadlineMs: ANSWER_MILLISECONDS });
+        const { running, husks, undecided } = await rpc.call(peer, reconcileCall, request, { deadlineMs: ANSWER_MILLISECONDS });
         for (const pid of running) if (!this.isHere(pid)) families.directory.moved(pid, rpc.id, peer);
         for (const pid of husks) families.directory.held(pid, peer);
         await families.keeper.do(
           'watch',
           husks.filter((pid) => !families.present.has(pid)),
         );
-        return;
+        return undecided;
       } catch (error) {
         if (families.isClosed) throw error; // else it is not up yet
       }
     }
+    return [];
   }
 
   /** A daemon was started again and says what it has. */
@@ -68,8 +73,8 @@ export class Reconciliation {
     running: readonly number[],
     husks: readonly number[],
     ended: readonly Ended[],
-  ): { running: number[]; husks: number[] } {
-    const { directory, present, visitors, node, options } = this.families;
+  ): { running: number[]; husks: number[]; undecided: number[] } {
+    const { directory, present, visitors, arriving, node, options } = this.families;
     for (const pid of running) if (!this.isHere(pid)) directory.moved(pid, node, from);
     for (const pid of husks) directory.held(pid, from);
     const statuses = new Map(ended.map(({ pid, status }) => [pid, status]));
@@ -78,19 +83,20 @@ export class Reconciliation {
       if (place === from && !running.includes(pid) && status !== undefined) this.take({ kind: 'ended', pid, status }, from);
     }
     const isTheirs = (pid: number): boolean => options.homeOf(pid) === from;
-    return { running: [...visitors].filter(isTheirs), husks: [...present].filter(isTheirs) };
+    return {
+      running: [...visitors].filter(isTheirs),
+      husks: [...present].filter(isTheirs),
+      undecided: [...arriving].filter(isTheirs),
+    };
   }
 
   /** A process, no husk. What runs here and there at once is being moved: undecided, or the other node has not heard of it yet. */
   private isHere(pid: number): boolean {
-    const { present, options } = this.families;
-    return !present.has(pid) && options.container.hostPidOf(pid) !== undefined;
+    return !this.families.present.has(pid) && this.isAnythingHere(pid);
   }
 
-  /** Processes of this home that no node has. */
-  private unclaimed(): number[] {
-    const { present, arriving, directory, node } = this.families;
-    return [...present].filter((pid) => this.families.isHome(pid) && directory.nodeOf(pid) === node && !arriving.has(pid));
+  private isAnythingHere(pid: number): boolean {
+    return this.families.options.container.hostPidOf(pid) !== undefined;
   }
 
   private async lost(pid: number): Promise<void> {

@@ -67,9 +67,10 @@ export class ProcService implements AsyncDisposable {
     });
   }
 
-  /** The node on which a process runs, or would if there were one. */
+  /** The node on which a process runs, or would if there were one. A home that was started again first hears where its processes are. */
   async locate(pid: number): Promise<NodeId> {
     const { visitors, directory, node, options } = this.families;
+    while (this.families.isUnclaimed(pid) && !this.families.isClosed) await this.families.again();
     if (visitors.has(pid)) return node;
     if (this.families.isHome(pid)) return directory.nodeOf(pid);
     return (await options.rpc.call(options.homeOf(pid), locateCall, { pid })).node;
@@ -136,6 +137,7 @@ export class ProcService implements AsyncDisposable {
   /**
    * A move to this node was given up. Husks that had begun to become processes are gone, which says nothing about these; the other ones stay as long
    * as somebody needs them.
+   * @param moving those that were taken in hand
    */
   async discarded(moving: readonly { readonly pid: number; readonly hostPid: number }[]): Promise<void> {
     const { keeper, present } = this.families;

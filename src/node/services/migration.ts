@@ -1,5 +1,6 @@
 /** Migration and its preflight for users: on the node where the process runs, by whom the process belongs to. */
 import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { examineProcess } from '../../ghost/index.ts';
 import type { Container } from '../../container/index.ts';
@@ -14,6 +15,10 @@ import type { NodeConfiguration } from '../configuration.ts';
 import type { EventLog } from '../events.ts';
 import { ownerOf } from './process-list.ts';
 import type { MigrationServices } from './services.ts';
+
+/** How long a process is followed from node to node. */
+const FOLLOWED_MILLISECONDS = 10_000;
+const FOLLOWED_AGAIN_MILLISECONDS = 20;
 
 const moved = z.object({
   pids: z.array(z.number()),
@@ -57,9 +62,11 @@ export function createMigration(options: MigrationOptions): MigrationServices {
 
   const migrateOne = async (caller: Caller, pid: number, target: number, tree: boolean): Promise<MigrationResult> => {
     try {
-      const from = await locateProcess(proc, pid);
-      // A link that is lost meanwhile is no reason to ask twice, nor to fail.
-      const result = await rpc.call(from, migrateProcess, { pid, target, tree, uid: caller.uid }, { idempotencyKey: randomUUID() });
+      const { from, result } = await whereItRuns(proc, pid, async (node) => ({
+        from: node,
+        // A link that is lost meanwhile is no reason to ask twice, nor to fail.
+        result: await rpc.call(node, migrateProcess, { pid, target, tree, uid: caller.uid }, { idempotencyKey: randomUUID() }),
+      }));
       if (result === null) return { outcome: 'already-there', pid, to: nameOf(target) };
       const { pids, preCopyRounds: rounds, ...figures } = result;
       return { outcome: 'moved', pid, from: nameOf(from), to: nameOf(target), moved: pids, rounds, ...figures };
@@ -80,12 +87,25 @@ export function createMigration(options: MigrationOptions): MigrationServices {
     },
 
     explain: async (caller, { pid, node }): Promise<Explanation> => {
-      const at = await locateProcess(proc, pid);
-      const { command, resources } = await rpc.call(at, explainProcess, { pid, uid: caller.uid });
+      const { at, command, resources } = await whereItRuns(proc, pid, async (asked) => ({
+        at: asked,
+        ...(await rpc.call(asked, explainProcess, { pid, uid: caller.uid })),
+      }));
       const movable = resources.every(({ verdict }) => verdict !== 'refused');
       return { pid, node: nameOf(at), command, target: node === undefined ? null : membership.find(node).name, movable, resources };
     },
   };
+}
+
+/** Asks the node on which the process runs. One that has moved on before the question came is followed. */
+async function whereItRuns<Result>(proc: ProcService, pid: number, ask: (node: number) => Promise<Result>): Promise<Result> {
+  for (const until = performance.now() + FOLLOWED_MILLISECONDS; ; await delay(FOLLOWED_AGAIN_MILLISECONDS)) {
+    try {
+      return await ask(await locateProcess(proc, pid));
+    } catch (error) {
+      if (!isKorriganError(error, 'KRG_PROCESS_ELSEWHERE') || performance.now() > until) throw error;
+    }
+  }
 }
 
 /** @throws KorriganError KRG_NO_SUCH_PROCESS, also for a pid of a range that no node has */
@@ -112,7 +132,8 @@ function serveMigration({ rpc, container, epm, events, membership }: MigrationOp
     checkOwner(container, pid, uid);
     const hostPid = container.hostPidOf(pid) ?? 0;
     const command = (readProcessFile(hostPid, 'cmdline') ?? '').replaceAll('\0', ' ').trim();
-    const findings = [...examineProcess(hostPid), ...epm.explainFiles(pid)];
+    const files = epm.explainFiles(pid);
+    const findings = [...examineProcess(hostPid), ...files];
     return {
       command,
       resources: findings.map(({ resource: what, verdict, reason }) => ({ pid, resource: what, verdict, detail: '', reason })),
