@@ -31,9 +31,9 @@ export interface PreCopyRound {
 /** Limits of pre-copy; pages are 4 KiB. */
 export const PRE_COPY = {
   /** Processes with fewer resident pages are copied inside the freeze at once. */
-  worthwhilePages: 2048,
+  worthwhilePages: 512,
   /** Smaller areas are left to the freeze, bytes. */
-  smallestArea: 1 << 20,
+  smallestArea: 1 << 18,
   /** So few dirty pages are sent inside the freeze. */
   smallEnoughPages: 64,
   maximumRounds: 10,
