@@ -1,11 +1,10 @@
 /**
  * The source's engine: brings processes to another node over a channel, or leaves them running as they were. Blocking; runs in a ghost worker.
  */
-import { type ControlGroup, currentProcessor, isDeath, KorriganError, Pagemap, RemoteProcess } from '../linux/index.ts';
+import { type ControlGroup, currentProcessor, isDeath, KorriganError, RemoteProcess } from '../linux/index.ts';
 import {
   captureProcess,
   captureRegionSize,
-  captureWaits,
   countSignals,
   discardPending,
   letSignalsBeTaken,
@@ -15,21 +14,7 @@ import {
   type ProcessImage,
   vdsoDigest,
 } from '../ghost/index.ts';
-import {
-  anotherRound,
-  type Area,
-  AreaFlags,
-  resolveAliases,
-  contentRuns,
-  FileContents,
-  isNamelessMapping,
-  isTrackable,
-  type MigrationChannel,
-  PRE_COPY,
-  ProcessPages,
-  totalLength,
-  TrackedMemory,
-} from '../mm/index.ts';
+import { type Area, resolveAliases, FileContents, isNamelessMapping, type MigrationChannel } from '../mm/index.ts';
 import { kernelIdentity } from '../fs/index.ts';
 import { type Effect, type SourceEvent, type SourceState, stepSource } from './hand-over.ts';
 import { faultPoint } from './fault-points.ts';
@@ -38,6 +23,7 @@ import { type HeldFamily, releaseUnchanged } from './held-family.ts';
 import type { JournalEntry, SourceRecord } from './journal.ts';
 import { realTime } from './real-time.ts';
 import { parseToSource, type ToSource } from './messages.ts';
+import { SourceMemory } from './source-memory.ts';
 import type { FrozenPid, MovingPid, SourceParts } from './parts.ts';
 import { IMAGE_VERSION } from '../ghost/index.ts';
 
@@ -76,10 +62,7 @@ export class SourceMigration {
   private readonly processes: readonly MovingPid[];
   private readonly parts: SourceParts;
   private state: SourceState = 'preparing';
-  private tracked = new Map<number, TrackedMemory>();
-  private flags = new Map<number, AreaFlags>();
-  /** Areas that were sent ahead of the freeze. */
-  private readonly layouts = new Map<number, readonly Area[]>();
+  private memories: readonly { readonly process: MovingPid; readonly memory: SourceMemory }[] = [];
   private frozen: Frozen[] = [];
   private hold: Hold | undefined;
   private readonly journal: JournalEntry<SourceRecord>;
@@ -105,10 +88,7 @@ export class SourceMigration {
     this.frozen = (family?.handOver() ?? []).map((held) => ({ ...held, image: undefined }));
     try {
       this.prepare(identity);
-      if (family === undefined) {
-        this.preCopy();
-        this.sendAhead();
-      }
+      if (family === undefined) this.sendAhead();
       // The target lets us stop them when they have got what was sent to their husks there.
       this.parts.letSignalsThrough();
       this.channel.send({ kind: 'freezing', kernel: kernelIdentity(), processor: currentProcessor() });
@@ -125,7 +105,7 @@ export class SourceMigration {
         downtimeMicroseconds: Number(runningAt - frozenAt) / 1000,
         totalMicroseconds: (performance.now() - started) * 1000,
         bytes: this.channel.pageBytes,
-        preCopyRounds: Math.max(0, ...[...this.tracked.values()].map((tracked) => tracked.rounds.length)),
+        preCopyRounds: Math.max(0, ...this.memories.map(({ memory }) => memory.rounds)),
         phases: this.phases,
       };
     } catch (error) {
@@ -135,7 +115,7 @@ export class SourceMigration {
       return undefined;
     } finally {
       this.hold?.[Symbol.dispose]();
-      for (const tracked of this.tracked.values()) tracked[Symbol.dispose]();
+      for (const { memory } of this.memories) memory[Symbol.dispose]();
     }
   }
 
@@ -153,43 +133,14 @@ export class SourceMigration {
     const { processGroups, node } = this.options;
     const hostPids = this.processes.map(({ hostPid }) => hostPid);
     this.hold = Hold.gather(moveGroup(processGroups, migration), hostPids, (cgroup) => this.journal.update({ cgroup }));
-    for (const { pid, hostPid } of this.processes) this.flags.set(pid, AreaFlags.read(hostPid));
+    this.memories = this.processes.map((process) => ({ process, memory: new SourceMemory(this.channel, process) }));
     this.expect('ready');
     faultPoint(node, 'source.prepared');
   }
 
-  /** Sends the memory of large processes while they run. */
-  private preCopy(): void {
-    for (const { pid, hostPid } of this.processes) {
-      const areas = (this.flags.get(pid)?.describe(hostPid) ?? []).filter(isTrackable);
-      using pagemap = new Pagemap(hostPid);
-      const pages = areas.reduce((sum, area) => sum + totalLength(contentRuns(pagemap, area)) / 4096, 0);
-      if (pages < PRE_COPY.worthwhilePages) continue;
-      const observed = observeThreads(hostPid);
-      const remote = RemoteProcess.stop(hostPid);
-      let waits: ReturnType<typeof captureWaits> = [];
-      let tracked: TrackedMemory;
-      try {
-        waits = captureWaits(remote, observed);
-        tracked = new TrackedMemory(remote, areas);
-      } finally {
-        releaseWaiting(remote, waits);
-      }
-      this.tracked.set(pid, tracked);
-      this.channel.send({ kind: 'ahead', pid, areas: tracked.tracked });
-      while (anotherRound(tracked.rounds)) tracked.round(this.channel, pid);
-    }
-  }
-
   private sendAhead(): void {
-    for (const { pid, hostPid } of this.processes) {
-      const areas = this.flags.get(pid)?.describe(hostPid) ?? [];
-      this.layouts.set(pid, areas);
-      this.channel.send({ kind: 'layout', pid, areas });
-    }
-    const files = this.parts.captureFilesAhead(
-      this.processes.map((process) => ({ ...process, areas: this.layouts.get(process.pid) ?? [] })),
-    );
+    for (const { memory } of this.memories) memory.preCopy();
+    const files = this.parts.captureFilesAhead(this.memories.map(({ process, memory }) => ({ ...process, areas: memory.sendLayout() })));
     if (files !== undefined) this.channel.send({ kind: 'files-ahead', files });
   }
 
@@ -205,28 +156,28 @@ export class SourceMigration {
     this.step({ kind: 'frozen' });
     faultPoint(node, 'source.stopped');
     const objects = new Map<string, Area>();
-    const capture = (frozen: Frozen): void => this.timed('capture', () => this.sendImage(frozen, objects));
+    const send = (frozen: Frozen): void => {
+      this.timed('memory', () => this.memoryOf(frozen).sendUnchanged());
+      this.timed('capture', () => this.sendImage(frozen, objects));
+    };
+    const [first, ...others] = this.frozen;
+    if (first !== undefined) send(first);
     const positions = this.timed('files', () => this.parts.findPositions());
     if (positions === undefined) {
-      // Each image leaves as soon as it is there: the target maps it while this side goes on.
-      for (const frozen of this.frozen) capture(frozen);
+      for (const frozen of others) send(frozen);
       faultPoint(node, 'source.captured');
       const mapping = this.frozen.map((each) => ({ ...each, areas: each.image?.areas ?? [] }));
       this.timed('files', () => this.channel.send({ kind: 'files', files: this.parts.captureFiles(mapping) }));
       this.timed('contents', () => this.sendContents());
-      for (const frozen of this.frozen) this.timed('memory', () => this.sendMemory(frozen));
+      for (const frozen of this.frozen) this.sendRest(frozen);
     } else {
       this.channel.send({ kind: 'positions', positions });
       // The target completes one process while this side captures the next.
       for (const [n, frozen] of this.frozen.entries()) {
-        if (n > 0) this.channel.send({ kind: 'process-complete', pid: this.frozen[n - 1]?.pid ?? 0 });
-        capture(frozen);
-        if (frozen.image?.areas.some(isNamelessMapping) === true)
-          throw new KorriganError(
-            'KRG_PROCESS_BUSY',
-            'the process mapped a file without a name while the move was being prepared; try again',
-          );
-        this.timed('memory', () => this.sendMemory(frozen));
+        if (n > 0) send(frozen);
+        this.refuseNamelessMappings(frozen);
+        this.sendRest(frozen);
+        if (n < others.length) this.channel.send({ kind: 'process-complete', pid: frozen.pid });
       }
       faultPoint(node, 'source.captured');
     }
@@ -241,22 +192,29 @@ export class SourceMigration {
   private sendImage(frozen: Frozen, objects: Map<string, Area>): void {
     const { remote, pid, observed } = frozen;
     remote.openRegion(captureRegionSize(remote.threads.length));
-    const image = captureProcess(remote, this.flags.get(pid) ?? new AreaFlags([]), observed);
+    const memory = this.memoryOf(frozen);
+    const image = captureProcess(remote, memory.flags, observed);
     frozen.image = image;
     image.areas = resolveAliases(image.areas, objects);
-    const discarded = this.tracked.get(pid)?.discarded(image.areas) ?? [];
-    const sameLayout = image.areas === this.layouts.get(pid);
+    const discarded = memory.discarded(image.areas);
+    const sameLayout = memory.isLayout(image.areas);
     this.channel.send({ kind: 'image', pid, image: sameLayout ? { ...image, areas: [] } : image, discarded, sameLayout });
   }
 
-  private sendMemory({ pid, hostPid, image }: Frozen): void {
-    const tracked = this.tracked.get(pid);
-    using pagemap = new Pagemap(hostPid);
-    using pages = new ProcessPages(hostPid);
-    for (const area of image?.areas ?? []) {
-      const read = pages.reader(area);
-      for (const run of tracked?.remaining(area) ?? contentRuns(pagemap, area)) this.channel.sendPages(pid, run.start, run.end, read);
-    }
+  private memoryOf({ pid }: Frozen): SourceMemory {
+    const found = this.memories.find(({ process }) => process.pid === pid);
+    if (found === undefined) throw new Error(`process ${pid} is frozen, but nothing is known of its memory`);
+    return found.memory;
+  }
+
+  private sendRest(frozen: Frozen): void {
+    this.timed('memory', () => this.memoryOf(frozen).sendRest(frozen.image?.areas ?? []));
+  }
+
+  /** @throws KorriganError KRG_PROCESS_BUSY: the files went ahead without those */
+  private refuseNamelessMappings({ image }: Frozen): void {
+    if (image?.areas.some(isNamelessMapping) === true)
+      throw new KorriganError('KRG_PROCESS_BUSY', 'the process mapped a file without a name while the move was being prepared; try again');
   }
 
   private sendContents(): void {
