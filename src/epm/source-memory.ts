@@ -86,7 +86,9 @@ export class SourceMemory implements Disposable {
       layout !== undefined &&
       layout.every((area) => area.kind !== 'shared-anonymous' && !isNamelessMapping(area)) &&
       this.isLayout(this.flags.describe(this.process.hostPid));
-    if (isMapped) this.sendRest(layout);
+    if (!isMapped) return;
+    this.flags.keep();
+    this.sendRest(layout);
   }
 
   /** All that has not been sent yet, once. @param areas all of them, mapped on the target */

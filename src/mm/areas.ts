@@ -107,6 +107,7 @@ export class AreaFlags {
   private readonly hasPolicies: boolean;
   private text: string | undefined;
   private isNew = false;
+  private isKept = false;
   private areas: Area[] = [];
 
   /**
@@ -124,6 +125,7 @@ export class AreaFlags {
    * @param own ranges of our own making, which do not count
    */
   describe(pid: number, own: readonly Range[] = []): readonly Area[] {
+    if (this.isKept) return this.areas;
     const text = withoutLines(readProcessFile(pid, 'maps') ?? '', own);
     this.isNew = text !== this.text;
     if (this.isNew || this.hasPolicies) {
@@ -131,6 +133,11 @@ export class AreaFlags {
       this.text = text;
     }
     return this.areas;
+  }
+
+  /** The process stands still and nobody will change its memory: what was described last is not looked at again. */
+  keep(): void {
+    this.isKept = true;
   }
 
   /** Before the freeze. */

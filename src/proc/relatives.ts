@@ -30,18 +30,23 @@ export interface ProcessTable {
  * @throws KorriganError KRG_NO_SUCH_PROCESS when one of `pids` does not live
  */
 export function relativesOf(pids: Iterable<number>, table: ProcessTable, withChildren = true): Member[] {
+  const known = new Map<number, Member | undefined>();
+  const find = (pid: number): Member | undefined => {
+    if (!known.has(pid)) known.set(pid, table.find(pid));
+    return known.get(pid);
+  };
   const found = new Map<number, Member>();
   const visit = (pid: number): void => {
-    const member = table.find(pid);
-    if (pid <= INIT_PID || member === undefined || found.has(pid)) return;
+    const member = pid <= INIT_PID || found.has(pid) ? undefined : find(pid);
+    if (member === undefined) return;
     found.set(pid, member);
     visit(member.parent);
     visit(member.session);
     visit(member.group);
-    if (member.session === pid) for (const child of table.childrenOf(pid)) if (isEarlier(table.find(child), pid)) visit(child);
+    if (member.session === pid) for (const child of table.childrenOf(pid)) if (isEarlier(find(child), pid)) visit(child);
   };
   for (const pid of pids) {
-    const member = table.find(pid);
+    const member = find(pid);
     if (member === undefined || member.ended !== undefined) throw new KorriganError('KRG_NO_SUCH_PROCESS', `process ${pid} has ended`);
     visit(pid);
     if (withChildren) for (const child of table.childrenOf(pid)) visit(child);
