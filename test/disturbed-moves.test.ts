@@ -8,6 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { FaultPoint } from '../src/epm/index.ts';
 import { clusterDirectory, daemonCgroup } from '../src/node/index.ts';
 import { eventually, startTestCluster, type TestCluster } from './support/cluster.ts';
+import { Family as Kin } from './support/family.ts';
 import { Faults } from './support/faults.ts';
 
 let cluster: TestCluster;
@@ -216,6 +217,20 @@ test('the link is cut before the vote, with the vote and with the decision', asy
   await assertWhole(early, 1);
   await assertWhole(voted, 1);
   await Promise.all(moves);
+});
+
+test('a signal that is ignored by default comes when the process is complete on the other node', async () => {
+  const SIGCONT = 18;
+  const kin = await Kin.start(cluster, 'ignored-by-default');
+  await kin.fork('root', 'child');
+  faults.pause(1, 'source.complete');
+  const moving = cluster.move(kin.pid('child'), 2);
+  await faults.reached(1, 'source.complete');
+  assert.equal(await kin.do('root', `kill ${kin.pid('child')} ${SIGCONT}`), 'kill 0');
+  faults.goOn(1, 'source.complete');
+  await moving;
+  await kin.hasSeen('child', [`signal ${SIGCONT} code 0 by ${kin.pid('root')}`]);
+  await kin.end();
 });
 
 test('the target has no daemon', async () => {

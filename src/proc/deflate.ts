@@ -33,6 +33,13 @@ const SS_DISABLE = 2;
 const SIGNALS = 64;
 const SIGKILL = 9;
 const SIGSTOP = 19;
+/**
+ * SIGCHLD, SIGCONT, SIGURG and SIGWINCH: with their default action the kernel would throw away what waits, and what came since the process was captured is
+ * still to be recorded (kernel/signal.c, do_sigaction).
+ */
+const IGNORED_BY_DEFAULT: ReadonlySet<number> = new Set([17, 18, 23, 28]);
+/** A handler that is never called: a husk blocks all signals. */
+const NEVER_CALLED = 2n;
 const MASK_SIZE = 8;
 const ACTION_SIZE = 32;
 const HIGHEST_DESCRIPTOR = 0xffffffff;
@@ -107,8 +114,10 @@ function dropState(remote: RemoteProcess): void {
   const zero = program.data(ACTION_SIZE);
   for (const timer of [0, 1, 2]) program.call('setitimer', timer, zero, 0);
   for (const timer of timers) program.call('timer_delete', timer);
+  const handled = program.data(handlerBytes());
   for (let signal = 1; signal <= SIGNALS; signal++) {
-    if (signal !== SIGKILL && signal !== SIGSTOP) program.call('rt_sigaction', signal, zero, 0, MASK_SIZE);
+    if (signal === SIGKILL || signal === SIGSTOP) continue;
+    program.call('rt_sigaction', signal, IGNORED_BY_DEFAULT.has(signal) ? handled : zero, 0, MASK_SIZE);
   }
   program.call('close_range', 0, HIGHEST_DESCRIPTOR, 0);
   program.call('chdir', program.string('/'));
@@ -116,6 +125,12 @@ function dropState(remote: RemoteProcess): void {
   program.tryCall('prctl', PR_SET_SYSCALL_USER_DISPATCH, 0, 0, 0, 0);
   program.call('prctl', PR_SET_DUMPABLE, 0, 0, 0, 0);
   remote.run(program);
+}
+
+function handlerBytes(): Uint8Array {
+  const action = new Uint8Array(ACTION_SIZE);
+  new DataView(action.buffer).setBigUint64(0, NEVER_CALLED, true);
+  return action;
 }
 
 function posixTimersOf(pid: number): number[] {
