@@ -6,10 +6,6 @@ export const NOT_YET: Readonly<Record<string, { kind: 'refused' | 'differs'; why
   attribute_landlock: { kind: 'refused', why: 'a Landlock domain cannot be read back' },
   attribute_no_write_execute: { kind: 'refused', why: 'prctl(PR_SET_MDWE) forbids the region for programs' },
   process_child_of_thread: { kind: 'differs', why: 'children of a thread that is not the first' },
-  process_continue_unreported: { kind: 'differs', why: 'a continuation that was not reported yet' },
-  process_stop_unreported: { kind: 'refused', why: 'a stopped child whose parent moves too' },
-  process_stopped: { kind: 'refused', why: 'a stopped child whose parent moves too' },
-  process_stopped_threads: { kind: 'refused', why: 'a stopped child whose parent moves too' },
   syscall_signal_masks: {
     kind: 'differs',
     why: "as after SIGSTOP and SIGCONT: the kernel puts the thread's own mask back before the call begins again (kernel/signal.c, restore_saved_sigmask)",

@@ -81,9 +81,8 @@ export class Departures {
       const started = performance.now();
       let result: Awaited<ReturnType<Departures['run']>>;
       try {
-        const plan = (moving: readonly MovingPid[], stopped: readonly number[]): Promise<MovePlan> =>
-          this.plan(moving, stopped, entry, claimed);
-        const work = isStill ? { root, withTree } : await plan(this.familyOf(root, withTree), []);
+        const plan = (moving: readonly MovingPid[]): Promise<MovePlan> => this.plan(moving, entry, claimed);
+        const work = isStill ? { root, withTree } : await plan(this.familyOf(root, withTree));
         result = await this.run(entry, work, plan);
       } catch (error) {
         await settlements.giveUp(entry);
@@ -119,12 +118,12 @@ export class Departures {
   private async run(
     entry: JournalEntry<SourceRecord>,
     work: SourceJob['work'],
-    plan: (moving: readonly MovingPid[], stopped: readonly number[]) => Promise<MovePlan>,
+    plan: (moving: readonly MovingPid[]) => Promise<MovePlan>,
   ): ReturnType<MigrationServiceOptions['workers']['run']> {
     const { rpc, workers, relays, proc, containerReference: container } = this.options;
     const { migration } = entry.record;
     return workers.run({ kind: 'source', container, slot: entry.slot, migration, node: rpc.id, work }, (message) => {
-      if (message.kind === 'plan') void answer(message, () => plan(message.moving, message.stopped));
+      if (message.kind === 'plan') void answer(message, () => plan(message.moving));
       if (message.kind === 'question') void answerQuestion(message, migration, { relays, proc });
       if (message.kind === 'committed') void this.left(entry.record).finally(() => acknowledge(message.acknowledged));
     });
@@ -153,19 +152,14 @@ export class Departures {
   }
 
   /** Whatever forbids the move is found here; then the target is made ready. */
-  private async plan(
-    moving: readonly MovingPid[],
-    stopped: readonly number[],
-    entry: JournalEntry<SourceRecord>,
-    claimed: number[],
-  ): Promise<MovePlan> {
+  private async plan(moving: readonly MovingPid[], entry: JournalEntry<SourceRecord>, claimed: number[]): Promise<MovePlan> {
     const { rpc, proc, container, relays } = this.options;
     const { migration, peer: target } = entry.record;
     const pids = moving.map(({ pid }) => pid);
     this.claim(pids, claimed);
     entry.update({ processes: moving.map(identify) });
     await proc.leaveAlone(pids);
-    preflight(moving, stopped, container);
+    preflight(moving, container);
     const family = describeFamily(pids, new ContainerTable(container.procfsPath));
     const options = { deadlineMs: PREPARE_MILLISECONDS, idempotencyKey: `prepare ${migration}` };
     const prepared = await rpc.call(target, prepareCall, { migration, family }, options);

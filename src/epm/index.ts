@@ -3,7 +3,8 @@
  * stopped, until the source has decided; whatever fails before that decision leaves the processes running where they were.
  *
  * `hand-over` is the decision, pure; `source` and `target` are the engines, blocking, in ghost workers (`worker`, `workers`); `service` is the
- * daemon's side. What the engines need of the modules below is written down in `parts`.
+ * daemon's side. What the engines need of the modules below is written down in `parts`. What a parent has heard of its children it hears once
+ * (`arriving-stops`).
  */
 export { FAULT_POINTS, type FaultPoint } from './fault-points.ts';
 export type { Migration } from './departures.ts';

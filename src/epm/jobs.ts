@@ -49,8 +49,6 @@ export interface SourceJob {
 export interface AskedForPlan extends Asked {
   kind: 'plan';
   moving: MovingPid[];
-  /** Pids of those that job control has stopped. */
-  stopped: number[];
 }
 
 export interface TargetJob {

@@ -5,18 +5,15 @@ import { isErrno, KorriganError, readProcessLink, readStat, shareMemory } from '
 import type { MovingPid } from './parts.ts';
 import { childrenOf, processesOfContainer, traceeOf } from './relations.ts';
 
-/** State in /proc/PID/stat of a process that job control has stopped. */
-const STOPPED = 'T';
 /** State of a process that no signal wakes: proc_pid_stat(5). */
 const UNINTERRUPTIBLE = 'D';
 /** Those that a process of the container shares with its pid 1. */
 const NAMESPACES = ['mnt', 'uts', 'ipc', 'net', 'user', 'pid', 'time'] as const;
 
 /**
- * @param stopped those that job control has stopped, of a family that is held; in any other it is seen
  * @throws KorriganError KRG_NOT_MOVABLE, or KRG_PROCESS_BUSY for what may be over in a moment; nothing has been touched
  */
-export function preflight(family: readonly MovingPid[], stopped: readonly number[], container: Container): void {
+export function preflight(family: readonly MovingPid[], container: Container): void {
   const own = (name: string): string | undefined => readProcessLink(container.initPid, `ns/${name}`);
   const tracing = traceeOf(family, processesOfContainer(container.cgroup));
   if (tracing !== undefined) {
@@ -43,10 +40,6 @@ export function preflight(family: readonly MovingPid[], stopped: readonly number
     const obstacle = examineProcess(hostPid).find(({ verdict }) => verdict === 'refused');
     if (obstacle !== undefined) {
       throw new KorriganError('KRG_NOT_MOVABLE', `process ${examined} cannot move: ${obstacle.resource}: ${obstacle.reason}`);
-    }
-    if ((state === STOPPED || stopped.includes(examined)) && family.some((other) => other.hostPid === readStat(hostPid)?.parent)) {
-      const reason = 'it is stopped, and its parent, which moves too, would be told of it a second time; continue it first';
-      throw new KorriganError('KRG_NOT_MOVABLE', `process ${examined} cannot move: ${reason}`);
     }
     const foreign = NAMESPACES.find((name) => (readProcessLink(hostPid, `ns/${name}`) ?? own(name)) !== own(name));
     if (foreign !== undefined) {

@@ -22,7 +22,7 @@ import {
   sleepMicroseconds,
 } from '../linux/index.ts';
 import { takeLock } from '../fs/index.ts';
-import { discardSignals } from '../ghost/index.ts';
+import { continueLeftBehind, discardSignals } from '../ghost/index.ts';
 import { deflate, DEFLATE_REGION_SIZE, isHusk, resumeHusk, HUSK_ADDRESS, HUSK_LOOP, HUSK_SIZE } from '../proc/index.ts';
 import { thawGroup } from './hold.ts';
 import { isAlive, type MoveRecord, type SourceRecord, type TargetRecord } from './journal.ts';
@@ -32,6 +32,12 @@ export type Settlement = 'resume' | 'deflate' | 'run' | 'discard';
 
 export interface SettleOptions {
   readonly sendRecordPipe: (pid: number, socket: number) => void;
+}
+
+/** What a process has left here. */
+interface HeldRemains {
+  readonly pid: number;
+  readonly remote: RemoteProcess;
 }
 
 const REGION_SIZE = 1 << 16;
@@ -128,7 +134,7 @@ function stopForGood(hostPid: number): RemoteProcess {
 
 /** They live on the other node: what is left here becomes husks. Nothing of them may run again here. */
 function deflateSource(record: SourceRecord, options: SettleOptions): void {
-  const held: { pid: number; remote: RemoteProcess }[] = [];
+  const held: HeldRemains[] = [];
   for (const { pid, hostPid } of record.processes.filter(isAlive)) {
     ignoreEnded(() => {
       if (isHusk(hostPid)) {
@@ -140,10 +146,15 @@ function deflateSource(record: SourceRecord, options: SettleOptions): void {
   }
   thawGroup(record.cgroup);
   // Children before their parents, who would end threads of which they are the children.
-  for (const { pid, remote } of held.toReversed()) {
+  becomeHusks(held.toReversed(), record.pending, options);
+}
+
+function becomeHusks(held: readonly HeldRemains[], pending: MoveRecord['pending'], options: SettleOptions): void {
+  const living = held.filter(({ remote }) => lives(() => remote.openRegion(Math.max(REGION_SIZE, DEFLATE_REGION_SIZE))));
+  continueLeftBehind(living);
+  for (const { pid, remote } of living) {
     ignoreEnded(() => {
-      remote.openRegion(Math.max(REGION_SIZE, DEFLATE_REGION_SIZE));
-      discardTravelling(remote, record.pending, pid);
+      discardTravelling(remote, pending, pid);
       deflate(remote, { pid, sendRecordPipe: options.sendRecordPipe });
     });
   }
@@ -164,7 +175,7 @@ function discardTravelling(remote: RemoteProcess, pending: MoveRecord['pending']
 
 /** They go on on the source: what was made here goes, and what was a husk is one again. */
 function discardTarget(record: TargetRecord, options: SettleOptions): void {
-  const held: { pid: number; remote: RemoteProcess }[] = [];
+  const held: HeldRemains[] = [];
   for (const { pid, hostPid, returning } of record.processes.filter(isAlive).toReversed()) {
     ignoreEnded(() => {
       if (isHusk(hostPid)) {
@@ -179,13 +190,7 @@ function discardTarget(record: TargetRecord, options: SettleOptions): void {
     });
   }
   thawGroup(record.cgroup);
-  for (const { pid, remote } of held) {
-    ignoreEnded(() => {
-      remote.openRegion(Math.max(REGION_SIZE, DEFLATE_REGION_SIZE));
-      discardTravelling(remote, record.pending, pid);
-      deflate(remote, { pid, sendRecordPipe: options.sendRecordPipe });
-    });
-  }
+  becomeHusks(held, record.pending, options);
 }
 
 /** A husk that is in its loop goes on by itself, with the signal that it may have taken; one that was parked is sent there. */
@@ -202,9 +207,16 @@ export function tidy(hostPid: number): void {
 }
 
 function ignoreEnded(action: () => void): void {
+  lives(action);
+}
+
+/** @returns false when the process that something was done to has ended */
+function lives(action: () => void): boolean {
   try {
     action();
+    return true;
   } catch (error) {
     if (!isDeath(error)) throw error;
+    return false;
   }
 }

@@ -1,14 +1,16 @@
 /**
  * The source's engine: brings processes to another node over a channel, or leaves them running as they were. Blocking; runs in a ghost worker.
  */
-import { type ControlGroup, currentProcessor, isDeath, KorriganError, RemoteProcess } from '../linux/index.ts';
+import { type ControlGroup, currentProcessor, isDeath, KorriganError, readStat, RemoteProcess } from '../linux/index.ts';
 import {
   captureProcess,
   captureRegionSize,
+  continueLeftBehind,
   countSignals,
   discardPending,
   letSignalsBeTaken,
   type ObservedThreads,
+  type MovingChild,
   observeThreads,
   releaseWaiting,
   type ProcessImage,
@@ -53,6 +55,10 @@ export interface SourceOptions {
   readonly node: number;
 }
 
+function describeChild({ pid, remote }: FrozenPid): MovingChild & { readonly parent: number } {
+  return { pid, isStopped: remote.main.groupStop !== 0, parent: readStat(remote.pid)?.parent ?? 0 };
+}
+
 function refusePages(): never {
   throw new KorriganError('KRG_PEER_PROTOCOL', 'the target sent pages');
 }
@@ -64,6 +70,8 @@ export class SourceMigration {
   private state: SourceState = 'preparing';
   private memories: readonly { readonly process: MovingPid; readonly memory: SourceMemory }[] = [];
   private frozen: Frozen[] = [];
+  /** Children that move along, by the host pid of their parent. */
+  private children = new Map<number, MovingChild[]>();
   private hold: Hold | undefined;
   private readonly journal: JournalEntry<SourceRecord>;
   private readonly options: SourceOptions;
@@ -155,6 +163,7 @@ export class SourceMigration {
     const { node } = this.options;
     this.step({ kind: 'frozen' });
     faultPoint(node, 'source.stopped');
+    if (this.frozen.length > 1) this.children = Map.groupBy(this.frozen.map(describeChild), ({ parent }) => parent);
     const objects = new Map<string, Area>();
     const send = (frozen: Frozen): void => {
       this.timed('memory', () => this.memoryOf(frozen).sendUnchanged());
@@ -193,7 +202,7 @@ export class SourceMigration {
     const { remote, pid, observed } = frozen;
     remote.openRegion(captureRegionSize(remote.threads.length));
     const memory = this.memoryOf(frozen);
-    const image = captureProcess(remote, memory.flags, observed);
+    const image = captureProcess(remote, memory.flags, observed, this.children.get(remote.pid));
     frozen.image = image;
     image.areas = resolveAliases(image.areas, objects);
     const discarded = memory.discarded(image.areas);
@@ -275,6 +284,7 @@ export class SourceMigration {
         // None of them may go on here, whoever lets go of it.
         for (const { remote } of this.frozen) remote.park();
         this.hold?.thaw();
+        continueLeftBehind(this.frozen);
         // Children before their parents, who would end threads of which they are the children.
         for (const frozen of this.frozen.toReversed()) {
           const { image, remote } = frozen;

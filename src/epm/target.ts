@@ -3,9 +3,10 @@
  * in a ghost worker.
  */
 import { avoidProcessor, type ControlGroup, KorriganError, type RemoteProcess } from '../linux/index.ts';
-import { countSignals, Inflation, vdsoDigest } from '../ghost/index.ts';
+import { countSignals, Inflation, type ProcessImage, vdsoDigest } from '../ghost/index.ts';
 import { enterDirectories, kernelIdentity, type LentDescriptors } from '../fs/index.ts';
 import { type Area, type MigrationChannel, type Receivers, writePages } from '../mm/index.ts';
+import { ArrivingStops, type StoppingProcess } from './arriving-stops.ts';
 import { type Effect, stepTarget, type TargetEvent, type TargetState } from './hand-over.ts';
 import { faultPoint } from './fault-points.ts';
 import { Hold, moveGroup } from './hold.ts';
@@ -21,6 +22,9 @@ const REFUSED_MILLISECONDS = 5000;
 interface Arriving {
   husk: HeldHusk;
   inflation: Inflation;
+  /** The husk is stopped by job control. */
+  isHuskStopped: boolean;
+  image: ProcessImage | undefined;
   /** Areas that came ahead of the freeze. */
   layout: readonly Area[];
   /** Known from the time when its files were installed. */
@@ -45,6 +49,7 @@ export class TargetMigration {
   private readonly parts: TargetParts;
   private state: TargetState = 'preparing';
   private readonly arriving = new Map<number, Arriving>();
+  private readonly stops = new ArrivingStops((pid) => this.stopping(pid));
   /** Where shared memory of the processes restored so far can be opened. */
   private readonly objects = new Map<string, string>();
   private ownProcessor: Disposable | undefined;
@@ -109,7 +114,16 @@ export class TargetMigration {
         enterContainerRoot: () => this.parts.enterContainerRoot(pid, husk.remote),
         chooseNextPid: (next) => this.parts.chooseNextPid(next),
       });
-      this.arriving.set(pid, { husk, inflation, layout: [], lent: undefined, pending: [], isComplete: false });
+      this.arriving.set(pid, {
+        husk,
+        inflation,
+        isHuskStopped: husk.remote.main.groupStop !== 0,
+        image: undefined,
+        layout: [],
+        lent: undefined,
+        pending: [],
+        isComplete: false,
+      });
       inflation.clear(husk.own);
     }
     const { journal, processGroups, node } = this.options;
@@ -149,6 +163,7 @@ export class TargetMigration {
         checkImageVersion(message.image.version);
         if (message.sameLayout) message.image.areas = layout;
         inflation.mapMemory(message.image, husk.own, message.discarded, this.objects);
+        this.process(message.pid).image = message.image;
         this.process(message.pid).pending = [...message.image.pending, ...(message.image.threads[0]?.pending ?? [])];
         faultPoint(this.options.node, 'target.image');
         return;
@@ -163,7 +178,9 @@ export class TargetMigration {
         this.parts.installFiles(message.files, this.remotes(), this.lend);
         return;
       case 'process-complete':
+        if (this.concernsStops) return;
         this.completeProcess(message.pid);
+        this.process(message.pid).inflation.leaveMemory();
         return;
       case 'complete': {
         this.complete();
@@ -180,7 +197,14 @@ export class TargetMigration {
   private complete(): void {
     const { node } = this.options;
     this.parts.sealFiles();
-    for (const pid of this.arriving.keys()) this.completeProcess(pid);
+    const left = [...this.arriving].filter(([, { isComplete }]) => !isComplete);
+    // Children before their parents, who hear nothing of what is done to them until they are complete.
+    for (const [pid] of left.toReversed()) this.completeProcess(pid);
+    for (const [pid, { inflation }] of left) {
+      const process = this.stopping(pid);
+      if (process !== undefined) this.stops.finish(process);
+      inflation.leaveMemory();
+    }
     faultPoint(node, 'target.completed');
     this.hold?.freeze();
     faultPoint(node, 'target.frozen');
@@ -190,12 +214,26 @@ export class TargetMigration {
 
   private completeProcess(pid: number): void {
     const arriving = this.process(pid);
+    const process = this.stopping(pid);
     if (arriving.isComplete) return;
+    if (process === undefined) throw new KorriganError('KRG_PEER_PROTOCOL', `process ${pid} is complete without an image`);
     const { husk, lent } = arriving;
-    arriving.inflation.complete(husk.own, (program) => lent !== undefined && enterDirectories(program, lent));
+    this.stops.complete(process, () =>
+      arriving.inflation.complete(husk.own, (program) => lent !== undefined && enterDirectories(program, lent)),
+    );
     this.notePending(pid, arriving.pending);
-    arriving.inflation.leaveMemory();
     arriving.isComplete = true;
+  }
+
+  /** Is anybody stopped, or not yet known to go on? Parents are completed after all of their children then. */
+  private get concernsStops(): boolean {
+    return [...this.arriving.values()].some(({ isHuskStopped, image }) => isHuskStopped || (image?.changedChildren.length ?? 0) > 0);
+  }
+
+  private stopping(pid: number): StoppingProcess | undefined {
+    const arriving = this.arriving.get(pid);
+    if (arriving?.image === undefined) return undefined;
+    return { image: arriving.image, remote: arriving.husk.remote, isHuskStopped: arriving.isHuskStopped };
   }
 
   /** Signals that have come along, so that a husk that takes the process's place again does not bring them to it. */

@@ -69,8 +69,7 @@ function runSource(job: SourceJob): WorkerMessage {
 
 function askForPlan(held: readonly HeldPid[]): MovePlan {
   const moving = held.map(({ pid, hostPid }) => ({ pid, hostPid }));
-  const stopped = held.filter(({ remote }) => remote.main.groupStop !== 0).map(({ pid }) => pid);
-  return ask((asked, transfer) => tell({ kind: 'plan', moving, stopped, ...asked }, transfer), PLAN_MILLISECONDS) as MovePlan;
+  return ask((asked, transfer) => tell({ kind: 'plan', moving, ...asked }, transfer), PLAN_MILLISECONDS) as MovePlan;
 }
 
 function runTarget(job: TargetJob): WorkerMessage {

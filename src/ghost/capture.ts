@@ -2,6 +2,7 @@
 import { readProcessFile, readProcessLink, readStat, type RemoteProcess } from '../linux/index.ts';
 import { type Area, type AreaFlags, captureAreaPolicies, policyQuestions } from '../mm/index.ts';
 import { IMAGE_VERSION, type ProcessImage, type ThreadImage } from './image.ts';
+import { askForChanges, captureChangedChildren, type MovingChild } from './job-control.ts';
 import { captureLimits } from './limits.ts';
 import { captureNumber } from './outside.ts';
 import { captureActions } from './signals.ts';
@@ -28,8 +29,14 @@ export function captureRegionSize(threads: number): number {
  * Captures a stopped process whose region is open ({@link captureRegionSize}). The process is not changed.
  * @param flags area flags read before the freeze
  * @param observed what was seen of its threads right before it was stopped; without it waits of some kinds begin anew
+ * @param children those that move along, held as well
  */
-export function captureProcess(remote: RemoteProcess, flags: AreaFlags, observed?: ObservedThreads): ProcessImage {
+export function captureProcess(
+  remote: RemoteProcess,
+  flags: AreaFlags,
+  observed?: ObservedThreads,
+  children: readonly MovingChild[] = [],
+): ProcessImage {
   const stat = readStat(remote.pid);
   if (stat === undefined) throw new Error(`process ${remote.pid} is held, yet /proc does not know it`);
   const program = remote.newProgram({ records: LEADER_RECORDS, data: LEADER_DATA });
@@ -42,6 +49,7 @@ export function captureProcess(remote: RemoteProcess, flags: AreaFlags, observed
   const collectIntervalTimers = captureIntervalTimers(program);
   const collectLimits = captureLimits(program);
   const collectPosixTimers = capturePosixTimers(program, remote.pid);
+  const mayHaveChanges = children.length > 0 ? askForChanges(program) : () => false;
   const brk = program.call('brk', 0);
   const pid = program.call('getpid');
   const parent = program.call('getppid');
@@ -66,6 +74,7 @@ export function captureProcess(remote: RemoteProcess, flags: AreaFlags, observed
   const hostToCluster = new Map(remote.threads.map((thread, n) => [thread.tracee.tid, threads[n]?.tid ?? 0]));
   const region = { start: remote.regionAddress, end: remote.regionAddress + remote.regionSize };
   const areas = flags.describe(remote.pid, [region]);
+  const changedChildren = captureChangedChildren(remote, children, mayHaveChanges());
   if (flags.mayHavePolicies) askPolicies(remote, areas);
   countExpirations(posixTimers, [...pending, ...threads.flatMap((thread) => thread.pending)], remote.pid);
   return {
@@ -75,6 +84,7 @@ export function captureProcess(remote: RemoteProcess, flags: AreaFlags, observed
     group: program.result(group),
     session: program.result(session),
     stopped: main.groupStop,
+    changedChildren,
     executable: readProcessLink(remote.pid, 'exe') ?? '',
     areas,
     memoryMap: {

@@ -4,6 +4,7 @@
  */
 import type { RegisterName, RestartableSequence } from '../linux/index.ts';
 import type { Area, MemoryPolicy } from '../mm/index.ts';
+import type { ChangedChild } from './job-control.ts';
 import type { IntervalTimers } from './timers.ts';
 import type { Wait } from './waits.ts';
 
@@ -121,6 +122,8 @@ export interface ProcessImage {
   session: number;
   /** Stopping signal when the process is stopped by job control, else 0. */
   stopped: number;
+  /** Of those that move along. */
+  changedChildren: ChangedChild[];
   executable: string;
   areas: readonly Area[];
   memoryMap: Record<(typeof MEMORY_MAP_FIELDS)[number], number>;

@@ -9,6 +9,17 @@ export * from './capture.ts';
 export * from './image.ts';
 export * from './preflight.ts';
 export * from './restore.ts';
+export {
+  continueLeftBehind,
+  enterGroupStop,
+  jobControlSignals,
+  type JobControlSignals,
+  keepChangesBack,
+  leaveGroupStop,
+  type MovingChild,
+  queueAgain,
+  takeChange,
+} from './job-control.ts';
 export { letSignalsBeTaken } from './queued-signals.ts';
 export { releaseWaiting } from './restored-waits.ts';
 export { countSignals, discardPending, discardSignals } from './signals.ts';

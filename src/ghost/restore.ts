@@ -14,7 +14,6 @@ import {
   type Program,
   type RemoteProcess,
   type StoppedThread,
-  syscall,
   tolerateDeath,
 } from '../linux/index.ts';
 import {
@@ -259,7 +258,7 @@ export class Inflation {
 
   /**
    * Registers and masks become the program's own, and it is let go: it runs at once unless something else holds it, such as a frozen cgroup.
-   * {@link Inflation.leaveMemory} comes before.
+   * {@link Inflation.leaveMemory} comes before. One that is stopped by job control stays so.
    */
   resume(): void {
     const { remote, image } = this;
@@ -271,7 +270,6 @@ export class Inflation {
       tracee.setRegisters(resumption(this.running[n] ?? new Registers()));
     });
     remote.leaveVdso();
-    if (image.stopped !== 0) syscall('kill', remote.pid, image.stopped);
     for (const { tracee } of remote.threads) tolerateDeath(tracee, () => tracee.detach());
   }
 

@@ -1,5 +1,5 @@
 /* what: a child that was continued, with the report still waiting for its parent */
-/* needs: family, refusable */
+/* needs: family */
 /* spoil: waitpid(child, NULL, WCONTINUED) */
 #include "../feature.h"
 
