@@ -1,7 +1,7 @@
 /**
  * The source's engine: brings processes to another node over a channel, or leaves them running as they were. Blocking; runs in a ghost worker.
  */
-import { type ControlGroup, currentProcessor, isDeath, KorriganError, readStat, RemoteProcess } from '../linux/index.ts';
+import { type ControlGroup, currentProcessor, isDeath, KorriganError, RemoteProcess } from '../linux/index.ts';
 import {
   captureProcess,
   captureRegionSize,
@@ -23,6 +23,7 @@ import { faultPoint } from './fault-points.ts';
 import { Hold, moveGroup } from './hold.ts';
 import { type HeldFamily, releaseUnchanged } from './held-family.ts';
 import type { JournalEntry, SourceRecord } from './journal.ts';
+import { childrenByParent, refuseBondsToThreads } from './moving-children.ts';
 import { realTime } from './real-time.ts';
 import { parseToSource, type ToSource } from './messages.ts';
 import { SourceMemory } from './source-memory.ts';
@@ -53,10 +54,6 @@ export interface SourceOptions {
   readonly processGroups: ControlGroup;
   /** This node. */
   readonly node: number;
-}
-
-function describeChild({ pid, remote }: FrozenPid): MovingChild & { readonly parent: number } {
-  return { pid, isStopped: remote.main.groupStop !== 0, parent: readStat(remote.pid)?.parent ?? 0 };
 }
 
 function refusePages(): never {
@@ -163,7 +160,7 @@ export class SourceMigration {
     const { node } = this.options;
     this.step({ kind: 'frozen' });
     faultPoint(node, 'source.stopped');
-    if (this.frozen.length > 1) this.children = Map.groupBy(this.frozen.map(describeChild), ({ parent }) => parent);
+    this.children = childrenByParent(this.frozen);
     const objects = new Map<string, Area>();
     const send = (frozen: Frozen): void => {
       this.timed('memory', () => this.memoryOf(frozen).sendUnchanged());
@@ -204,6 +201,7 @@ export class SourceMigration {
     const memory = this.memoryOf(frozen);
     const image = captureProcess(remote, memory.flags, observed, this.children.get(remote.pid));
     frozen.image = image;
+    refuseBondsToThreads(frozen, image, this.frozen);
     image.areas = resolveAliases(image.areas, objects);
     const discarded = memory.discarded(image.areas);
     const sameLayout = memory.isLayout(image.areas);
