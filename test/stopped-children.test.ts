@@ -97,6 +97,30 @@ describe('a tree with a stopped child moves', { concurrency: 2 }, () => {
   });
 });
 
+describe('a stopped process moves alone', { concurrency: 2 }, () => {
+  family('away, home, and away again: its parent is told once', async (kin) => {
+    await kin.fork('root', 'child');
+    const seen = await stop(kin, 'root', 'child');
+    for (const node of [2, 1, 3]) await cluster.move(kin.pid('child'), node);
+    await kin.hasSeen('root', seen);
+    await kin.hasSeen('root', [...seen, ...(await goOn(kin, 'root', 'child'))]);
+    await kin.isAlive('child');
+  });
+
+  family('whose parent is pid 1, and what it leaves behind passes signals on', async (kin) => {
+    const other = await Family.start(cluster, 'other-than-the-stopped');
+    await cluster.client.kill(kin.pid('root'), SIGSTOP);
+    await comesTo(kin.pid('root'), 'T');
+    await cluster.move(kin.pid('root'), 2);
+    await comesTo(kin.pid('root'), 'T');
+    await cluster.client.kill(kin.pid('root'), SIGCONT);
+    await kin.isAlive('root');
+    await other.do('root', `kill ${kin.pid('root')} ${SIGUSR1}`);
+    await kin.sees('root', `signal ${SIGUSR1} code 0 by ${other.pid('root')}`);
+    await other.end();
+  });
+});
+
 describe('a stopped child is continued while it moves with its parent', () => {
   for (const [name, pausing, point, sender] of [
     ['at the source', 1, 'source.prepared', 1],

@@ -5,6 +5,7 @@
  * by wait(2) or something else happens (kernel/exit.c, wait_task_stopped). A parent that is held, too, is kept from the signal by SA_NOCLDSTOP.
  */
 import { isDeath, isErrno, KorriganError, type Program, readStat, type RemoteProcess, type StoppedThread } from '../linux/index.ts';
+import { initOf } from './hidden-state.ts';
 
 const SIGCHLD = 17;
 const SIGCONT = 18;
@@ -160,19 +161,19 @@ export function queueAgain(remote: RemoteProcess, pid: number, { shared, thread 
 }
 
 /**
- * What processes that have gone leave behind does not stay stopped when the parents have gone with them: where both run, nobody tells what is left here
- * that they go on. The regions are open. To be called before any of it becomes a husk.
+ * What processes that have gone leave behind does not stay stopped when the parents have gone with them, or are pid 1: nobody tells what is left here that
+ * they go on. The regions are open. To be called before any of it becomes a husk.
  */
 export function continueLeftBehind(left: readonly { readonly pid: number; readonly remote: RemoteProcess }[]): void {
   for (const { pid, remote } of left) {
     if (remote.main.groupStop === 0) continue;
     const parentPid = readStat(remote.pid)?.parent;
     const parent = left.find((other) => other.remote.pid === parentPid)?.remote;
-    if (parent === undefined) continue;
+    if (parent === undefined && parentPid !== initOf(remote.pid)) continue;
     try {
-      keepChangesBack(parent);
+      if (parent !== undefined) keepChangesBack(parent);
       leaveGroupStop(remote, pid);
-      takeChange(parent, pid);
+      if (parent !== undefined) takeChange(parent, pid);
     } catch (error) {
       if (!isDeath(error) && !isErrno(error, 'ECHILD')) throw error; // one of them was killed
     }
