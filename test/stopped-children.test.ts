@@ -1,10 +1,13 @@
 /** Children that job control has stopped move with their parents: these are told of it once, wherever they are, and whatever becomes of the move. */
 import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { FAULT_POINTS } from '../src/epm/index.ts';
 import { eventually, startTestCluster, type TestCluster } from './support/cluster.ts';
 import { Family } from './support/family.ts';
 import { Faults } from './support/faults.ts';
+import { buildProgram } from './support/programs.ts';
 
 const KILLED = 2;
 const SIGKILL = 9;
@@ -119,6 +122,19 @@ describe('a stopped process moves alone', { concurrency: 2 }, () => {
     await kin.sees('root', `signal ${SIGUSR1} code 0 by ${other.pid('root')}`);
     await other.end();
   });
+
+  test('with several threads: not to where its parent lives and has been told', async () => {
+    const [output, go] = [join(cluster.directory, 'threads.out'), join(cluster.directory, 'threads.go')];
+    writeFileSync(output, '');
+    const parent = await cluster.start(await buildProgram('process_stopped_threads'), output, { KRG_GO: go });
+    await eventually('"ready"', () => readFileSync(output, 'utf8') === 'ready\n');
+    const isChild = ({ ppid }: { ppid: number }): boolean => ppid === parent;
+    const { pid } = await eventually('the child', async () => (await cluster.client.processes()).find(isChild));
+    await cluster.move(pid, 2);
+    await assert.rejects(cluster.move(pid, 1), /KRG_NOT_MOVABLE.* it is stopped, has several threads/);
+    writeFileSync(go, '');
+    await eventually('the verdict', () => readFileSync(output, 'utf8') === 'ready\npass\n');
+  });
 });
 
 describe('a stopped child is continued while it moves with its parent', () => {
@@ -161,6 +177,32 @@ describe('a stopped child is continued while it moves with its parent', () => {
       await moving;
       await comesTo(pid, 'S');
       await cluster.client.kill(pid, SIGKILL);
+    });
+  }
+});
+
+describe('a child is stopped while it moves with its parent', () => {
+  for (const [name, pausing, point, sender] of [
+    ['at the source, when it is held there', 1, 'source.complete', 1],
+    ['at the target, when only its husk is there', 2, 'target.image', 2],
+    ['at the target, when it is complete', 2, 'target.completed', 2],
+    ['at the target, when it is frozen', 2, 'target.frozen', 2],
+  ] as const) {
+    family(`it is stopped ${name}`, async (kin) => {
+      await kin.fork('root', 'other');
+      await kin.fork('root', 'parent');
+      await kin.fork('parent', 'child');
+      await kin.move('other', sender);
+      faults.pause(pausing, point);
+      const moving = cluster.move(kin.pid('parent'), 2, true);
+      await faults.reached(pausing, point);
+      assert.equal(await kin.do('other', `kill ${kin.pid('child')} ${SIGSTOP}`), 'kill 0');
+      faults.goOn(pausing, point);
+      await moving;
+      await comesTo(kin.pid('child'), 'T');
+      await kin.hasSeen('parent', [...kin.stopped('child', SIGSTOP)]);
+      await kin.hasSeen('parent', [...kin.stopped('child', SIGSTOP), ...(await goOn(kin, 'parent', 'child'))]);
+      await kin.isAlive('child');
     });
   }
 });

@@ -3,6 +3,7 @@
  * comes last: {@link Inflation.mapMemory}, {@link Inflation.complete}, {@link Inflation.resume}. Until `resume` nothing of the program has run.
  */
 import {
+  continuesLater,
   errnoName,
   isErrno,
   KorriganError,
@@ -14,6 +15,7 @@ import {
   type Program,
   type RemoteProcess,
   type StoppedThread,
+  syscall,
   tolerateDeath,
 } from '../linux/index.ts';
 import {
@@ -48,6 +50,7 @@ import { adjustWaits, armWaits, putTimesBack } from './restored-waits.ts';
 import { restoreThread, threadCapacity } from './threads.ts';
 import { restoreIntervalTimers, restorePosixTimers, withoutRepeating } from './timers.ts';
 
+const SIGSTOP = 19;
 const PR_SET_DUMPABLE = 4;
 const PR_SET_CHILD_SUBREAPER = 36;
 const PR_SET_THP_DISABLE = 41;
@@ -270,6 +273,7 @@ export class Inflation {
       tracee.setRegisters(resumption(this.running[n] ?? new Registers()));
     });
     remote.leaveVdso();
+    if (remote.stopArrived && !continuesLater(remote.main.tracee)) syscall('kill', remote.pid, SIGSTOP);
     for (const { tracee } of remote.threads) tolerateDeath(tracee, () => tracee.detach());
   }
 

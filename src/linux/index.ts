@@ -18,6 +18,7 @@ export * from './ptrace.ts';
 export * from './registers.ts';
 export { REGION_ADDRESS, REGION_LIMIT } from './program-region.ts';
 export * from './remote-process.ts';
+export * from './pending-continuation.ts';
 export * from './stopped-threads.ts';
 export * from './batch.ts';
 export * from './blocking-socket.ts';

@@ -12,6 +12,7 @@ import { KorriganError } from './errors.ts';
 import { findSystemCallInstruction, Foothold } from './foothold.ts';
 import { INTERPRETER_CODE, INTERPRETER_ENTRY, RECORD_SIZE } from './interpreter.ts';
 import { syscall } from './native.ts';
+import { continuesLater } from './pending-continuation.ts';
 import { readMemory, writeMemory } from './process-memory.ts';
 import { Program, type Word } from './program.ts';
 import { CODE_SIZE, findRegion, type Region, REGION_ADDRESS, regionOf, regionSize, TAIL_IN_CODE_PAGE } from './program-region.ts';
@@ -43,7 +44,7 @@ export class RemoteProcess {
   private whenAbandoned: Abandonment = 'resume';
   /** In place while threads wait there. */
   private foothold: Foothold | undefined;
-  /** A SIGSTOP came while the process was held; it is sent again when it is let go. */
+  /** A SIGSTOP came while the process was held; it is sent again when it is let go, unless SIGCONT came after it. */
   stopArrived = false;
   /** Threads that have run something of ours: their registers and masks must be put back. */
   private readonly used = new Set<StoppedThread>();
@@ -259,6 +260,7 @@ export class RemoteProcess {
 
   /** As {@link RemoteProcess.release}, but the region stays. */
   leave(): void {
+    const stops = this.stopArrived && !continuesLater(this.main.tracee);
     for (const thread of this.threads) {
       tolerateDeath(thread.tracee, () => {
         if (this.used.has(thread)) this.returnTo(thread);
@@ -266,7 +268,7 @@ export class RemoteProcess {
         thread.tracee.detach(this.guarded ? 0 : thread.groupStop);
       });
     }
-    if (this.stopArrived) tolerateDeath(this.main.tracee, () => void syscall('kill', this.pid, SIGSTOP));
+    if (stops) tolerateDeath(this.main.tracee, () => void syscall('kill', this.pid, SIGSTOP));
   }
 
   /** Ends the process. While we hold it, its end is shown to its parent only after we have seen that of every thread; the leader's comes last. */

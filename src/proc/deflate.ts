@@ -6,6 +6,7 @@ import { writeFileSync } from 'node:fs';
 import {
   attempt,
   call,
+  continuesLater,
   converse,
   inProcess,
   KorriganError,
@@ -23,7 +24,8 @@ import {
 import { KEPT_TERMINAL } from '../streams/index.ts';
 import { withoutDeathSignals } from './death-signals.ts';
 import { resumeHusk } from './held-husk.ts';
-import { HUSK_ADDRESS, HUSK_REGION_SIZE, HUSK_SIZE, huskPages, showCommandLine } from './husk-body.ts';
+import { HUSK_ADDRESS, HUSK_REGION_SIZE, HUSK_SIZE, huskPages, showCommandLine, signalRecord } from './husk-body.ts';
+import { plainSignal } from './records.ts';
 
 const PR_SET_DUMPABLE = 4;
 const PR_SET_SYSCALL_USER_DISPATCH = 59;
@@ -31,6 +33,8 @@ const RSEQ_FLAG_UNREGISTER = 1;
 const ROBUST_LIST_SIZE = 24;
 const SS_DISABLE = 2;
 const SIGNALS = 64;
+/** Descriptor of a husk. */
+const RECORD_PIPE = 0;
 const SIGKILL = 9;
 const SIGSTOP = 19;
 /**
@@ -74,7 +78,16 @@ export function deflate(remote: RemoteProcess, options: DeflateOptions): void {
   connectRecordPipe(remote, options);
   moveIn(remote, huskPages(options.pid, commandLine, options.standsForNobody === true), commandLine);
   hideFromOutOfMemoryKiller(remote.pid);
+  if (remote.stopArrived && !continuesLater(remote.main.tracee)) recordStop(remote, options.pid);
   resumeHusk(remote);
+}
+
+/** A SIGSTOP that came while the process was held has been taken from its queue, and is for the process where it runs. */
+function recordStop(remote: RemoteProcess, pid: number): void {
+  const record = signalRecord(pid, plainSignal(SIGSTOP));
+  const program = remote.newProgram({ records: 2, data: record.length });
+  program.tryCall('write', RECORD_PIPE, program.data(record), record.length);
+  remote.run(program);
 }
 
 /** Children of a thread that ends would get their parent-death signal, although the process lives. */

@@ -48,12 +48,13 @@ export function holdHusk(hostPid: number): RemoteProcess {
   return remote;
 }
 
-/** Sends a held or deflated husk into its loop and lets go of it. */
+/** Sends a held or deflated husk into its loop and lets go of it. One that is stopped stays so (kernel/ptrace.c, __ptrace_unlink). */
 export function resumeHusk(remote: RemoteProcess): void {
-  const { tracee, registers, groupStop } = remote.main;
+  const { tracee, registers } = remote.main;
   tracee.setRegisters(registers.copy().set('rip', HUSK_ENTRY).set('rbx', HUSK_LOOP).set('r12', 0).set('originalRax', -1));
   tracee.setSignalMask(ALL_SIGNALS);
-  tracee.detach(groupStop);
+  // Without a signal: at the begin of a system call the husk would be sent it, and it would count as the process's.
+  tracee.detach();
 }
 
 /** What the husk goes on with is the start of its loop from here on, also when the one who holds it dies. */

@@ -94,6 +94,14 @@ export function markRecord(mark: number): Uint8Array {
   return record;
 }
 
+/** A record of a signal that a husk has not taken itself. */
+export function signalRecord(pid: number, information: Uint8Array): Uint8Array {
+  const record = new Uint8Array(SIGNAL_RECORD_SIZE);
+  record.set(recordHead(pid));
+  record.set(information, SIGNAL_RECORD_SIZE - SIGINFO_SIZE);
+  return record;
+}
+
 /** What of a command line a husk can show. */
 function fittingCommandLine(commandLine: Uint8Array): Uint8Array {
   return commandLine.subarray(0, COMMAND_LINE.size);
