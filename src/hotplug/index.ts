@@ -1,5 +1,14 @@
 /**
- * hotplug: who is in the cluster. First cut: a list that is fixed when the cluster starts; a node is online while the link to it
- * works. Joining, draining, removal and failure come later, behind the same interface.
+ * hotplug: who is in the cluster.
+ *
+ * What the daemon uses today is `membership`: a list that is fixed when the cluster starts; a node is online while the link to it works. Beside it stands what
+ * takes its place, each a pure state machine with its own tests, not joined to the daemon yet:
+ *
+ * * `view`: the record of the cluster (nodes, states, lives, epoch) and every change of it, with the reasons for which one is refused.
+ * * `register`: how the members agree on that record without another service, by majorities; a side without one can change nothing.
+ * * `detector`: signs of life, suspicion, death by the word of a majority, and whether this node hears of a majority itself.
+ *
+ * To come, in this order: a store behind one interface with two drivers (the register over RPC with its acceptors' state on disk, and etcd), the chain
+ * of notifiers that takes all modules from one epoch to the next, `krgadm`, joining with a token, draining.
  */
 export * from './membership.ts';
