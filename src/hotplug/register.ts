@@ -37,7 +37,7 @@ export type RegisterRequest<Value> =
   | ({ readonly kind: 'accept' } & Accepted<Value>);
 
 export type RegisterReply<Value> =
-  | { readonly kind: 'promised'; readonly ballot: Ballot; readonly accepted: Accepted<Value> | undefined }
+  | { readonly kind: 'promised'; readonly ballot: Ballot; readonly accepted?: Accepted<Value> | undefined }
   | { readonly kind: 'accepted'; readonly ballot: Ballot; readonly isFinal: boolean }
   /** `promised`: to another proposal, with a higher number. */
   | { readonly kind: 'refused'; readonly ballot: Ballot; readonly promised: Ballot };

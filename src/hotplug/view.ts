@@ -5,30 +5,37 @@
  * Rules: every change of who takes part begins a new epoch. A node that crashed is possible again, and the *life* that it had then (of its container,
  * with all processes) is over for everybody: it comes back only with another one.
  */
+import { z } from 'zod';
 import { KorriganError } from '../linux/errors.ts';
 import type { NodeId } from '../rpc/index.ts';
 
-export type NodeState = 'possible' | 'present' | 'online' | 'leaving';
+const nodeRecord = z
+  .object({
+    id: z.int().positive(),
+    name: z.string(),
+    /** Host and port of its RPC. */
+    address: z.string(),
+    port: z.int(),
+    state: z.enum(['possible', 'present', 'online', 'leaving']),
+    /** Names the container that it has, or had when it was last up. */
+    life: z.string(),
+    /** The life in which it was declared dead. */
+    lost: z.string().optional(),
+  })
+  .readonly();
 
-export interface NodeRecord {
-  readonly id: NodeId;
-  readonly name: string;
-  /** Host and port of its RPC. */
-  readonly address: string;
-  readonly port: number;
-  readonly state: NodeState;
-  /** Names the container that it has, or had when it was last up. */
-  readonly life: string;
-  /** The life in which it was declared dead. */
-  readonly lost?: string | undefined;
-}
+export const viewSchema = z
+  .object({
+    /** Of the set of nodes that take part; 0 before there were any. */
+    epoch: z.int().nonnegative(),
+    /** By id. */
+    nodes: z.array(nodeRecord).readonly(),
+  })
+  .readonly();
 
-export interface View {
-  /** Of the set of nodes that take part. From 1. */
-  readonly epoch: number;
-  /** By id. */
-  readonly nodes: readonly NodeRecord[];
-}
+export type View = z.infer<typeof viewSchema>;
+export type NodeRecord = View['nodes'][number];
+export type NodeState = NodeRecord['state'];
 
 /** Those that take part: they decide what the view is, and hold what is shared. */
 export function membersOf({ nodes }: View): NodeId[] {
