@@ -7,9 +7,10 @@
  * * `view`: the record of the cluster (nodes, states, lives, epoch) and every change of it, with the reasons for which one is refused.
  * * `register`: how the members agree on that record without another service, by majorities; a side without one can change nothing.
  * * `register-store` (calls in `register-calls`, disk in `acceptor-file`): the register over RPC, behind the interface of `store`.
+ * * `etcd-store` (over `etcd-client`): the same record in etcd.
  * * `detector`: signs of life, suspicion, death by the word of a majority, and whether this node hears of a majority itself.
  *
- * To come, in this order: the second driver of the store (etcd), the chain of notifiers that takes all modules from one epoch to the next, `krgadm`, joining with a
+ * To come, in this order: the chain of notifiers that takes all modules from one epoch to the next, `krgadm`, joining with a
  * token, draining.
  */
 export * from './membership.ts';
