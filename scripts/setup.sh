@@ -47,14 +47,24 @@ check() {
   need redis-server redis-server
   need redis-tools redis-cli
   need gzip gzip
+  need etcd-server etcd
   need tmux tmux
 }
 
-# Debian's redis-server starts a service of the host when it is installed. The tests start their own, so it is put to rest.
+# Debian's redis-server and etcd-server start services of the host when they are installed. The tests start their own, so those are put to rest.
 quiet_services() {
-  case $missing in
-    *redis-server*) [ ! -d /run/systemd/system ] || systemctl disable --now --quiet redis-server >/dev/null 2>&1 || true ;;
-  esac
+  [ -d /run/systemd/system ] || return 0
+  for service in redis etcd; do
+    case $missing in
+      *$service-server*) quiet_service $service ;;
+    esac
+  done
+}
+
+quiet_service() { # quiet_service redis|etcd
+  unit=$1
+  [ "$unit" != redis ] || unit=redis-server
+  systemctl disable --now --quiet "$unit" >/dev/null 2>&1 || true
 }
 
 # install PACKAGES…: its output is shown only when it fails.

@@ -1,5 +1,16 @@
 /**
- * hotplug: who is in the cluster. First cut: a list that is fixed when the cluster starts; a node is online while the link to it
- * works. Joining, draining, removal and failure come later, behind the same interface.
+ * hotplug: who is in the cluster.
+ *
+ * What the daemon uses today is `membership`: a list that is fixed when the cluster starts; a node is online while the link to it works. Beside it stands what
+ * takes its place, not joined to the daemon yet; what decides is pure:
+ *
+ * * `view`: the record of the cluster (nodes, states, lives, epoch) and every change of it, with the reasons for which one is refused.
+ * * `register`: how the members agree on that record without another service, by majorities; a side without one can change nothing.
+ * * `register-store` (calls in `register-calls`, disk in `acceptor-file`): the register over RPC, behind the interface of `store`.
+ * * `etcd-store` (over `etcd-client`): the same record in etcd.
+ * * `detector`: signs of life, suspicion, death by the word of a majority, and whether this node hears of a majority itself.
+ * * `stages`: how all modules go from one view to the next, in their order; `hot-plug` joins all of these on one node.
+ *
+ * To come, in this order: joining it to the daemon (a node that is dead ends the moves and the husks that waited for it), `krgadm`, joining with a token, draining.
  */
 export * from './membership.ts';

@@ -33,6 +33,12 @@ export const ERROR_CODES = {
   // Nodes and the links between them
   KRG_NO_DAEMON: { meaning: 'no Korrigan daemon answers on this machine', status: 503, exit: 6 },
   KRG_NO_SUCH_NODE: { meaning: 'the cluster has no such node', status: 404, exit: 3 },
+  KRG_NODE_ONLINE: { meaning: 'the node takes part in the cluster already', status: 409, exit: 1 },
+  KRG_NODE_NOT_PRESENT: { meaning: 'the daemon of the node is not up', status: 409, exit: 1 },
+  KRG_NODE_NOT_ONLINE: { meaning: 'the node does not take part in the cluster', status: 409, exit: 1 },
+  KRG_NODE_FENCED: { meaning: 'the node was declared dead, but its processes still live', status: 409, exit: 1 },
+  KRG_NO_MAJORITY: { meaning: 'too few nodes of the cluster answer to change what is shared', status: 503, exit: 6 },
+  KRG_LAST_NODE: { meaning: 'the last node cannot leave the cluster', status: 409, exit: 1 },
   KRG_NODE_DEAD: { meaning: 'the node does not answer, or its link was lost', status: 502, exit: 6 },
   KRG_NO_SUCH_CALL: { meaning: 'the node knows no call of this name', status: 501, exit: 1 },
   KRG_PEER_VERSION: { meaning: 'the peer speaks another version of the protocol between nodes', status: 502, exit: 6 },

@@ -1,0 +1,110 @@
+/**
+ * Who is still there: a failure detector with suspicion. Every node says to every other, again and again, that it lives and of whom it has not heard for a
+ * while. Who is not heard of by this node and is suspected by a majority is taken for dead: one bad link is no death. Pure: time comes with each event.
+ *
+ * Rules: a node whose own clock jumped, because it was stopped or had no processor, has heard nobody for that reason alone: the time counts for nobody.
+ * Who hears of less than a majority, itself included, may not change anything that is shared.
+ */
+import type { NodeId } from '../rpc/index.ts';
+import { majority } from './register.ts';
+
+/** Milliseconds. */
+export const DETECTION = {
+  /** Between two signs of life. */
+  interval: 200,
+  /** Silence after which a node is suspected. */
+  suspicion: 600,
+  /** Silence after which a node that a majority suspects is dead. */
+  death: 1500,
+  /** A tick that comes so much later than it should tells that this node stood still. */
+  stall: 150,
+} as const;
+
+/** What each node says to each other. */
+export interface SignOfLife {
+  readonly suspects: readonly NodeId[];
+}
+
+interface Peer {
+  readonly heardAt: number;
+  readonly suspects: readonly NodeId[];
+}
+
+export interface Detector {
+  readonly self: NodeId;
+  /** All that take part but this node. */
+  readonly peers: ReadonlyMap<NodeId, Peer>;
+  readonly tickedAt: number;
+  readonly dead: ReadonlySet<NodeId>;
+  readonly hasMajority: boolean;
+}
+
+export type DetectorEvent =
+  /** Every {@link DETECTION.interval}. */
+  | { readonly kind: 'tick' }
+  | { readonly kind: 'heard'; readonly from: NodeId; readonly sign: SignOfLife }
+  | { readonly kind: 'members'; readonly members: readonly NodeId[] };
+
+export type DetectorEffect =
+  | { readonly kind: 'send'; readonly to: NodeId; readonly sign: SignOfLife }
+  | { readonly kind: 'dead'; readonly node: NodeId }
+  | { readonly kind: 'majority'; readonly has: boolean };
+
+export interface DetectorStep {
+  readonly detector: Detector;
+  readonly effects: readonly DetectorEffect[];
+}
+
+/** @param now milliseconds of a clock that never goes back */
+export function createDetector(self: NodeId, members: readonly NodeId[], now: number): Detector {
+  const peers = new Map(members.filter((node) => node !== self).map((node) => [node, { heardAt: now, suspects: [] }]));
+  return { self, peers, tickedAt: now, dead: new Set(), hasMajority: true };
+}
+
+export function stepDetector(detector: Detector, event: DetectorEvent, now: number): DetectorStep {
+  switch (event.kind) {
+    case 'heard': {
+      if (!detector.peers.has(event.from)) return { detector, effects: [] };
+      const peers = new Map(detector.peers).set(event.from, { heardAt: now, suspects: event.sign.suspects });
+      return { detector: { ...detector, peers }, effects: [] };
+    }
+    case 'members': {
+      const fresh = createDetector(detector.self, event.members, now);
+      const peers = new Map([...fresh.peers].map(([node, peer]) => [node, detector.peers.get(node) ?? peer]));
+      const dead = new Set([...detector.dead].filter((node) => peers.has(node)));
+      return { detector: { ...detector, peers, dead }, effects: [] };
+    }
+    case 'tick':
+      return tick(afterStall(detector, now), now);
+  }
+}
+
+/** As if the time in which this node stood still had not been. */
+function afterStall(detector: Detector, now: number): Detector {
+  const late = now - detector.tickedAt - DETECTION.interval;
+  if (late < DETECTION.stall) return detector;
+  const peers = new Map([...detector.peers].map(([node, peer]) => [node, { ...peer, heardAt: Math.min(now, peer.heardAt + late) }]));
+  return { ...detector, peers };
+}
+
+function tick(detector: Detector, now: number): DetectorStep {
+  const { self, peers } = detector;
+  const silence = (node: NodeId): number => now - (peers.get(node)?.heardAt ?? now);
+  const members = [self, ...peers.keys()];
+  const suspects = [...peers.keys()].filter((node) => silence(node) >= DETECTION.suspicion);
+  // Who is silent has no say: what it said last may be long untrue.
+  const voters = members.filter((node) => node === self || !suspects.includes(node));
+  const votes = (node: NodeId): number =>
+    voters.filter((voter) => (voter === self ? suspects : (peers.get(voter)?.suspects ?? [])).includes(node)).length;
+  const needed = majority(members);
+  const dead = new Set(suspects.filter((node) => silence(node) >= DETECTION.death && votes(node) >= needed));
+  const hasMajority = members.filter((node) => node === self || silence(node) < DETECTION.death).length >= needed;
+  return {
+    detector: { ...detector, tickedAt: now, dead, hasMajority },
+    effects: [
+      ...[...peers.keys()].map((to): DetectorEffect => ({ kind: 'send', to, sign: { suspects } })),
+      ...[...dead].filter((node) => !detector.dead.has(node)).map((node): DetectorEffect => ({ kind: 'dead', node })),
+      ...(hasMajority === detector.hasMajority ? [] : [{ kind: 'majority', has: hasMajority } as const]),
+    ],
+  };
+}

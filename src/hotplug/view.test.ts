@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type ErrorCode, isKorriganError } from '../linux/errors.ts';
+import { add, appear, coordinatorOf, declareDead, drain, keep, membersOf, removed, vanish, type View } from './view.ts';
+
+const node = (id: number, life = `life ${id}`): Parameters<typeof appear>[1] => ({
+  id,
+  name: `node${id}`,
+  address: `10.0.0.${id}`,
+  port: 7420,
+  life,
+});
+const NOBODY: View = { epoch: 0, nodes: [] };
+const PRESENT = [1, 2, 3].reduce((view, id) => appear(view, node(id)), NOBODY);
+const ONLINE = add(PRESENT, [1, 2, 3]);
+const stateOf = (view: View, id: number): string | undefined => view.nodes.find((candidate) => candidate.id === id)?.state;
+const refuses = (code: ErrorCode, action: () => unknown): void => assert.throws(action, (error) => isKorriganError(error, code));
+
+test('nodes come, take part, and leave; each change of who takes part begins an epoch', () => {
+  assert.deepEqual([membersOf(PRESENT), PRESENT.epoch, coordinatorOf(PRESENT)], [[], 0, undefined]);
+  assert.deepEqual([membersOf(ONLINE), ONLINE.epoch, coordinatorOf(ONLINE)], [[1, 2, 3], 3, 1]);
+  const leaving = drain(ONLINE, 1, 2);
+  assert.deepEqual([stateOf(leaving, 1), membersOf(leaving), leaving.epoch], ['leaving', [1, 2, 3], 3]);
+  assert.equal(stateOf(keep(leaving, 1), 1), 'online');
+  const without = removed(leaving, 1);
+  assert.deepEqual([stateOf(without, 1), membersOf(without), without.epoch, coordinatorOf(without)], ['present', [2, 3], 4, 2]);
+  assert.equal(stateOf(vanish(without, 1), 1), 'possible');
+});
+
+test('what a user asks for is refused by name, and nothing is changed then', () => {
+  refuses('KRG_NO_SUCH_NODE', () => add(PRESENT, [1, 9]));
+  refuses('KRG_NODE_ONLINE', () => add(ONLINE, [1]));
+  refuses('KRG_NODE_NOT_PRESENT', () => add(vanish(PRESENT, 2), [2]));
+  refuses('KRG_NODE_NOT_ONLINE', () => drain(PRESENT, 1, 2));
+  refuses('KRG_BAD_REQUEST', () => drain(ONLINE, 1, 1));
+  refuses('KRG_LAST_NODE', () => drain(add(PRESENT, [1]), 1, 2));
+});
+
+test('a life that was declared dead does not come back; another one does', () => {
+  const dead = declareDead(ONLINE, 2, 'life 2');
+  assert.deepEqual([stateOf(dead, 2), membersOf(dead), dead.epoch], ['possible', [1, 3], 4]);
+  refuses('KRG_NODE_FENCED', () => appear(dead, node(2)));
+  const back = appear(dead, node(2, 'another life'));
+  assert.equal(stateOf(back, 2), 'present');
+  assert.deepEqual(declareDead(add(back, [2]), 2, 'life 2'), add(back, [2]), 'who means the old life does not harm the new one');
+});
+
+test('a daemon that is started again is what it was; another container of a node that takes part is refused', () => {
+  assert.deepEqual(appear(ONLINE, node(2)), ONLINE);
+  refuses('KRG_NODE_ONLINE', () => appear(ONLINE, node(2, 'another life')));
+});

@@ -1,0 +1,127 @@
+/**
+ * Who is in the cluster, as all nodes agree on it, and how that changes. Pure. The states are Kerrighed's: *possible* (known, but not up), *present*
+ * (its daemon is up and enrolled), *online* (it takes part in all that is shared), and *leaving*, which is online while it is being emptied.
+ *
+ * Rules: every change of who takes part begins a new epoch. A node that crashed is possible again, and the *life* that it had then (of its container,
+ * with all processes) is over for everybody: it comes back only with another one.
+ */
+import { z } from 'zod';
+import { KorriganError } from '../linux/errors.ts';
+import type { NodeId } from '../rpc/index.ts';
+
+const nodeRecord = z
+  .object({
+    id: z.int().positive(),
+    name: z.string(),
+    /** Host and port of its RPC. */
+    address: z.string(),
+    port: z.int(),
+    state: z.enum(['possible', 'present', 'online', 'leaving']),
+    /** Names the container that it has, or had when it was last up. */
+    life: z.string(),
+    /** The life in which it was declared dead. */
+    lost: z.string().optional(),
+  })
+  .readonly();
+
+export const viewSchema = z
+  .object({
+    /** Of the set of nodes that take part; 0 before there were any. */
+    epoch: z.int().nonnegative(),
+    /** By id. */
+    nodes: z.array(nodeRecord).readonly(),
+  })
+  .readonly();
+
+export type View = z.infer<typeof viewSchema>;
+export type NodeRecord = View['nodes'][number];
+export type NodeState = NodeRecord['state'];
+
+/** Those that take part: they decide what the view is, and hold what is shared. */
+export function membersOf({ nodes }: View): NodeId[] {
+  return nodes.filter(takesPart).map(({ id }) => id);
+}
+
+/** Serialises what concerns all nodes: the first of those that take part. */
+export function coordinatorOf(view: View): NodeId | undefined {
+  return membersOf(view)[0];
+}
+
+/** A daemon is up. @throws KorriganError KRG_NODE_FENCED when the others take this life for dead */
+export function appear(view: View, node: Omit<NodeRecord, 'state' | 'lost'>): View {
+  const known = view.nodes.find(({ id }) => id === node.id);
+  if (known?.lost !== undefined && known.lost === node.life)
+    throw new KorriganError(
+      'KRG_NODE_FENCED',
+      `${node.name} was declared dead while it could not be reached, and others took its processes for killed; they have to end before it may come back`,
+    );
+  if (known !== undefined && takesPart(known) && known.life !== node.life)
+    throw new KorriganError('KRG_NODE_ONLINE', `${node.name} is ${known.state} with another container; it has to be declared dead first`);
+  const state = known === undefined || known.state === 'possible' ? 'present' : known.state;
+  return withNode(view, { ...node, state, lost: known?.lost });
+}
+
+/** A node that does not take part has gone. */
+export function vanish(view: View, id: NodeId): View {
+  const node = nodeOf(view, id);
+  return node.state === 'present' ? withNode(view, { ...node, state: 'possible' }) : view;
+}
+
+/** Present nodes come online, all or none. @throws KorriganError KRG_NO_SUCH_NODE, KRG_NODE_ONLINE, KRG_NODE_NOT_PRESENT */
+export function add(view: View, ids: readonly NodeId[]): View {
+  return ids.reduce((changed, id) => {
+    const node = nodeOf(changed, id);
+    if (takesPart(node)) throw new KorriganError('KRG_NODE_ONLINE', `${node.name} is ${node.state} already`);
+    if (node.state !== 'present') throw new KorriganError('KRG_NODE_NOT_PRESENT', `${node.name} is not up; start its daemon first`);
+    return withNode(changed, { ...node, state: 'online' });
+  }, view);
+}
+
+/**
+ * A node is to be emptied.
+ * @param by the node that asks: it cannot remove itself, for it would not see the end
+ * @throws KorriganError KRG_NO_SUCH_NODE, KRG_NODE_NOT_ONLINE, KRG_LAST_NODE, KRG_BAD_REQUEST
+ */
+export function drain(view: View, id: NodeId, by: NodeId): View {
+  const node = nodeOf(view, id);
+  if (id === by) throw new KorriganError('KRG_BAD_REQUEST', 'a node cannot remove itself; ask another one (--at NODE)');
+  if (!takesPart(node)) throw new KorriganError('KRG_NODE_NOT_ONLINE', `${node.name} is not online`);
+  if (membersOf(view).length === 1) throw new KorriganError('KRG_LAST_NODE', `${node.name} is the last node of the cluster`);
+  return withNode(view, { ...node, state: 'leaving' });
+}
+
+/** It stays after all: not everything could be moved away. */
+export function keep(view: View, id: NodeId): View {
+  const node = nodeOf(view, id);
+  return node.state === 'leaving' ? withNode(view, { ...node, state: 'online' }) : view;
+}
+
+/** A node that was being emptied is empty. */
+export function removed(view: View, id: NodeId): View {
+  const node = nodeOf(view, id);
+  return node.state === 'leaving' ? withNode(view, { ...node, state: 'present' }) : view;
+}
+
+/** Nobody hears of it any more. @param life that was meant: if the node has another one by now nothing is changed */
+export function declareDead(view: View, id: NodeId, life: string): View {
+  const node = nodeOf(view, id);
+  return takesPart(node) && node.life === life ? withNode(view, { ...node, state: 'possible', lost: life }) : view;
+}
+
+function takesPart({ state }: NodeRecord): boolean {
+  return state === 'online' || state === 'leaving';
+}
+
+/** @throws KorriganError KRG_NO_SUCH_NODE */
+function nodeOf({ nodes }: View, id: NodeId): NodeRecord {
+  const node = nodes.find((candidate) => candidate.id === id);
+  if (node === undefined) throw new KorriganError('KRG_NO_SUCH_NODE', `the cluster has no node ${id}`);
+  return node;
+}
+
+function withNode(view: View, node: NodeRecord): View {
+  const nodes = [...view.nodes.filter(({ id }) => id !== node.id), node].toSorted((one, other) => one.id - other.id);
+  const changed = { epoch: view.epoch, nodes };
+  const isSame = membersOf(view).join() === membersOf(changed).join();
+  return isSame ? changed : { ...changed, epoch: view.epoch + 1 };
+}
