@@ -45,6 +45,7 @@ export const ERROR_CODES = {
   KRG_PEER_CLUSTER: { meaning: 'the peer belongs to another cluster', status: 502, exit: 6 },
   KRG_PEER_IDENTITY: { meaning: 'the peer is not the node that it was taken for', status: 502, exit: 6 },
   KRG_PEER_UNAUTHENTICATED: { meaning: 'the peer did not prove that it knows the secret of the cluster', status: 401, exit: 6 },
+  KRG_PEER_REVOKED: { meaning: 'the certificate of the peer was revoked', status: 401, exit: 6 },
   KRG_PEER_PROTOCOL: { meaning: 'the peer broke the protocol between nodes', status: 502, exit: 6 },
   KRG_DUPLICATE_LINK: { meaning: 'the two nodes have another link, which is used', status: 500, exit: 1 },
   KRG_UNAUTHENTICATED_PORT: { meaning: 'links without certificates are for a cluster on one machine only', status: 500, exit: 5 },
