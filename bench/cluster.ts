@@ -2,6 +2,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { withAuthority } from '../test/support/joined-node.ts';
 import type { NodeAnswer, NodeRequests } from './node.ts';
 
 type Waiting = { resolve: (value: unknown) => void; reject: (error: Error) => void };
@@ -18,8 +19,9 @@ export class BenchNode {
     this.child = child;
   }
 
-  static async start(id: number, cluster: string): Promise<BenchNode> {
-    const child = fork(fileURLToPath(new URL('node.ts', import.meta.url)), [String(id), cluster], { serialization: 'advanced' });
+  static async start(id: number, cluster: string, authority: string): Promise<BenchNode> {
+    const words = [String(id), cluster, authority];
+    const child = fork(fileURLToPath(new URL('node.ts', import.meta.url)), words, { serialization: 'advanced' });
     const node = new BenchNode(id, child);
     const [hello] = (await Promise.race([once(child, 'message'), once(child, 'exit').then(() => [undefined])])) as [
       { port: number } | undefined,
@@ -61,7 +63,10 @@ export class BenchCluster implements AsyncDisposable {
 
   static async start(): Promise<BenchCluster> {
     const cluster = `bench-${process.pid}`;
-    const nodes = [await BenchNode.start(1, cluster), await BenchNode.start(2, cluster)];
+    const nodes = await withAuthority(cluster, async (authority) => [
+      await BenchNode.start(1, cluster, authority),
+      await BenchNode.start(2, cluster, authority),
+    ]);
     for (const node of nodes) for (const peer of nodes) if (peer !== node) await node.ask('connect', peer.id, peer.port);
     return new BenchCluster(nodes);
   }

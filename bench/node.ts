@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import type { Migration } from '../src/epm/index.ts';
 import { huskCgroup } from '../src/proc/index.ts';
+import { CertificateAuthority } from '../src/rpc/index.ts';
 import { HOST, startJoinedNode } from '../test/support/joined-node.ts';
 import { measureSystemCallFloor, type SystemCallFloor } from './system-call-floor.ts';
 
@@ -26,8 +27,8 @@ export type NodeRequest = {
 }[keyof NodeRequests];
 export type NodeAnswer = { id: number; result?: unknown; error?: string };
 
-async function startNode(id: number, cluster: string): Promise<{ port: number; requests: NodeRequests }> {
-  const node = await startJoinedNode(cluster, id);
+async function startNode(id: number, cluster: string, authority: string): Promise<{ port: number; requests: NodeRequests }> {
+  const node = await startJoinedNode(cluster, id, await CertificateAuthority.open(authority, cluster));
   const { container, epm, rpc, port } = node;
   const processes = container.cgroup.child('processes');
   const hostPid = (pid: number): number => {
@@ -64,9 +65,9 @@ async function answer(requests: NodeRequests, { id, name, args }: NodeRequest): 
   }
 }
 
-const [id, cluster] = process.argv.slice(2);
-if (id === undefined || cluster === undefined) throw new Error('arguments: ID CLUSTER');
-const { port, requests } = await startNode(Number(id), cluster);
+const [id, cluster, authority] = process.argv.slice(2);
+if (id === undefined || cluster === undefined || authority === undefined) throw new Error('arguments: ID CLUSTER AUTHORITY');
+const { port, requests } = await startNode(Number(id), cluster, authority);
 process.on('message', (request: NodeRequest) => {
   void answer(requests, request).then((reply) => {
     process.send?.(reply);

@@ -63,6 +63,7 @@ async function operandCandidates(command: string, operands: readonly string[], l
     case 'run':
       return 'files';
     case 'logs':
+    case 'revoke':
       return operands.length === 0 ? live.nodes() : [];
     case 'ps':
     case 'kill':

@@ -30,6 +30,7 @@ const cases: readonly (readonly [string, readonly string[] | 'files'])[] = [
   ['ps --node ', ['node1', 'node2']],
   ['ps --cluster d', ['default', 'demo-7']],
   ['logs ', ['node1', 'node2']],
+  ['revoke ', ['node1', 'node2']],
   ['completion ', ['bash', 'zsh', 'fish']],
   ['run --node n', ['node1', 'node2']],
   ['run --node node1 ', 'files'],
@@ -48,7 +49,22 @@ test('every command but the hidden one is offered, with what it does', async () 
   const found = await completeWords(program, [''], live);
   assert.ok(found !== 'files');
   const names = found.map(({ value }) => value);
-  for (const name of ['up', 'down', 'status', 'run', 'ps', 'kill', 'migrate', 'explain', 'doctor', 'demo', 'logs', 'completion'])
+  for (const name of [
+    'up',
+    'down',
+    'status',
+    'run',
+    'ps',
+    'kill',
+    'migrate',
+    'explain',
+    'doctor',
+    'demo',
+    'logs',
+    'token',
+    'revoke',
+    'completion',
+  ])
     assert.ok(names.includes(name), name);
   assert.ok(!names.includes('complete'));
   assert.ok(found.every(({ description }) => description !== ''));

@@ -72,6 +72,9 @@ const services: NodeServices = {
       ),
     ),
   explain: () => Promise.resolve({ pid: 7, node: 'node1', command: 'x', target: null, movable: false, resources: [] }),
+  token: (_caller, { seconds }) => Promise.resolve({ token: 'krg_join_x', id: 4, address: '10.0.0.1:7420', expires: seconds * 1000 }),
+  revoke: (_caller, { node }) =>
+    node === 'node2' ? Promise.resolve({ id: 2, list: 1 }) : Promise.reject(new KorriganError('KRG_NO_SUCH_NODE', `no ${node}`)),
   doctor: () => Promise.resolve([]),
   logs: async function* () {
     yield await Promise.resolve('{"level":30,"time":0,"msg":"up"}');
@@ -243,6 +246,26 @@ test('wrong usage ends with 2 and points to the help; help and version end with 
   assert.equal((await krg(['ps', 'x'])).status, 2);
   assert.match((await krg(['--help'])).stdout, /migrate/);
   assert.equal((await krg(['--version'])).status, 0);
+});
+
+test('token prints the token alone, so that a script can keep it, and what it is for beside it', async () => {
+  const { status, stdout, stderr } = await krg(['token', '--seconds', '60']);
+  assert.deepEqual([status, stdout], [0, 'krg_join_x\n']);
+  assert.match(stderr, /^for node 4, at 10\.0\.0\.1:7420; good once, until 1970-01-01T00:01:00\.000Z/);
+  const json = await krg(['token', '--json']);
+  assert.deepEqual(JSON.parse(json.stdout), { token: 'krg_join_x', id: 4, address: '10.0.0.1:7420', expires: 600_000 });
+  for (const seconds of ['0', '-1', 'x', '1.5']) assert.equal((await krg(['token', `--seconds=${seconds}`])).status, 2);
+  assert.equal((await krg(['token', '--seconds', '86401'])).status, 2);
+});
+
+test('revoke names the node whose certificates are revoked', async () => {
+  assert.deepEqual(await krg(['revoke', 'node2']).then(({ status, stdout }) => [status, stdout]), [
+    0,
+    'the certificates of node 2 are revoked\n',
+  ]);
+  const { status, stderr } = await krg(['revoke', 'nowhere']);
+  assert.equal(status, 3);
+  assert.match(stderr, /KRG_NO_SUCH_NODE/);
 });
 
 test('an error is JSON where JSON was asked for', async () => {

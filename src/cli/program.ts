@@ -6,6 +6,7 @@ import type { LogsOptions } from './commands/logs.ts';
 import type { MigrateOptions } from './commands/migrate.ts';
 import type { PsOptions } from './commands/ps.ts';
 import type { RunOptions } from './commands/run.ts';
+import type { TokenOptions } from './commands/token.ts';
 import type { UpOptions } from './commands/up.ts';
 import { version } from './version.ts';
 
@@ -96,6 +97,12 @@ export function buildProgram(ended: (status: number) => void, raw: readonly stri
     .action(async (pid: string, node: string | undefined, options: CommonOptions) =>
       ended(await (await import('./commands/explain.ts')).explain(pid, node, options)),
     );
+  command('token', 'print a token, good once, for which a node that is to join gets its certificate')
+    .option('--seconds <number>', 'for how long it is good', '600')
+    .action(async (options: TokenOptions) => ended(await (await import('./commands/token.ts')).token(options)));
+  command('revoke', 'take the certificates of a node from it: no other node has a link with it any more')
+    .argument('<node>', 'by name, or by the id that its token was for')
+    .action(async (node: string, options: CommonOptions) => ended(await (await import('./commands/revoke.ts')).revoke(node, options)));
   command('doctor', 'say what this machine has and lacks').action(async (options: CommonOptions) =>
     ended(await (await import('./commands/doctor.ts')).doctor(options)),
   );

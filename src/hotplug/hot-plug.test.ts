@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isKorriganError } from '../linux/errors.ts';
-import { RpcNode } from '../rpc/index.ts';
+import { CertificateAuthority, RpcNode, Trust } from '../rpc/index.ts';
 import { HotPlug } from './hot-plug.ts';
 import { RegisterStore } from './register-store.ts';
 import type { Stage } from './stages.ts';
@@ -40,10 +40,9 @@ function recorder(name: string, told: string[]): Stage {
 /** @param members nodes 1 to that one take part at first */
 async function startNodes(count: number, members: number): Promise<{ nodes: Node[] } & AsyncDisposable> {
   const directory = mkdtempSync(join(tmpdir(), 'korrigan-hotplug-'));
-  const rpcs = Array.from(
-    { length: count },
-    (_, n) => new RpcNode({ id: n + 1, cluster: 'plug', secret: Buffer.alloc(32, 1), oneMachine: true }),
-  );
+  const authority = await CertificateAuthority.create(join(directory, 'authority'), 'plug');
+  const credentials = await Promise.all(Array.from({ length: count }, (_, n) => authority.credentialsFor(n + 1)));
+  const rpcs = credentials.map((each) => new RpcNode({ trust: new Trust(each) }));
   const ports = await Promise.all(rpcs.map((rpc) => rpc.listen({ host: HOST, port: 0 })));
   for (const rpc of rpcs) for (const [n, { port }] of ports.entries()) if (n + 1 !== rpc.id) rpc.addPeer(n + 1, HOST, port);
   const nodes = rpcs.map((rpc): Node => {

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { RpcNode } from '../rpc/index.ts';
+import { CertificateAuthority, RpcNode, Trust } from '../rpc/index.ts';
 import { RegisterStore } from './register-store.ts';
 import { describeStore, sampleNode, sampleView } from './store-suite.ts';
 import { add, appear, membersOf, type View } from './view.ts';
@@ -17,6 +17,7 @@ class Nodes implements AsyncDisposable {
   private readonly ports = new Map<number, number>();
   private readonly directory = mkdtempSync(join(tmpdir(), 'korrigan-store-'));
   private readonly first: View;
+  private authority: CertificateAuthority | undefined;
 
   private constructor(first: View) {
     this.first = first;
@@ -30,7 +31,8 @@ class Nodes implements AsyncDisposable {
   }
 
   async start(id: number): Promise<RegisterStore> {
-    const rpc = new RpcNode({ id, cluster: 'stores', secret: Buffer.alloc(32, 1), oneMachine: true });
+    this.authority ??= await CertificateAuthority.create(join(this.directory, 'authority'), 'stores');
+    const rpc = new RpcNode({ trust: new Trust(await this.authority.credentialsFor(id)) });
     const { port } = await rpc.listen({ host: HOST, port: this.ports.get(id) ?? 0 });
     this.ports.set(id, port);
     const isMember = membersOf(this.first).includes(id);

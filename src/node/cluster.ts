@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { containerCgroup, DEFAULT_RANGE_WIDTH, destroyCgroup, pidRangeOf } from '../container/index.ts';
 import { isKorriganError, KorriganError, type ErrorCode } from '../linux/errors.ts';
 import type { ControlGroup } from '../linux/index.ts';
-import { createClusterSecret } from '../rpc/index.ts';
 import { clusterDirectory, NodeClient, nodeDirectory, type ClusterDescription, type NodeDescription } from './api/index.ts';
-import { readConfiguration, secretPath, writeConfiguration, type ClusterConfiguration, type NodeConfiguration } from './configuration.ts';
+import { createCertificates } from './certificates.ts';
+import { readConfiguration, writeConfiguration, type ClusterConfiguration, type NodeConfiguration } from './configuration.ts';
 import { createNetwork, freeNetwork, LARGEST_NODE, nodeNetwork, removeNetwork, type NodeNetwork } from './network.ts';
 
 export interface StartClusterOptions {
@@ -127,7 +127,10 @@ async function configure(options: StartClusterOptions): Promise<ClusterConfigura
       bootOffsetSeconds: options.bootOffsets?.[index] ?? id * DEFAULT_BOOT_OFFSET_SECONDS,
     };
   });
-  createClusterSecret(secretPath(cluster));
+  await createCertificates(
+    cluster,
+    nodes.map(({ id }) => id),
+  );
   const pidsPerNode = options.pidsPerNode ?? DEFAULT_RANGE_WIDTH;
   writeConfiguration({ cluster, pidsPerNode, clockOffsets: { monotonic: '0', boottime: '0' }, network, nodes });
   const written = readConfiguration(cluster);

@@ -42,9 +42,6 @@ export type ClusterConfigurationFile = z.input<typeof clusterConfiguration>;
 
 const pathOf = (cluster: string): string => join(clusterDirectory(cluster), 'configuration.json');
 
-/** Where the secret of a cluster lies. */
-export const secretPath = (cluster: string): string => join(clusterDirectory(cluster), 'secret');
-
 export function writeConfiguration(configuration: ClusterConfigurationFile): void {
   writeFileSync(pathOf(configuration.cluster), `${JSON.stringify(configuration, null, 2)}\n`, { mode: 0o644 });
 }

@@ -3,15 +3,17 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { Container, containerCgroup, nodeOfPid, pidRangeOf } from '../container/index.ts';
 import { Membership } from '../hotplug/index.ts';
-import { readClusterSecret, RpcNode } from '../rpc/index.ts';
+import { RpcNode } from '../rpc/index.ts';
 import { Streams } from '../streams/index.ts';
 import { nodeDirectory } from './api/index.ts';
 import { startApiServer } from './api/server.ts';
-import { secretPath, type ClusterConfiguration } from './configuration.ts';
+import { NodeCertificates } from './certificates.ts';
+import type { ClusterConfiguration } from './configuration.ts';
 import { Endings } from './endings.ts';
 import { EventLog } from './events.ts';
 import { RunService } from './runs/run-service.ts';
 import { joinKin } from './kin.ts';
+import { createEnrolment } from './services/enrolment.ts';
 import { createMigration } from './services/migration.ts';
 import { createServices } from './services/services.ts';
 import { Watcher } from './watcher.ts';
@@ -37,7 +39,9 @@ export async function startNode({ configuration, id, version, log }: NodeOptions
 
   // rpc, hotplug
   const membership = new Membership(configuration.nodes, id);
-  const rpc = new RpcNode({ id, cluster, secret: readClusterSecret(secretPath(cluster)), oneMachine: true, log });
+  const certificates = await NodeCertificates.open({ cluster, id, log });
+  const rpc = new RpcNode({ trust: certificates.trust, enrol: certificates.enrol, log });
+  certificates.join(rpc);
   for (const peer of membership.others) rpc.addPeer(peer.id, peer.address, peer.port);
 
   // container
@@ -59,7 +63,20 @@ export async function startNode({ configuration, id, version, log }: NodeOptions
   const runs = new RunService({ streams, endings, node: membership.self.name, onFault });
   const logPath = join(directory, 'krgd.log');
   const migration = createMigration({ membership, container, rpc, proc: kin.proc, epm: kin.epm, events });
-  const services = createServices({ cluster, version, membership, proc: kin.proc, container, rpc, runs, events, logPath, migration });
+  const enrolment = createEnrolment({ membership, certificates, pidsPerNode, events });
+  const services = createServices({
+    cluster,
+    version,
+    membership,
+    proc: kin.proc,
+    container,
+    rpc,
+    runs,
+    events,
+    logPath,
+    migration,
+    enrolment,
+  });
   // A shell that was held up as it made a group is let go before what its user has typed meanwhile comes: ^C is for that group.
   await watcher.hasCaughtUp;
   await rpc.listen({ host: membership.self.address, port: membership.self.port });
@@ -70,6 +87,7 @@ export async function startNode({ configuration, id, version, log }: NodeOptions
     stop: async () => {
       // In this order, so that no user seems to have gone: the programs wait for the next daemon.
       runs.stop();
+      certificates[Symbol.dispose]();
       await rpc.close();
       await api.close();
       await kin[Symbol.asyncDispose]();

@@ -18,10 +18,12 @@ const MARK = 0x4b47;
 
 /** Types of frames. Numbers are never given a second meaning. */
 export const FRAME = {
-  // Handshake: JSON bodies
+  // Handshake and enrolment: JSON bodies. 2 was the proof of a shared secret.
   hello: 1,
-  proof: 2,
   refuse: 3,
+  agree: 7,
+  enrol: 8,
+  enrolled: 9,
   // Link
   ping: 4,
   pong: 5,

@@ -1,17 +1,18 @@
 /**
- * The handshake: how two nodes agree on the protocol, the cluster, who they are, and prove that both know the secret of the cluster.
+ * The handshake: how two nodes that have shown each other their certificates agree on the protocol, the cluster, who they are, and the link.
  *
  *     opener → acceptor   hello   version, cluster, ids, life, nonce
  *     acceptor → opener   hello   the same of its own, or refuse
- *     opener → acceptor   proof   HMAC(secret, "opener", both hellos), or refuse
- *     acceptor → opener   proof   HMAC(secret, "acceptor", both hellos), or refuse
+ *     opener → acceptor   agree   or refuse
+ *     acceptor → opener   agree   or refuse
  *
- * The opener proves itself first, so a stranger learns nothing. Both hellos, with their nonces, are covered by both proofs.
- * Bodies are JSON: a stranger's bytes reach no other parser. Pure: `(state, frame) → step`.
+ * It runs inside TLS; what a hello says of its sender must be what the certificate says. The acceptor may refuse before it has got anything.
+ * Bodies are JSON: a peer's bytes reach no other parser before it is known. Pure: `(state, frame) → step`.
  */
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { KorriganError } from '../linux/errors.ts';
+import type { CertifiedNode } from './certificates/identity.ts';
 import { FRAME, type Frame, malformed, NO_BYTES } from './frame.ts';
 import { PROTOCOL_VERSION } from './limits.ts';
 
@@ -35,34 +36,34 @@ export type Hello = z.infer<typeof helloSchema>;
 /** A peer of any version must be able to read the version and a refusal. */
 const versionSchema = z.object({ version: z.int().nonnegative() });
 const refuseSchema = z.object({ code: z.string().max(100), message: z.string().max(2000) });
-const proofSchema = z.object({ proof: z.hex().length(64) });
+const agreeSchema = z.object({ nonce: z.string().length(32) });
 
-/** Who this node is. `secret` never leaves it. */
+/** Who this node is. */
 export interface Identity {
   readonly id: number;
   readonly cluster: string;
   readonly life: string;
-  readonly secret: Uint8Array;
 }
 
 /** Refusal of a second link between the same two nodes; not an error, the other link is used. */
 export const DUPLICATE_LINK = 'KRG_DUPLICATE_LINK';
 
-/** What the acceptor's node says to a greeting: undefined to go on. Asked twice, at the hello and at the proof. */
+/** What the acceptor's node says to a greeting: undefined to go on. Asked twice, at the hello and when the opener agrees. */
 export type Admit = (hello: Hello) => KorriganError | undefined;
 
-export type Handshake =
-  | { readonly kind: 'opener-greeted'; readonly own: Identity; readonly hello: Hello; readonly helloBytes: Uint8Array }
-  | { readonly kind: 'opener-proved'; readonly own: Identity; readonly transcript: Transcript }
-  | { readonly kind: 'acceptor-waits'; readonly own: Identity; readonly admit: Admit; readonly lastLinkWith: (peer: number) => string }
-  | { readonly kind: 'acceptor-greeted'; readonly own: Identity; readonly admit: Admit; readonly transcript: Transcript };
-
-interface Transcript {
-  readonly opener: Hello;
-  readonly acceptor: Hello;
-  readonly openerBytes: Uint8Array;
-  readonly acceptorBytes: Uint8Array;
+/** `certified` is the other end, as its certificate shows it. */
+interface End {
+  readonly own: Identity;
+  readonly certified: CertifiedNode;
 }
+
+export type Handshake = End &
+  (
+    | { readonly kind: 'opener-greeted'; readonly hello: Hello }
+    | { readonly kind: 'opener-agreed'; readonly hello: Hello; readonly answer: Hello }
+    | { readonly kind: 'acceptor-waits'; readonly admit: Admit; readonly lastLinkWith: (peer: number) => string }
+    | { readonly kind: 'acceptor-greeted'; readonly admit: Admit; readonly hello: Hello; readonly answer: Hello }
+  );
 
 export type Step =
   | { readonly kind: 'go-on'; readonly send: Frame; readonly next: Handshake }
@@ -76,70 +77,76 @@ export interface AgreedLink {
   readonly peer: number;
   readonly peerLife: string;
   readonly opener: boolean;
+  /** Serial number of the peer's certificate. */
+  readonly serial: string;
 }
 
 /** The opener's first step. */
-export function greet(own: Identity, peer: number, lastLink: string): { next: Handshake; send: Frame } {
+export function greet(own: Identity, peer: number, lastLink: string, certified: CertifiedNode): { next: Handshake; send: Frame } {
   const hello = makeHello(own, peer, lastLink);
-  const helloBytes = toJSONBytes(hello);
-  return { next: { kind: 'opener-greeted', own, hello, helloBytes }, send: handshakeFrame(FRAME.hello, helloBytes) };
+  return { next: { kind: 'opener-greeted', own, certified, hello }, send: handshakeFrame(FRAME.hello, hello) };
 }
 
 /** What a frame of the handshake leads to. Throws KRG_PEER_PROTOCOL for one that is malformed or out of place. */
 export function advance(state: Handshake, frame: Frame): Step {
-  if (frame.type === FRAME.refuse) {
-    const { code, message } = parse(refuseSchema, frame);
-    return { kind: 'refused', send: undefined, error: new KorriganError(code, message) };
-  }
+  if (frame.type === FRAME.refuse) return { kind: 'refused', send: undefined, error: refusalIn(frame) };
   switch (state.kind) {
     case 'opener-greeted':
       return openerGetsHello(state, expect(frame, FRAME.hello));
-    case 'opener-proved':
-      return openerGetsProof(state, expect(frame, FRAME.proof));
+    case 'opener-agreed':
+      return openerGetsAgreement(state, expect(frame, FRAME.agree));
     case 'acceptor-waits':
       return acceptorGetsHello(state, expect(frame, FRAME.hello));
     case 'acceptor-greeted':
-      return acceptorGetsProof(state, expect(frame, FRAME.proof));
+      return acceptorGetsAgreement(state, expect(frame, FRAME.agree));
   }
 }
 
-function openerGetsHello(state: Handshake & { kind: 'opener-greeted' }, frame: Frame): Step {
-  const { own, hello, helloBytes } = state;
-  const mismatch = compare(own, frame);
-  if (mismatch !== undefined) return refuse(mismatch);
-  const answer = parse(helloSchema, frame);
-  if (answer.from !== hello.to || answer.to !== own.id) return refuse(wrongIdentity(hello.to, answer.from));
-  const transcript = { opener: hello, acceptor: answer, openerBytes: helloBytes, acceptorBytes: frame.body };
-  return { kind: 'go-on', send: proofFrame(own, 'opener', transcript), next: { kind: 'opener-proved', own, transcript } };
+/** The frame that tells a peer why it is refused. */
+export function refusal(error: KorriganError): Frame {
+  return handshakeFrame(FRAME.refuse, { code: error.code, message: error.message.slice(0, 2000) });
 }
 
-function openerGetsProof({ own, transcript }: Handshake & { kind: 'opener-proved' }, frame: Frame): Step {
-  if (!isProof(own, 'acceptor', transcript, frame)) return refuse(notProven(transcript.acceptor.from));
-  const { acceptor, opener } = transcript;
-  return { kind: 'open', send: undefined, link: { id: opener.nonce, peer: acceptor.from, peerLife: acceptor.life, opener: true } };
+/** Why a peer refuses. */
+export function refusalIn(frame: Frame): KorriganError {
+  const { code, message } = parseJSON(refuseSchema, frame);
+  return new KorriganError(code, message);
+}
+
+function openerGetsHello(state: Handshake & { kind: 'opener-greeted' }, frame: Frame): Step {
+  const { own, hello, certified } = state;
+  const answer = readHello(state, frame);
+  if (answer instanceof KorriganError) return refuse(answer);
+  if (answer.from !== hello.to || answer.to !== own.id) return refuse(wrongNode(hello.to, answer.from));
+  const send = handshakeFrame(FRAME.agree, { nonce: answer.nonce });
+  return { kind: 'go-on', send, next: { kind: 'opener-agreed', own, certified, hello, answer } };
+}
+
+function openerGetsAgreement({ hello, answer, certified }: Handshake & { kind: 'opener-agreed' }, frame: Frame): Step {
+  agreesTo(hello, frame);
+  const link = { id: hello.nonce, peer: answer.from, peerLife: answer.life, opener: true, serial: certified.serial };
+  return { kind: 'open', send: undefined, link };
 }
 
 function acceptorGetsHello(state: Handshake & { kind: 'acceptor-waits' }, frame: Frame): Step {
-  const { own, admit, lastLinkWith } = state;
-  const mismatch = compare(own, frame);
-  if (mismatch !== undefined) return refuse(mismatch);
-  const hello = parse(helloSchema, frame);
-  if (hello.to !== own.id) return refuse(wrongIdentity(hello.to, own.id));
-  const refusal = admit(hello);
-  if (refusal !== undefined) return refuse(refusal);
+  const { own, admit, lastLinkWith, certified } = state;
+  const hello = readHello(state, frame);
+  if (hello instanceof KorriganError) return refuse(hello);
+  if (hello.to !== own.id) return refuse(wrongNode(hello.to, own.id));
+  const refused = admit(hello);
+  if (refused !== undefined) return refuse(refused);
   const answer = makeHello(own, hello.from, lastLinkWith(hello.from));
-  const answerBytes = toJSONBytes(answer);
-  const transcript = { opener: hello, acceptor: answer, openerBytes: frame.body, acceptorBytes: answerBytes };
-  return { kind: 'go-on', send: handshakeFrame(FRAME.hello, answerBytes), next: { kind: 'acceptor-greeted', own, admit, transcript } };
+  const next = { kind: 'acceptor-greeted', own, certified, admit, hello, answer } as const;
+  return { kind: 'go-on', send: handshakeFrame(FRAME.hello, answer), next };
 }
 
-function acceptorGetsProof({ own, admit, transcript }: Handshake & { kind: 'acceptor-greeted' }, frame: Frame): Step {
-  const { opener } = transcript;
-  if (!isProof(own, 'opener', transcript, frame)) return refuse(notProven(opener.from));
-  const refusal = admit(opener);
-  if (refusal !== undefined) return refuse(refusal);
-  const link = { id: opener.nonce, peer: opener.from, peerLife: opener.life, opener: false };
-  return { kind: 'open', send: proofFrame(own, 'acceptor', transcript), link };
+function acceptorGetsAgreement(state: Handshake & { kind: 'acceptor-greeted' }, frame: Frame): Step {
+  const { admit, hello, answer, certified } = state;
+  agreesTo(answer, frame);
+  const refused = admit(hello);
+  if (refused !== undefined) return refuse(refused);
+  const link = { id: hello.nonce, peer: hello.from, peerLife: hello.life, opener: false, serial: certified.serial };
+  return { kind: 'open', send: handshakeFrame(FRAME.agree, { nonce: hello.nonce }), link };
 }
 
 function makeHello(own: Identity, to: number, lastLink: string): Hello {
@@ -147,63 +154,44 @@ function makeHello(own: Identity, to: number, lastLink: string): Hello {
   return { version: PROTOCOL_VERSION, cluster: own.cluster, from: own.id, to, life: own.life, lastLink, nonce };
 }
 
-/** Version and cluster come first: of a hello of another version nothing else can be understood. */
-function compare(own: Identity, frame: Frame): KorriganError | undefined {
-  const { version } = parse(versionSchema, frame);
+/** The peer's hello, or why it cannot be one of a peer. Version and cluster come first: of a hello of another version nothing else can be understood. */
+function readHello({ own, certified }: End, frame: Frame): Hello | KorriganError {
+  const { version } = parseJSON(versionSchema, frame);
   if (version !== PROTOCOL_VERSION) {
     const text = `node ${own.id} speaks version ${PROTOCOL_VERSION} of the protocol between nodes, its peer version ${version}: run the same Korrigan on both`;
     return new KorriganError('KRG_PEER_VERSION', text);
   }
-  const hello = parse(helloSchema, frame);
+  const hello = parseJSON(helloSchema, frame);
   if (hello.cluster !== own.cluster) {
-    return new KorriganError(
-      'KRG_PEER_CLUSTER',
-      `node ${own.id} belongs to another cluster than its peer (node ${hello.from} of ${hello.cluster})`,
-    );
+    const text = `node ${own.id} belongs to another cluster than its peer (node ${hello.from} of ${hello.cluster})`;
+    return new KorriganError('KRG_PEER_CLUSTER', text);
   }
-  return undefined;
+  if (hello.from === certified.id) return hello;
+  return new KorriganError(
+    'KRG_PEER_IDENTITY',
+    `the peer says that it is node ${hello.from}, but its certificate is of node ${certified.id}`,
+  );
 }
 
-function wrongIdentity(wanted: number, found: number): KorriganError {
+function wrongNode(wanted: number, found: number): KorriganError {
   return new KorriganError(
     'KRG_PEER_IDENTITY',
     `node ${wanted} was expected at this address, but node ${found} is there: correct the list of nodes`,
   );
 }
 
-function notProven(peer: number): KorriganError {
-  const text = `the peer that says it is node ${peer} did not prove that it knows the secret of the cluster: give all nodes the same secret`;
-  return new KorriganError('KRG_PEER_UNAUTHENTICATED', text);
+/** Throws KRG_PEER_PROTOCOL when the frame agrees to anything else than this hello. */
+function agreesTo({ nonce }: Hello, frame: Frame): void {
+  if (parseJSON(agreeSchema, frame).nonce !== nonce) throw malformed('it agreed to another handshake');
 }
 
 function refuse(error: KorriganError): Step {
-  const send = handshakeFrame(FRAME.refuse, toJSONBytes({ code: error.code, message: error.message.slice(0, 2000) }));
-  return { kind: 'refused', send, error };
+  return { kind: 'refused', send: refusal(error), error };
 }
 
-type Role = 'opener' | 'acceptor';
-
-function prove(own: Identity, role: Role, { openerBytes, acceptorBytes }: Transcript): Buffer {
-  const hmac = createHmac('sha256', own.secret).update(`korrigan rpc ${role}\0`);
-  // The size in front keeps the border between the two hellos from being moved.
-  return hmac.update(`${openerBytes.byteLength}\0`).update(openerBytes).update(acceptorBytes).digest();
-}
-
-function proofFrame(own: Identity, role: Role, transcript: Transcript): Frame {
-  return handshakeFrame(FRAME.proof, toJSONBytes({ proof: prove(own, role, transcript).toString('hex') }));
-}
-
-function isProof(own: Identity, role: Role, transcript: Transcript, frame: Frame): boolean {
-  const { proof } = parse(proofSchema, frame);
-  return timingSafeEqual(Buffer.from(proof, 'hex'), prove(own, role, transcript));
-}
-
-function handshakeFrame(type: Frame['type'], body: Uint8Array): Frame {
-  return { type, id: 0, body, trailer: NO_BYTES };
-}
-
-function toJSONBytes(value: unknown): Uint8Array {
-  return Buffer.from(JSON.stringify(value));
+/** A frame of the handshake, or of an enrolment. */
+export function handshakeFrame(type: Frame['type'], value: unknown): Frame {
+  return { type, id: 0, body: Buffer.from(JSON.stringify(value)), trailer: NO_BYTES };
 }
 
 function expect(frame: Frame, type: Frame['type']): Frame {
@@ -211,7 +199,8 @@ function expect(frame: Frame, type: Frame['type']): Frame {
   return frame;
 }
 
-function parse<T>(schema: z.ZodType<T>, frame: Frame): T {
+/** What a frame with a JSON body says. Throws KRG_PEER_PROTOCOL when that does not have the form of `schema`. */
+export function parseJSON<T>(schema: z.ZodType<T>, frame: Frame): T {
   let value: unknown;
   try {
     value = JSON.parse(Buffer.from(frame.body).toString('utf8'));

@@ -9,12 +9,20 @@
  *   After KRG_NODE_DEAD it is not known whether the call was carried out. A call with an idempotency key is sent again over the next link
  *   instead, and carried out once in the life of the peer.
  * * Streams are bounded by credit: a writer waits for its reader. Calls, queues, frames and handshakes are bounded by `limits.ts`.
- * * A peer that breaks the protocol loses its link, and nothing else. One of another version or cluster, or without the secret, gets a refusal that says so.
- * * Links are authenticated by a shared secret and not encrypted, so a cluster lives on one machine until certificates come.
+ * * Links are mutual TLS 1.3 under the cluster's own authority (`certificates/`): the certificate says which node of which cluster a peer is. Private
+ *   keys are made where they are used and lie in files of mode 0600.
+ * * A peer that breaks the protocol loses its link, and nothing else. One without a certificate, with one of another cluster, another node or one that
+ *   was revoked, or of another version, gets a refusal that says so.
+ * * A node without a certificate gets one for a token that is good once (`enrolment/`), from a node that has the authority, over the same port.
  *
- * Layers, from below: `frame` (bytes ↔ frames) · `handshake`, `admission` (who may have a link) · `link` (one connection) · `session` with `call-table`
- * and `stream-table` (what is said over it) · `peer` (links that come and go) · `rpc-node`.
+ * Layers, from below: `frame` (bytes ↔ frames) · `certificates/`, `handshake`, `admission` (who may have a link) · `link` (one connection) · `session` with
+ * `call-table` and `stream-table` (what is said over it) · `port`, `peer` (links that come and go) · `rpc-node`.
  */
+export { CertificateAuthority } from './certificates/authority.ts';
+export { type NodeCredentials, ownerOf, readCredentials, writeCredentials } from './certificates/credentials.ts';
+export { readPrivateFileIfPresent, replacePrivateFile } from './certificates/private-files.ts';
+export { NOTHING_REVOKED, type RevocationList, readRevocationList } from './certificates/revocation-list.ts';
+export { Trust } from './certificates/trust.ts';
 export type {
   AnyDefinition,
   CallDefinition,
@@ -27,6 +35,8 @@ export type {
   StreamDefinition,
 } from './definition.ts';
 export { defineCall, defineNotice, defineStream, rawBytes } from './definition.ts';
+export { enrol } from './enrolment/enrol.ts';
+export { Enrolment, type NewToken } from './enrolment/enrolment.ts';
 export type { GroupAnswer, GroupPolicy } from './group-call.ts';
 export type { CallContext } from './incoming-call.ts';
 export { DEFAULT_LIMITS, PROTOCOL_VERSION, type RpcLimits } from './limits.ts';
@@ -36,5 +46,4 @@ export type { Address, LinkListener } from './peer.ts';
 export type { NoticeContext } from './registry.ts';
 export type { StreamOptions } from './open-stream.ts';
 export { RpcNode, type RpcNodeOptions } from './rpc-node.ts';
-export { createClusterSecret, readClusterSecret } from './secret.ts';
 export type { RpcStream } from './stream.ts';

@@ -1,17 +1,17 @@
 /** Every bound of the RPC, in one place. A node may be built with other values (tests do); `protocolVersion` and the frame are the wire's. */
 
 /** Version of the wire. Peers of another version are refused in the handshake. */
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 
 export interface RpcLimits {
-  /** Largest frame while the peer has not proven who it is. */
+  /** Largest frame of a handshake or an enrolment. */
   readonly handshakeBytes: number;
   /** Largest encoded message of a frame. */
   readonly bodyBytes: number;
   /** Largest raw trailer of a frame. */
   readonly trailerBytes: number;
 
-  /** Time for a handshake, from the connection to the last proof. */
+  /** Time for a handshake: for that of TLS, and once more for that of the protocol. */
   readonly handshakeMs: number;
   /** How long calls wait for a link to a peer that cannot be reached, before they end in KRG_NODE_DEAD. */
   readonly connectMs: number;

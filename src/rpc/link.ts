@@ -1,5 +1,5 @@
 /**
- * A link: one TCP connection to one peer. It shakes hands, is open, is closed; there is no way back, a lost link is replaced by a new one.
+ * A link: one TLS connection to one peer. It shakes hands, is open, is closed; there is no way back, a lost link is replaced by a new one.
  *
  * In the state `handshaking` only frames of the handshake are understood, and they must be small. In `open`, frames go to the owner and
  * heartbeats run in both directions. Whatever is malformed closes the link.
@@ -36,7 +36,7 @@ export class Link {
   readonly #queue: SendQueue;
   #state: State;
 
-  /** @param socket connected, and nobody else listens to it @param first the handshake's first frame when this end opens */
+  /** @param socket connected, its peer certified, and nobody else listens to it @param first the handshake's first frame when this end opens */
   constructor(socket: Socket, handshake: Handshake, first: Frame | undefined, limits: RpcLimits, owner: LinkOwner) {
     this.#socket = socket;
     this.#limits = limits;
@@ -149,7 +149,7 @@ export class Link {
         this.close(dead(`it said goodbye: ${unpackAs(errorMessage, frame.body).message}`));
         break;
       case FRAME.hello:
-      case FRAME.proof:
+      case FRAME.agree:
       case FRAME.refuse:
         throw malformed('it shook hands a second time');
       default:

@@ -2,14 +2,18 @@
  * Another node as this one sees it: where it is, the link to it, and what waits for a link. Links are made when they are first needed.
  * Whatever waits ends: with a session, or with the reason why there is none.
  */
-import { connect, type Socket } from 'node:net';
+import { connect, type TLSSocket } from 'node:tls';
 import { KorriganError } from '../linux/errors.ts';
 import type { OpenLink } from './admission.ts';
+import type { CertifiedNode } from './certificates/identity.ts';
+import type { Trust } from './certificates/trust.ts';
 import type { NodeId } from './definition.ts';
 import { dead } from './failures.ts';
 import type { Frame } from './frame.ts';
 import { type AgreedLink, DUPLICATE_LINK, greet, type Identity } from './handshake.ts';
 import { Link } from './link.ts';
+import { LINK_PROTOCOL, tlsFailure } from './port.ts';
+import { refuseConnection } from './refused-connection.ts';
 import { Session, type SessionEnvironment } from './session.ts';
 
 /** Where a node listens. */
@@ -30,23 +34,35 @@ type State =
   | { readonly kind: 'open'; readonly link: Link; readonly session: Session; readonly agreed: AgreedLink };
 
 /** Answers that trying again will not change. */
-const FINAL = new Set(['KRG_PEER_VERSION', 'KRG_PEER_CLUSTER', 'KRG_PEER_IDENTITY', 'KRG_PEER_UNAUTHENTICATED', 'KRG_NO_SUCH_NODE']);
+const FINAL = new Set([
+  'KRG_PEER_VERSION',
+  'KRG_PEER_CLUSTER',
+  'KRG_PEER_IDENTITY',
+  'KRG_PEER_PROTOCOL',
+  'KRG_PEER_REVOKED',
+  'KRG_PEER_UNAUTHENTICATED',
+  'KRG_NO_SUCH_NODE',
+]);
+
+/** What a node gives to all its peers. */
+export interface PeerEnvironment extends SessionEnvironment {
+  readonly own: Identity;
+  readonly trust: Trust;
+}
 
 export class Peer {
   readonly id: NodeId;
   readonly address: Address;
-  readonly #own: Identity;
-  readonly #environment: SessionEnvironment;
+  readonly #environment: PeerEnvironment;
   readonly #onLink: LinkListener;
   #state: State = { kind: 'idle' };
   #waiting: Waiting[] = [];
   #lastLink = '';
   #lastFailure: KorriganError | undefined;
 
-  constructor(id: NodeId, address: Address, own: Identity, environment: SessionEnvironment, onLink: LinkListener) {
+  constructor(id: NodeId, address: Address, environment: PeerEnvironment, onLink: LinkListener) {
     this.id = id;
     this.address = address;
-    this.#own = own;
     this.#environment = environment;
     this.#onLink = onLink;
   }
@@ -60,6 +76,11 @@ export class Peer {
     if (this.#state.kind !== 'open') return undefined;
     const { id, peerLife, opener } = this.#state.agreed;
     return { id, peerLife, openedByPeer: !opener };
+  }
+
+  /** Serial number of the certificate with which the peer came by its link. */
+  get serial(): string | undefined {
+    return this.#state.kind === 'open' ? this.#state.agreed.serial : undefined;
   }
 
   get isConnecting(): boolean {
@@ -131,7 +152,15 @@ export class Peer {
   }
 
   #connect(giveUp: NodeJS.Timeout, pauseMs: number): void {
-    const socket = connect(this.address);
+    const { trust, limits } = this.#environment;
+    // Whom it believes is for `trust.peerOf` to say, here as on the accepting side.
+    const socket = connect({
+      ...this.address,
+      secureContext: trust.context,
+      ALPNProtocols: [LINK_PROTOCOL],
+      rejectUnauthorized: false,
+      checkServerIdentity: () => undefined,
+    });
     let link: Link | undefined;
     let isAbandoned = false;
     const abandon = (): void => {
@@ -144,12 +173,20 @@ export class Peer {
     const failed = (reason: KorriganError): void => {
       if (!isAbandoned) this.#attemptFailed(reason);
     };
-    const onError = (cause: Error): void =>
-      failed(dead(`node ${this.id} at ${this.address.host}:${this.address.port}: ${cause.message}`, { cause }));
+    const onError = (cause: Error): void => {
+      const { code, message } = tlsFailure(cause);
+      failed(new KorriganError(code, `node ${this.id} at ${this.address.host}:${this.address.port}: ${message}`, { cause }));
+    };
     socket.once('error', onError);
-    socket.once('connect', () => {
+    socket.once('secureConnect', () => {
       socket.off('error', onError);
-      link = this.#shakeHands(socket, failed, () => {
+      const peer = trust.peerOf(socket);
+      if (peer instanceof KorriganError) {
+        refuseConnection(socket, peer, limits.handshakeMs);
+        failed(peer);
+        return;
+      }
+      link = this.#shakeHands(socket, peer, failed, () => {
         // The attempt has become the link: adopting it must not abandon it.
         isAbandoned = true;
         this.#state = { kind: 'idle' };
@@ -158,11 +195,17 @@ export class Peer {
     });
   }
 
-  #shakeHands(socket: Socket, failed: (reason: KorriganError) => void, succeeded: () => void): Link {
-    const { next, send } = greet(this.#own, this.id, this.#lastLink);
+  #shakeHands(socket: TLSSocket, certified: CertifiedNode, failed: (reason: KorriganError) => void, succeeded: () => void): Link {
+    const { next, send } = greet(this.#environment.own, this.id, this.#lastLink, certified);
     let isLink = false;
     const link: Link = new Link(socket, next, send, this.#environment.limits, {
       opened: (agreed) => {
+        // It may have been revoked since TLS has looked.
+        const refusal = this.#environment.trust.revocationOf({ id: agreed.peer, serial: agreed.serial });
+        if (refusal !== undefined) {
+          link.goodbye(refusal);
+          return;
+        }
         isLink = true;
         succeeded();
         this.adopt(link, agreed);
@@ -184,7 +227,7 @@ export class Peer {
       this.#lastFailure = reason;
       this.#environment.log.debug({ peer: this.id, code: reason.code, reason: reason.message }, 'could not connect');
     }
-    if (FINAL.has(reason.code) || reason.code === 'KRG_PEER_PROTOCOL') {
+    if (FINAL.has(reason.code)) {
       this.#environment.log.warn({ peer: this.id, code: reason.code, reason: reason.message }, 'the peer was refused');
       this.#fail(reason);
       return;

@@ -1,14 +1,19 @@
 /** The RPC of one node: its port, its peers, its handlers, and the calls, notices and streams that it starts. */
 import { randomBytes } from 'node:crypto';
-import { createServer, type Server, type Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import type { z } from 'zod';
 import { KorriganError } from '../linux/errors.ts';
 import { admit } from './admission.ts';
+import type { NodeCredentials } from './certificates/credentials.ts';
+import type { CertifiedNode } from './certificates/identity.ts';
+import type { RevocationList } from './certificates/revocation-list.ts';
+import type { Trust } from './certificates/trust.ts';
 import type { AnyDefinition, CallDefinition, Carried, NodeId, NoticeDefinition, Received, Sent, StreamDefinition } from './definition.ts';
+import { type Enrol, serveEnrolment } from './enrolment/serve.ts';
 import { dead } from './failures.ts';
 import { malformed } from './frame.ts';
 import { callEach, type GroupAnswer, type GroupPolicy } from './group-call.ts';
-import { DUPLICATE_LINK, type Hello, type Identity } from './handshake.ts';
+import { DUPLICATE_LINK, type Hello } from './handshake.ts';
 import type { CallContext } from './incoming-call.ts';
 import { DEFAULT_LIMITS, type RpcLimits } from './limits.ts';
 import { Link } from './link.ts';
@@ -17,78 +22,75 @@ import { loopbackSession } from './loopback.ts';
 import { pack, unpack } from './message.ts';
 import { openStream, type StreamOptions } from './open-stream.ts';
 import { type CallOptions, OutgoingCall, type RawAnswer, type Routes } from './outgoing-call.ts';
-import { type Address, type LinkListener, Peer } from './peer.ts';
+import { type Address, type LinkListener, Peer, type PeerEnvironment } from './peer.ts';
+import { Port } from './port.ts';
 import { HandlerRegistry, type NoticeContext } from './registry.ts';
 import { RememberedAnswers } from './remembered-answers.ts';
-import { checkedSecret } from './secret.ts';
-import type { Session, SessionEnvironment } from './session.ts';
+import type { Session } from './session.ts';
 import type { RpcStream } from './stream.ts';
 
 export interface RpcNodeOptions {
-  /** This node's number, from 1. */
-  readonly id: NodeId;
-  /** Name or id of the cluster; nodes of another one are refused. */
-  readonly cluster: string;
-  /** What all nodes of the cluster share, at least 32 bytes. See `readClusterSecret`. */
-  readonly secret: Uint8Array;
-  /** Says that all nodes live on one machine. Links are not encrypted yet, so anything else is refused with KRG_UNAUTHENTICATED_PORT. */
-  readonly oneMachine: boolean;
+  /** Says which node of which cluster this is, and whom it believes. */
+  readonly trust: Trust;
+  /** Answers nodes that ask for a certificate. @default they are refused */
+  readonly enrol?: Enrol | undefined;
   readonly log?: RpcLog;
   readonly limits?: Partial<RpcLimits>;
 }
 
 export class RpcNode implements AsyncDisposable {
   readonly id: NodeId;
-  readonly #own: Identity;
   readonly #log: RpcLog;
   readonly #limits: RpcLimits;
   readonly #registry: HandlerRegistry;
-  readonly #environment: SessionEnvironment;
+  readonly #environment: PeerEnvironment;
   readonly #loopback: Session;
   readonly #peers = new Map<NodeId, Peer>();
   readonly #linkListeners = new Set<LinkListener>();
-  readonly #strangers = new Set<Link>();
   readonly #routes: Routes;
-  readonly #servers: Server[] = [];
+  readonly #port: Port;
   #isClosed = false;
 
-  constructor(options: RpcNodeOptions) {
-    if (!options.oneMachine) {
-      throw new KorriganError(
-        'KRG_UNAUTHENTICATED_PORT',
-        'links between nodes are not encrypted yet, so all nodes of a cluster must run on one machine',
-      );
-    }
-    this.id = options.id;
-    this.#log = options.log ?? SILENT_LOG;
-    this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
+  constructor({ trust, enrol, log = SILENT_LOG, limits }: RpcNodeOptions) {
+    const { id, cluster } = trust.self;
+    this.id = id;
+    this.#log = log;
+    this.#limits = { ...DEFAULT_LIMITS, ...limits };
     const life = randomBytes(12).toString('hex');
-    this.#own = { id: options.id, cluster: options.cluster, life, secret: checkedSecret(options.secret) };
     this.#registry = new HandlerRegistry(this.#limits.callsOfDisabledHandler);
     const answers = new RememberedAnswers(this.#limits, () => performance.now());
-    this.#environment = { registry: this.#registry, answers, limits: this.#limits, log: this.#log };
+    const own = { id, cluster, life };
+    this.#environment = { own, trust, registry: this.#registry, answers, limits: this.#limits, log };
     this.#routes = { forwards: this.#limits.forwards, whenOpen: (node, then) => this.#whenOpen(node, then) };
     this.#loopback = loopbackSession(this.#environment, this.id, life);
+    this.#port = new Port({
+      trust,
+      limits: this.#limits,
+      log,
+      link: (socket, node, settled) => this.#accept(socket, node, settled),
+      enrol: (socket, settled) => serveEnrolment(socket, { enrol, limits: this.#limits, log, settled }),
+    });
   }
 
-  /** Accepts links on one address of this machine (port 0: any free one), and returns it. May be called for several. */
-  async listen(address: Address): Promise<Address> {
-    if (['', '*', '0.0.0.0', '::'].includes(address.host)) {
-      throw new KorriganError(
-        'KRG_UNAUTHENTICATED_PORT',
-        `to listen on every address (${address.host}) would reach beyond this machine; name one address`,
-      );
+  /** Accepts links on one address (port 0: any free one), and returns it. May be called for several. */
+  listen(address: Address): Promise<Address> {
+    return this.#port.listen(address);
+  }
+
+  /** From now on this node shows a newer certificate; links that are open stay. @throws KorriganError KRG_PEER_IDENTITY when it is another node's */
+  renew(credentials: NodeCredentials): void {
+    this.#environment.trust.renew(credentials);
+    this.#port.certificateChanged();
+  }
+
+  /** From now on nobody is believed whose certificate is on the list: his link is closed. @returns whether the list was news */
+  revoke(list: RevocationList): boolean {
+    if (!this.#environment.trust.revoke(list)) return false;
+    for (const peer of this.#peers.values()) {
+      const refusal = peer.serial === undefined ? undefined : this.#environment.trust.revocationOf({ id: peer.id, serial: peer.serial });
+      if (refusal !== undefined) peer.close(refusal, true);
     }
-    const server = createServer((socket) => this.#accept(socket));
-    this.#servers.push(server);
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', (cause) => {
-        reject(new KorriganError('KRG_PORT_IN_USE', `cannot listen on ${address.host}:${address.port}: ${cause.message}`, { cause }));
-      });
-      server.listen(address.port, address.host, resolve);
-    });
-    const bound = server.address();
-    return typeof bound === 'object' && bound !== null ? { host: bound.address, port: bound.port } : address;
+    return true;
   }
 
   /** Makes a node known. The link is made when it is first needed, from either side. */
@@ -97,7 +99,7 @@ export class RpcNode implements AsyncDisposable {
     const before = this.#peers.get(id);
     if (before?.address.host === host && before.address.port === port) return;
     if (before !== undefined) this.removePeer(id);
-    this.#peers.set(id, new Peer(id, { host, port }, this.#own, this.#environment, (change) => this.#linkChanged(change)));
+    this.#peers.set(id, new Peer(id, { host, port }, this.#environment, (change) => this.#linkChanged(change)));
   }
 
   /** Forgets a node. Its link is closed, calls to it end in KRG_NODE_DEAD. */
@@ -226,11 +228,9 @@ export class RpcNode implements AsyncDisposable {
     if (this.#isClosed) return;
     this.#isClosed = true;
     const reason = dead('this node was shut down');
-    for (const link of this.#strangers) link.close(reason);
     for (const peer of this.#peers.values()) peer.close(reason, true);
     this.#loopback.closed(reason);
-    const stopped = this.#servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
-    await Promise.all(stopped);
+    await this.#port.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -251,43 +251,40 @@ export class RpcNode implements AsyncDisposable {
     peer.whenOpen(then);
   }
 
-  #accept(socket: Socket): void {
-    const remote = `${socket.remoteAddress}:${socket.remotePort}`;
-    if (this.#isClosed || this.#strangers.size >= this.#limits.strangers) {
-      this.#log.warn({ remote }, 'too many connections are in their handshake; this one is closed');
-      socket.destroy();
-      return;
-    }
+  #accept(socket: TLSSocket, certified: CertifiedNode, settled: () => void): void {
     let peer: Peer | undefined;
     const link: Link = new Link(
       socket,
       {
         kind: 'acceptor-waits',
-        own: this.#own,
-        admit: (hello) => this.#admit(hello),
+        own: this.#environment.own,
+        certified,
+        // It may have been revoked since TLS has looked.
+        admit: (hello) => this.#environment.trust.revocationOf(certified) ?? this.#admit(hello),
         lastLinkWith: (id) => this.#peers.get(id)?.lastLink ?? '',
       },
       undefined,
       this.#limits,
       {
         opened: (agreed) => {
-          this.#strangers.delete(link);
+          settled();
           peer = this.#peers.get(agreed.peer);
           peer?.adopt(link, agreed);
         },
         frame: (frame) => peer?.receive(link, frame),
         closed: (reason) => {
-          this.#strangers.delete(link);
+          settled();
           if (peer !== undefined) peer.linkClosed(link, reason);
-          else if (reason.code !== DUPLICATE_LINK)
-            this.#log.warn({ remote, code: reason.code, reason: reason.message }, 'a connection was refused');
+          else if (reason.code !== DUPLICATE_LINK && !this.#isClosed) {
+            const { remote } = link;
+            this.#log.warn({ remote, peer: certified.id, code: reason.code, reason: reason.message }, 'a connection was refused');
+          }
         },
       },
     );
-    this.#strangers.add(link);
   }
 
-  /** What to say to a node that greets; asked at its hello and once more when it has proven who it is. */
+  /** What to say to a node that greets; asked at its hello and once more when it agrees. */
   #admit(hello: Hello): KorriganError | undefined {
     const peer = this.#peers.get(hello.from);
     if (peer === undefined) return new KorriganError('KRG_NO_SUCH_NODE', `node ${this.id} knows no node ${hello.from}`);

@@ -1,18 +1,17 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { connect as connectTLS } from 'node:tls';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { encodeFrame, FRAME, type Frame, FrameDecoder, type FrameType, NO_BYTES } from './frame.ts';
+import { Trust } from './certificates/trust.ts';
 import { advance, greet, type Handshake } from './handshake.ts';
 import { pack } from './message.ts';
 import type { Address } from './peer.ts';
-import { RpcNode } from './rpc-node.ts';
-import { createClusterSecret, readClusterSecret, SECRET_BYTES } from './secret.ts';
-import { bytes, count, echo, HOST, SECRET, sums, TestCluster, told, until } from './test-cluster.ts';
+import { LINK_PROTOCOL } from './port.ts';
+import type { RpcNode } from './rpc-node.ts';
+import { bytes, count, credentialsOf, echo, HOST, sums, TestCluster, told, until } from './test-cluster.ts';
 
 const OPTIONS = { timeout: 60_000 };
 const LIMITS = { handshakeMs: 300, bodyBytes: 10_000, trailerBytes: 10_000, streamWindowBytes: 10_000 };
@@ -26,9 +25,19 @@ async function open(address: Address): Promise<Socket> {
 
 /** A peer made by hand, that has shaken hands as node 9 and can then send anything. */
 async function handMade(address: Address, received: (frame: Frame) => void = () => {}): Promise<Socket> {
-  const socket = await open(address);
-  const own = { id: 9, cluster: 'test', life: randomBytes(8).toString('hex'), secret: SECRET };
-  const first = greet(own, 1, '');
+  const trust = new Trust(credentialsOf(9));
+  const socket = connectTLS({
+    ...address,
+    secureContext: trust.context,
+    ALPNProtocols: [LINK_PROTOCOL],
+    checkServerIdentity: () => undefined,
+  });
+  socket.on('error', () => {});
+  await new Promise((done) => socket.once('secureConnect', done));
+  const own = { id: 9, cluster: 'test', life: randomBytes(8).toString('hex') };
+  const certified = trust.peerOf(socket);
+  if (certified instanceof Error) throw certified;
+  const first = greet(own, 1, '', certified);
   let handshake: Handshake | undefined = first.next;
   const { promise, resolve, reject } = Promise.withResolvers<Socket>();
   const decoder = new FrameDecoder({ body: 1e6, trailer: 1e6 }, (next) => {
@@ -69,41 +78,10 @@ const closed = (socket: Socket): Promise<void> =>
   socket.destroyed ? Promise.resolve() : new Promise((resolve) => socket.once('close', () => resolve()));
 
 describe('strangers and broken peers', OPTIONS, () => {
-  test('without oneMachine there is no node, and no port on every address', async () => {
-    assert.throws(() => new RpcNode({ id: 1, cluster: 'c', secret: SECRET, oneMachine: false }), { code: 'KRG_UNAUTHENTICATED_PORT' });
-    await using cluster = new TestCluster();
-    const node = cluster.node(1);
-    for (const host of ['0.0.0.0', '::', '']) await assert.rejects(node.listen({ host, port: 0 }), { code: 'KRG_UNAUTHENTICATED_PORT' });
-  });
-
   test('an address that is taken is named', async () => {
     await using cluster = new TestCluster();
     const address = await cluster.node(1).listen({ host: HOST, port: 0 });
     await assert.rejects(cluster.node(2).listen(address), { code: 'KRG_PORT_IN_USE' });
-  });
-
-  test('wrong secret, other cluster, other node, unknown node: both sides get the reason, by name', async () => {
-    const cases: [code: string, change: object, id: number][] = [
-      ['KRG_PEER_UNAUTHENTICATED', { secret: Buffer.alloc(32, 8) }, 2],
-      ['KRG_PEER_CLUSTER', { cluster: 'other' }, 2],
-      ['KRG_NO_SUCH_NODE', {}, 3],
-    ];
-    for (const [code, change, id] of cases) {
-      await using cluster = new TestCluster();
-      const one = cluster.node(1);
-      const { host, port } = await one.listen({ host: HOST, port: 0 });
-      one.addPeer(2, HOST, 1);
-      const other = cluster.node(id, change);
-      other.addPeer(1, host, port);
-      await assert.rejects(other.call(1, echo, { text: '' }), { code });
-      await until(() => cluster.complaints.filter(({ details }) => details['code'] === code).length === 2);
-    }
-    await using cluster = new TestCluster();
-    const one = cluster.node(1);
-    const { host, port } = await one.listen({ host: HOST, port: 0 });
-    const two = cluster.node(2);
-    two.addPeer(5, host, port);
-    await assert.rejects(two.call(5, echo, { text: '' }), { code: 'KRG_PEER_IDENTITY', message: /node 5 was expected .* node 1/ });
   });
 
   test('garbage, other protocols, silence and half a frame cost their connection only', async () => {
@@ -133,7 +111,7 @@ describe('strangers and broken peers', OPTIONS, () => {
     await Promise.all(sockets.map(closed));
   });
 
-  test('any frames from a peer that has the secret: the link may end, the node goes on', async () => {
+  test('any frames from a peer that has a certificate: the link may end, the node goes on', async () => {
     await using cluster = new TestCluster();
     const { address, isWell } = await target(cluster);
     const anything = fc.oneof(fc.jsonValue(), fc.uint8Array({ maxLength: 100 }), fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }));
@@ -204,25 +182,6 @@ describe('strangers and broken peers', OPTIONS, () => {
     assert.ok(outcomes.every((outcome) => outcome.status === 'rejected'));
     await until(() => cluster.complaints.some(({ details }) => /does not read/.test(String(details['reason']))));
     socket.destroy();
-  });
-
-  test('the file of the secret is private, and a short secret is refused', () => {
-    const folder = mkdtempSync(join(tmpdir(), 'korrigan-secret-'));
-    try {
-      const path = join(folder, 'secret');
-      const secret = createClusterSecret(path);
-      assert.equal(secret.byteLength, SECRET_BYTES);
-      assert.deepEqual(Buffer.from(readClusterSecret(path)), Buffer.from(secret));
-      assert.throws(() => createClusterSecret(path), { code: 'EEXIST' });
-      chmodSync(path, 0o640);
-      assert.throws(() => readClusterSecret(path), { code: 'KRG_PERMISSION' });
-      chmodSync(path, 0o600);
-      writeFileSync(path, 'abcd');
-      assert.throws(() => readClusterSecret(path), { code: 'KRG_BAD_REQUEST' });
-      assert.throws(() => new RpcNode({ id: 1, cluster: 'c', secret: Buffer.alloc(8), oneMachine: true }), { code: 'KRG_BAD_REQUEST' });
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
   });
 });
 

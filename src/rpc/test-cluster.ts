@@ -1,14 +1,27 @@
 /** For the tests of this module: nodes with real sockets on 127.0.0.1, and a proxy between two of them whose wires can be cut. */
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { z } from 'zod';
+import type { NodeCredentials } from './certificates/credentials.ts';
+import { Trust } from './certificates/trust.ts';
 import { defineCall, defineNotice, defineStream, type NodeId, rawBytes } from './definition.ts';
 import type { RpcLimits } from './limits.ts';
 import type { RpcLog } from './log.ts';
 import type { Address } from './peer.ts';
 import { RpcNode, type RpcNodeOptions } from './rpc-node.ts';
+import { createTestAuthority } from './test-certificates.ts';
 
-export const SECRET: Uint8Array = Buffer.alloc(32, 7);
 export const HOST = '127.0.0.1';
+
+/** The authority of every `TestCluster`, and certificates of its first nodes. */
+export const authority = await createTestAuthority();
+const CREDENTIALS = await Promise.all(Array.from({ length: 9 }, (_, index) => authority.credentialsFor(index + 1)));
+
+/** @param id 1 to 9 */
+export function credentialsOf(id: NodeId): NodeCredentials {
+  const credentials = CREDENTIALS[id - 1];
+  if (credentials === undefined) throw new Error(`no certificate was made for node ${id}`);
+  return credentials;
+}
 
 export const echo = defineCall('test.echo', z.object({ text: z.string() }), z.object({ text: z.string(), by: z.int() }));
 export const wait = defineCall('test.wait', z.object({}), z.object({}));
@@ -32,7 +45,8 @@ export class TestCluster implements AsyncDisposable {
       this.log.push({ level, details: details as Record<string, unknown>, message });
     };
     const log: RpcLog = { debug: note('debug'), info: note('info'), warn: note('warn'), error: note('error') };
-    return this.#stack.use(new RpcNode({ id, cluster: 'test', secret: SECRET, oneMachine: true, log, ...options }));
+    const trust = options.trust ?? new Trust(credentialsOf(id));
+    return this.#stack.use(new RpcNode({ log, ...options, trust }));
   }
 
   /** Nodes 1 to `size` that listen and know each other. */

@@ -1,14 +1,16 @@
 /** A node without a daemon: its modules are joined by hand as src/node does it, in the process of a test or a benchmark, with all ports on 127.0.0.1. */
+import { mkdtempSync, rmSync } from 'node:fs';
 import { Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Container, containerCgroup, nodeOfPid, pidRangeOf } from '../../src/container/index.ts';
 import { GhostWorkers, MigrationService } from '../../src/epm/index.ts';
 import { ProcService } from '../../src/proc/index.ts';
-import { RpcNode } from '../../src/rpc/index.ts';
+import { CertificateAuthority, RpcNode, Trust } from '../../src/rpc/index.ts';
 import { Streams } from '../../src/streams/index.ts';
 import { letTrappedCallsGoOn } from './trapped-calls.ts';
 
 export const HOST = '127.0.0.1';
-const SECRET = new Uint8Array(32).fill(7);
 const LANES = { workers: [1, 2, 3], proc: 4 } as const;
 const POLL_MILLISECONDS = 5;
 const [AT_FDCWD, O_WRITE_CREATE_APPEND] = [-100, 0o2101];
@@ -32,14 +34,14 @@ export interface JoinedNode extends AsyncDisposable {
   start(command: string, output: string): Promise<number>;
 }
 
-export async function startJoinedNode(cluster: string, id: number): Promise<JoinedNode> {
+export async function startJoinedNode(cluster: string, id: number, authority: CertificateAuthority): Promise<JoinedNode> {
   const container = await Container.create({
     cgroup: containerCgroup(cluster, id),
     hostName: `node${id}`,
     range: pidRangeOf(id),
     clockOffsets: { monotonic: 0n, boottime: 0n },
   });
-  const rpc = new RpcNode({ id, cluster, secret: SECRET, oneMachine: true });
+  const rpc = new RpcNode({ trust: new Trust(await authority.credentialsFor(id)) });
   const { readEnd, writeEnd: recordPipe } = container.openPipe();
   const streams = new Streams(container);
   const workers = new GhostWorkers([...LANES.workers]);
@@ -94,10 +96,24 @@ export async function startJoinedNode(cluster: string, id: number): Promise<Join
   };
 }
 
+/** Makes an authority for the time in which nodes are started. */
+export async function withAuthority<T>(cluster: string, start: (directory: string) => Promise<T>): Promise<T> {
+  const folder = mkdtempSync(join(tmpdir(), 'korrigan-authority-'));
+  try {
+    await CertificateAuthority.create(join(folder, 'authority'), cluster);
+    return await start(join(folder, 'authority'));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
 /** Nodes 1 to `count` that know each other. */
 export async function startJoinedNodes(cluster: string, count: number): Promise<JoinedNode[]> {
   const nodes: JoinedNode[] = [];
-  for (let id = 1; id <= count; id++) nodes.push(await startJoinedNode(cluster, id));
+  await withAuthority(cluster, async (directory) => {
+    const authority = await CertificateAuthority.open(directory, cluster);
+    for (let id = 1; id <= count; id++) nodes.push(await startJoinedNode(cluster, id, authority));
+  });
   for (const { rpc, id } of nodes) for (const peer of nodes) if (peer.id !== id) rpc.addPeer(peer.id, HOST, peer.port);
   return nodes;
 }

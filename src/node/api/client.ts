@@ -12,9 +12,11 @@ import type {
   ClusterStatus,
   DoctorCheck,
   Explanation,
+  JoinToken,
   MigrationProgress,
   MigrationResult,
   ProcessEntry,
+  Revocation,
   StartedProcess,
 } from './types.ts';
 
@@ -82,6 +84,16 @@ export class NodeClient {
 
   explain(pid: number, node?: string): Promise<Explanation> {
     return this.#get('/v1/explain', { pid, node });
+  }
+
+  /** @param seconds for how long it is good */
+  token(seconds?: number): Promise<JoinToken> {
+    return this.#post('/v1/token', { seconds });
+  }
+
+  /** @param node by name or id; one that is not a member yet by id */
+  revoke(node: string): Promise<Revocation> {
+    return this.#post('/v1/revoke', { node });
   }
 
   doctor(): Promise<DoctorCheck[]> {

@@ -8,7 +8,9 @@ import {
   migrateRequest,
   parseRequest,
   processesRequest,
+  revokeRequest,
   runRequest,
+  tokenRequest,
 } from './schemas.ts';
 import type { NodeServices } from './services.ts';
 import type { Caller, MigrationProgress, MigrationResult } from './types.ts';
@@ -61,6 +63,8 @@ const ROUTES: readonly Route[] = [
   single('POST', '/v1/kill', ({ caller, parameters, services }) => services.kill(caller, parseRequest(killRequest, parameters))),
   lines('POST', '/v1/migrate', migrate),
   single('GET', '/v1/explain', ({ caller, parameters, services }) => services.explain(caller, parseRequest(explainRequest, parameters))),
+  single('POST', '/v1/token', ({ caller, parameters, services }) => services.token(caller, parseRequest(tokenRequest, parameters))),
+  single('POST', '/v1/revoke', ({ caller, parameters, services }) => services.revoke(caller, parseRequest(revokeRequest, parameters))),
   single('GET', '/v1/doctor', ({ caller, parameters, services }) => {
     parseRequest(emptyRequest, parameters);
     return services.doctor(caller);

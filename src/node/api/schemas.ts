@@ -70,6 +70,13 @@ export const logsRequest = z.strictObject({
   follow: z.stringbool().default(false),
 });
 
+export const tokenRequest = z.strictObject({
+  /** For how long the token is good. */
+  seconds: z.int().min(1).max(86_400).default(600),
+});
+
+export const revokeRequest = z.strictObject({ node });
+
 export const emptyRequest = z.strictObject({});
 
 export type ProcessesRequest = z.output<typeof processesRequest>;
@@ -78,6 +85,8 @@ export type TerminalRequest = z.output<typeof terminalRequest>;
 export type KillRequest = z.output<typeof killRequest>;
 export type MigrateRequest = z.output<typeof migrateRequest>;
 export type ExplainRequest = z.output<typeof explainRequest>;
+export type TokenRequest = z.output<typeof tokenRequest>;
+export type RevokeRequest = z.output<typeof revokeRequest>;
 export type LogsRequest = z.output<typeof logsRequest>;
 
 /** `value` in the form of `schema`. @throws KorriganError KRG_BAD_REQUEST that names each member that is wrong */

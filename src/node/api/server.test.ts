@@ -51,6 +51,9 @@ const services: NodeServices = {
     return [{ outcome: 'already-there', pid, to: request.node }];
   },
   explain: () => Promise.reject(new TypeError('a fault of ours')),
+  token: (_caller, { seconds }) => Promise.resolve({ token: 'krg_join_x', id: 4, address: '10.0.0.1:7420', expires: seconds * 1000 }),
+  revoke: (_caller, { node }) =>
+    node === 'node2' ? Promise.resolve({ id: 2, list: 1 }) : Promise.reject(new KorriganError('KRG_NO_SUCH_NODE', `no ${node}`)),
   doctor: () => Promise.resolve([]),
   logs: async function* (_caller, request) {
     for (let line = 0; line < request.lines; line += 1) yield `line ${line}`;

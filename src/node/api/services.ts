@@ -1,6 +1,15 @@
 /** What a node does for those who ask over the HTTP API: implemented by the node, called by `server.ts` after parsing. */
 import type { ByteLink } from '../../streams/index.ts';
-import type { ExplainRequest, KillRequest, LogsRequest, MigrateRequest, ProcessesRequest, RunRequest } from './schemas.ts';
+import type {
+  ExplainRequest,
+  KillRequest,
+  LogsRequest,
+  MigrateRequest,
+  ProcessesRequest,
+  RevokeRequest,
+  RunRequest,
+  TokenRequest,
+} from './schemas.ts';
 import type {
   Caller,
   ClusterEvent,
@@ -9,7 +18,9 @@ import type {
   Explanation,
   MigrationProgress,
   MigrationResult,
+  JoinToken,
   ProcessEntry,
+  Revocation,
   StartedProcess,
 } from './types.ts';
 
@@ -33,6 +44,10 @@ export interface NodeServices {
     abort: AbortSignal,
   ): Promise<readonly MigrationResult[]>;
   explain(caller: Caller, request: ExplainRequest): Promise<Explanation>;
+  /** A token with which one more node can get a certificate. */
+  token(caller: Caller, request: TokenRequest): Promise<JoinToken>;
+  /** Takes a node's certificates from it: no node has a link with it any more. */
+  revoke(caller: Caller, request: RevokeRequest): Promise<Revocation>;
   doctor(caller: Caller): Promise<readonly DoctorCheck[]>;
   /** Lines without their newline. */
   logs(caller: Caller, request: LogsRequest, abort: AbortSignal): AsyncIterable<string>;

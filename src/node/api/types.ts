@@ -128,6 +128,22 @@ export interface Explanation {
   readonly resources: readonly ResourceVerdict[];
 }
 
+/** What a node that is to join is given. Good once. */
+export interface JoinToken {
+  readonly token: string;
+  /** The id that the new node will have. */
+  readonly id: number;
+  /** Where it may ask for its certificate: host and port. */
+  readonly address: string;
+  readonly expires: number;
+}
+
+export interface Revocation {
+  readonly id: number;
+  /** Number of the list of revoked certificates that names the node. */
+  readonly list: number;
+}
+
 /** One thing that is asked of the machine. */
 export interface DoctorCheck {
   readonly name: string;

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Container } from '../../container/index.ts';
 import type { Membership } from '../../hotplug/index.ts';
-import { isKorriganError, KorriganError } from '../../linux/errors.ts';
+import { type ErrorCode, isKorriganError, KorriganError } from '../../linux/errors.ts';
 import type { ProcService } from '../../proc/index.ts';
 import type { RpcNode } from '../../rpc/index.ts';
 import type { NodeServices } from '../api/services.ts';
@@ -20,6 +20,7 @@ import { askStatus, statusOf } from './status.ts';
 
 /** What the modules above the container do for users; joined in by `node.ts`. */
 export type MigrationServices = Pick<NodeServices, 'migrate' | 'explain'>;
+export type EnrolmentServices = Pick<NodeServices, 'token' | 'revoke'>;
 
 export interface ServicesOptions {
   readonly cluster: string;
@@ -32,10 +33,12 @@ export interface ServicesOptions {
   readonly events: EventLog;
   readonly logPath: string;
   readonly migration: MigrationServices;
+  readonly enrolment: EnrolmentServices;
 }
 
 /** How long another node may take to say how it is. */
 const STATUS_DEADLINE_MS = 2000;
+const UNREACHABLE: readonly ErrorCode[] = ['KRG_NODE_DEAD', 'KRG_DEADLINE', 'KRG_PEER_REVOKED'];
 
 export function createServices(options: ServicesOptions): NodeServices {
   const { membership, rpc, runs, events } = options;
@@ -74,6 +77,8 @@ export function createServices(options: ServicesOptions): NodeServices {
     },
 
     ...options.migration,
+
+    ...options.enrolment,
 
     doctor: () => examineMachine(),
 
@@ -132,12 +137,12 @@ async function* logLines(
   for (let line = await stream.read(); line !== undefined; line = await stream.read()) yield line;
 }
 
-/** A node that does not answer is left out; every other failure is one. */
+/** A node that does not answer, or is not believed any more, is left out; every other failure is one. */
 async function unlessDead<T, U>(answer: Promise<T>, otherwise: U): Promise<T | U> {
   try {
     return await answer;
   } catch (error) {
-    if (isKorriganError(error, 'KRG_NODE_DEAD') || isKorriganError(error, 'KRG_DEADLINE')) return otherwise;
+    if (UNREACHABLE.some((code) => isKorriganError(error, code))) return otherwise;
     throw error;
   }
 }

@@ -89,6 +89,16 @@ describe('the authority', () => {
   });
 });
 
+test('two who revoke at the same time lose nothing of each other', async () => {
+  const directory = join(folder, 'twice');
+  const one = await CertificateAuthority.create(directory, 'blue');
+  for (const id of [1, 2, 3, 4]) await one.credentialsFor(id);
+  const two = await CertificateAuthority.open(directory, 'blue');
+  await Promise.all([one.revoke(1), two.revoke(2), one.revoke(3), two.revoke(4)]);
+  const { number, serials } = await two.revocationList();
+  assert.deepEqual([number, serials.size], [4, 4]);
+});
+
 describe('credentials', () => {
   test('lie in one private file and come back', async () => {
     const { key, request } = await createSigningRequest();

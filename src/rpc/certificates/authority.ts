@@ -4,14 +4,14 @@
  * one machine may use one directory at a time.
  */
 import { createPrivateKey, randomBytes, webcrypto, X509Certificate } from 'node:crypto';
-import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { KorriganError } from '../../linux/errors.ts';
 import type { NodeId } from '../definition.ts';
 import type { NodeCredentials } from './credentials.ts';
 import { identityURI } from './identity.ts';
-import { createPrivateFile, readPrivateFile, readPrivateFileIfPresent, replacePrivateFile } from './private-files.ts';
+import { createPrivateFile, readPrivateFile, readPrivateFileIfPresent } from './private-files.ts';
 import { extendRevocationList, NOTHING_REVOKED, readRevocationList, type RevocationList } from './revocation-list.ts';
 import { createKeyPair, createSigningRequest, KEY_ALGORITHM, privateKeyPEM, requestedKey, SIGNATURE_ALGORITHM } from './signing-request.ts';
 
@@ -23,6 +23,7 @@ export const NODE_CERTIFICATE_DAYS = 30;
 const BACKDATED_MS = 5 * 60 * 1000;
 /** Of a serial number; at most 20, and positive (RFC 5280 §4.1.2.2). */
 const SERIAL_BYTES = 16;
+const LIST_NAME = /^revoked-([1-9]\d*)\.pem$/;
 
 const issuedLine = z.object({ serial: z.string(), id: z.int().positive(), notAfter: z.number() });
 type Issued = z.infer<typeof issuedLine>;
@@ -125,8 +126,9 @@ export class CertificateAuthority {
 
   /** What is revoked now. */
   async revocationList(): Promise<RevocationList> {
-    const pem = readPrivateFileIfPresent(this.#listPath);
-    return pem === undefined ? NOTHING_REVOKED : readRevocationList(pem, this.certificate);
+    const numbers = readdirSync(this.#directory).map((name) => Number(LIST_NAME.exec(name)?.[1] ?? 0));
+    const last = Math.max(...numbers);
+    return last === 0 ? NOTHING_REVOKED : readRevocationList(readPrivateFile(this.#listPath(last)), this.certificate);
   }
 
   /**
@@ -134,18 +136,29 @@ export class CertificateAuthority {
    * @throws KorriganError KRG_NO_SUCH_NODE when it has none that is not revoked
    */
   async revoke(id: NodeId): Promise<RevocationList> {
+    for (;;) {
+      const next = await this.#listThatNames(id);
+      try {
+        createPrivateFile(this.#listPath(next.number), next.pem);
+        return next;
+      } catch (error) {
+        // Another daemon has made the list of this number: the next one has to name what is on that, too.
+        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      }
+    }
+  }
+
+  async #listThatNames(id: NodeId): Promise<RevocationList> {
     const list = await this.revocationList();
     const serials = this.#issued()
       .filter((issued) => issued.id === id && issued.notAfter > Date.now() && !list.serials.has(issued.serial))
       .map(({ serial }) => serial);
     if (serials.length === 0) throw new KorriganError('KRG_NO_SUCH_NODE', `node ${id} has no certificate that could be revoked`);
-    const next = await extendRevocationList(list, serials, { name: authorityName(this.cluster), key: this.#key });
-    replacePrivateFile(this.#listPath, next.pem);
-    return next;
+    return extendRevocationList(list, serials, { name: authorityName(this.cluster), key: this.#key });
   }
 
-  get #listPath(): string {
-    return join(this.#directory, 'revoked.pem');
+  #listPath(number: number): string {
+    return join(this.#directory, `revoked-${number}.pem`);
   }
 
   #issued(): Issued[] {

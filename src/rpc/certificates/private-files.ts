@@ -1,12 +1,19 @@
 /** Files that hold keys: mode 0600 from their first byte, and refused when others could have read them. */
-import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { linkSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { KorriganError } from '../../linux/errors.ts';
 
 const OWNER_ONLY = 0o600;
 
-/** Makes the file. Fails when it exists. */
+/** Makes the file, whole from its first moment. Fails with EEXIST when there is one: of several who try, one succeeds. */
 export function createPrivateFile(path: string, text: string): void {
-  writeFileSync(path, text, { mode: OWNER_ONLY, flag: 'wx' });
+  const draft = `${path}.${randomBytes(6).toString('hex')}`;
+  writeFileSync(draft, text, { mode: OWNER_ONLY, flag: 'wx', flush: true });
+  try {
+    linkSync(draft, path);
+  } finally {
+    rmSync(draft);
+  }
 }
 
 /** Makes the file or replaces it: whoever reads it, also after a crash, finds the old text or the new one. */
