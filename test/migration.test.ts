@@ -6,6 +6,8 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { z } from 'zod';
+import { defineCall } from '../src/rpc/index.ts';
 import { until } from './support/engine.ts';
 import { type JoinedNode, startJoinedNodes } from './support/joined-node.ts';
 import { buildProgram } from './support/programs.ts';
@@ -114,4 +116,11 @@ test('strangers on the port of a migration: it fails with a clear error or succe
   process.kill(node(3 - at).container.hostPidOf(pid) ?? 0, 'SIGKILL');
   await until(() => node(1).ended.has(pid), 'the end at home');
   assertCounted(lines(output));
+});
+
+test('processes of another machine are not taken: their memory would be seen on the way', async () => {
+  const prepare = defineCall('epm.prepare', z.unknown(), z.unknown());
+  const family = { moving: [131_072], members: [] };
+  const request = { migration: 'from-afar', family, kernel: '00000000-0000-4000-8000-000000000000' };
+  await assert.rejects(node(2).rpc.call(1, prepare, request), { code: 'KRG_MIGRATION_UNENCRYPTED' });
 });

@@ -1,6 +1,7 @@
 /**
  * One TCP connection of a migration: messages (msgpack) and runs of pages in one ordered stream. Pages go from a process to the socket
- * and from the socket to a process through one native buffer on each side.
+ * and from the socket to a process through one native buffer on each side. Unlike the links between nodes it is not encrypted: the memory of
+ * processes is seen by whoever sees the network between two nodes, so epm refuses to move processes to another machine.
  *
  * Frame: u32 kind, u32 length, u64 process, u64 address, then `length` bytes; for contents of a file u64 object, u64 offset.
  */
