@@ -7,6 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
+import { connect as connectTLS } from 'node:tls';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { daemonPid } from '../src/node/index.ts';
@@ -57,8 +58,10 @@ class Stranger {
   readonly socket: Socket;
   received = Buffer.alloc(0);
 
-  constructor(address: { path: string } | { host: string; port: number }) {
-    this.socket = connect(address);
+  /** @param protocol speaks TLS, without a certificate, and names this application protocol */
+  constructor(address: { path: string } | { host: string; port: number }, protocol?: string) {
+    this.socket =
+      protocol === undefined ? connect(address) : connectTLS({ ...address, rejectUnauthorized: false, ALPNProtocols: [protocol] });
     this.socket.on('error', () => undefined); // a reset is an answer, too
     this.socket.on('data', (chunk: Buffer) => (this.received = Buffer.concat([this.received, chunk]).subarray(0, 1 << 20)));
   }
@@ -80,7 +83,7 @@ class Stranger {
 }
 
 const api = (): Stranger => new Stranger({ path: cluster.description.nodes[0]?.socket ?? '' });
-const link = (): Stranger => new Stranger({ host: cluster.description.nodes[0]?.address ?? '', port: RPC_PORT });
+const link = (protocol?: string): Stranger => new Stranger({ host: cluster.description.nodes[0]?.address ?? '', port: RPC_PORT }, protocol);
 
 function request(method: string, path: string, body: string, headers: readonly string[] = []): string {
   const head = [`${method} ${path} HTTP/1.1`, 'Host: node', `Content-Length: ${Buffer.byteLength(body)}`, ...headers];
@@ -182,9 +185,24 @@ describe('the port of the links', () => {
     });
   }
 
+  for (const protocol of ['korrigan-link', 'korrigan-enrolment']) {
+    for (const [what, bytes] of garbage) {
+      test(`gets ${what} inside TLS, from somebody without a certificate (${protocol})`, async () => {
+        for (let round = 0; round < 5; round++) {
+          const stranger = link(protocol);
+          await stranger.send(bytes());
+          stranger.socket.end();
+          await stranger.event();
+          assert.ok(stranger.received.length < 4096, `a stranger was told ${stranger.received.length} bytes`);
+        }
+        await assertUnharmed();
+      });
+    }
+  }
+
   test('gets more than it takes', async () => {
     const first = memory();
-    const strangers = Array.from({ length: 20 }, link);
+    const strangers = Array.from({ length: 20 }, () => link());
     const noise = randomBytes(1 << 20);
     await Promise.all(
       strangers.map(async (stranger) => {
@@ -197,7 +215,7 @@ describe('the port of the links', () => {
   });
 
   test('gets hundreds of connections that say nothing', async () => {
-    const strangers = Array.from({ length: 400 }, link);
+    const strangers = Array.from({ length: 400 }, (_, n) => link([undefined, 'korrigan-enrolment'][n % 2]));
     await delay(100);
     await assertUnharmed();
     // Nobody is waited for beyond the time of a handshake.
