@@ -5,12 +5,13 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { connect } from 'node:tls';
+import { connect, createServer } from 'node:tls';
 import fc from 'fast-check';
 import { CertificateAuthority } from '../certificates/authority.ts';
 import { ownerOf } from '../certificates/credentials.ts';
-import { createSigningRequest } from '../certificates/signing-request.ts';
+import { createKeyPair, createSigningRequest, privateKeyPEM, SIGNATURE_ALGORITHM } from '../certificates/signing-request.ts';
 import { Trust } from '../certificates/trust.ts';
+import { SubjectAlternativeNameExtension, X509CertificateGenerator } from '../certificates/x509.ts';
 import { encodeFrame, FRAME, type Frame, FrameDecoder, NO_BYTES } from '../frame.ts';
 import { handshakeFrame, refusalIn } from '../handshake.ts';
 import { PROTOCOL_VERSION } from '../limits.ts';
@@ -163,6 +164,29 @@ describe('enrolment over the port of a node', OPTIONS, () => {
     const { token } = enrolment.createToken(99, MINUTE_MS);
     await bad(enrol(await liar.listen({ host: HOST, port: 0 }), token), 'KRG_PEER_CLUSTER');
     assert.deepEqual(asked, []);
+  });
+
+  test('nor to one who shows the certificate of the authority behind one that it has not signed', async () => {
+    const keys = await createKeyPair();
+    const forged = await X509CertificateGenerator.create({
+      subject: 'CN=node 50 of blue',
+      issuer: new X509Certificate(authority.certificate).subject,
+      publicKey: keys.publicKey,
+      signingKey: keys.privateKey,
+      signingAlgorithm: SIGNATURE_ALGORITHM,
+      extensions: [new SubjectAlternativeNameExtension([{ type: 'url', value: 'spiffe://blue/node/50' }])],
+    });
+    const cert = `${forged.toString('pem')}\n${authority.certificate}`;
+    let received = 0;
+    const server = createServer({ key: privateKeyPEM(keys.privateKey), cert, ALPNProtocols: [ENROLMENT_PROTOCOL] }, (socket) => {
+      socket.on('data', (bytes: Buffer) => (received += bytes.length)).on('error', () => {});
+    });
+    await new Promise<void>((resolve) => server.listen(0, HOST, resolve));
+    const bound = server.address();
+    assert.ok(bound !== null && typeof bound === 'object');
+    await bad(enrol({ host: HOST, port: bound.port }, enrolment.createToken(99, MINUTE_MS).token), 'KRG_PEER_UNAUTHENTICATED');
+    await new Promise((resolve) => server.close(resolve));
+    assert.equal(received, 0);
   });
 
   test('a node without the authority says so; where nobody is, that is said', async () => {
