@@ -1,5 +1,5 @@
 /**
- * `npm run bench`: moves of programs between two nodes of this machine, side by side with their floors, in one run.
+ * `npm run bench`: moves of programs between two nodes of this machine, and calls between two processes, side by side with their floors, in one run.
  *
  * Nothing is asserted: the table says what was seen. Options: `--case NAME` (repeatable), `--list`, `--json FILE`.
  */
@@ -10,6 +10,8 @@ import { CASES } from './cases.ts';
 import { BenchCluster } from './cluster.ts';
 import { measureCriu } from './criu.ts';
 import { measure, type Measurement } from './measure.ts';
+import { formatRpc, measureRpc } from './rpc.ts';
+import { SMALL } from './rpc-definitions.ts';
 import { measureSmallProcessFloor } from './small-process-floor.ts';
 import { align, formatPhases, formatTable } from './table.ts';
 
@@ -73,7 +75,10 @@ if (criu.downtime !== undefined && small?.seen !== undefined) {
     `small process, dump and restore on one host: ${criu.downtime.median.toFixed(2)} ms seen, ${(criu.downtime.median / small.seen.median).toFixed(1)}x`,
   );
 }
+const rpc = values.case === undefined ? await measureRpc() : [];
+if (rpc.length > 0)
+  console.log(`\nCalls and streams between two processes over one link; messages of ${SMALL} bytes, medians\n${formatRpc(rpc)}`);
 if (values.json !== undefined) {
-  writeFileSync(values.json, `${JSON.stringify({ machine, measurements, failures, floor, criu }, null, 2)}\n`);
+  writeFileSync(values.json, `${JSON.stringify({ machine, measurements, failures, floor, criu, rpc }, null, 2)}\n`);
 }
 if (failures.length > 0) process.exitCode = 1;
