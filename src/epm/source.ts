@@ -89,7 +89,8 @@ export class SourceMigration {
    * @returns undefined when something failed after the decision: what is left here is frozen or parked, and must be settled
    */
   run(identity: { ticket: string; migration: string }, family?: HeldFamily): MigrationReport | undefined {
-    const started = performance.now();
+    // A family that is held stands still while its move is prepared.
+    const startedAt = family?.since ?? realTime();
     this.frozen = (family?.handOver() ?? []).map((held) => ({ ...held, image: undefined }));
     try {
       this.prepare(identity);
@@ -108,7 +109,7 @@ export class SourceMigration {
       const runningAt = this.handOver();
       return {
         downtimeMicroseconds: Number(runningAt - frozenAt) / 1000,
-        totalMicroseconds: (performance.now() - started) * 1000,
+        totalMicroseconds: Number(realTime() - startedAt) / 1000,
         bytes: this.channel.pageBytes,
         preCopyRounds: Math.max(0, ...this.memories.map(({ memory }) => memory.rounds)),
         phases: this.phases,
