@@ -15,7 +15,7 @@ interface Manifest {
 }
 
 const manifest = JSON.parse(read('package.json')) as Manifest;
-const paths = globSync('{src,test,bench,scripts}/**/*.ts', { cwd: root });
+const paths = globSync('{src,sim,test,bench,scripts}/**/*.ts', { cwd: root });
 const violations = checkImports({
   files: new Map(paths.map((path) => [path, read(path)])),
   modules: modulesFromMap(read('ARCHITECTURE.md')),

@@ -65,13 +65,16 @@ const bad: [name: string, file: string, source: string, problem: RegExp][] = [
   ['a development package at run time', 'src/ghost/a.ts', from('fast-check'), /belongs to dependencies/],
   ['a file that is not there', 'src/ghost/a.ts', from('./nowhere.ts'), /src\/ghost\/nowhere.ts does not exist/],
   ['src into the tests', 'src/ghost/a.ts', from('../../test/kit.ts'), /src may not import test\/kit.ts/],
+  ['the simulator in src', 'src/ghost/a.ts', from('../../sim/kit.ts'), /nothing imports the simulator/],
+  ['the simulator in a test', 'test/a.test.ts', from('../sim/kit.ts'), /nothing imports the simulator/],
+  ['the simulator past an index', 'sim/a.ts', from('../src/rpc/frame.ts'), /only through its index.ts/],
   ['an import over several lines', 'src/rpc/a.ts', from('../ghost/index.ts', '{\n  x,\n  y,\n}'), /rpc lies below ghost/],
   ['a re-export', 'src/rpc/a.ts', `export * ${from('../ghost/index.ts').slice(12)}`, /rpc lies below ghost/],
 ];
 
 for (const [name, file, source, problem] of bad) {
   test(`refused: ${name}`, () => {
-    const files = { 'src/rpc/frame.ts': '', 'src/node/cluster.ts': '', 'test/kit.ts': '', [file]: source };
+    const files = { 'src/rpc/frame.ts': '', 'src/node/cluster.ts': '', 'test/kit.ts': '', 'sim/kit.ts': '', [file]: source };
     const found = check(files, source.includes('koffi') ? ['koffi'] : []);
     assert.equal(found.length, 1, found.join('\n'));
     assert.match(found[0] ?? '', problem);

@@ -4,7 +4,7 @@ import { dirname, normalize } from 'node:path/posix';
 
 /** What is checked. Paths are relative to the root of the repository, with forward slashes. */
 export interface Sources {
-  /** Path of every TypeScript file of src, test, bench and scripts, with its text. */
+  /** Path of every TypeScript file of src, sim, test, bench and scripts, with its text. */
   readonly files: ReadonlyMap<string, string>;
   /** Folders of src, from the top layer to the bottom one. */
   readonly modules: readonly string[];
@@ -104,6 +104,10 @@ function* relativeImportProblems(sources: Sources, file: string, target: string,
   }
   const from = moduleOf(file);
   const to = moduleOf(target);
+  if (target.startsWith('sim/') && !file.startsWith('sim/')) {
+    yield `nothing imports the simulator: ${target}`;
+    return;
+  }
   if (from !== undefined && to === undefined) yield `src may not import ${target}, which is outside src`;
   if (to === undefined || from === to) return;
 

@@ -1,0 +1,26 @@
+/**
+ * kddm: coherent sets of objects, shared by the nodes of the cluster (Kerrighed's Kernel Distributed Data Manager, in user space).
+ *
+ * A node *gets* an object to read it and *grabs* it to write it; both freeze it where they are until it is *put*. There are many readable copies or
+ * one writable one. Each object has one owner, which moves with the write right; every other node has a hint of where it is (`probOwner`), and
+ * requests follow hints. The *home* of an object (its default owner) answers for what has no owner: it lets the first who asks create it.
+ *
+ * `KddmNode` is the protocol of one node, pure and deterministic: `step(event, now)` returns effects (send, complete, fill …). It reads no clock, no
+ * network and no randomness; the shell around it and the simulator in `sim/` run the same code. Rules:
+ *
+ * * Within an epoch each link is FIFO and loses nothing. Who ends a membership, or knows that a link lost a message, begins a new epoch at every member;
+ *   messages of older epochs are dropped, those of newer ones wait, and what was asked is asked again when the reconfiguration is complete.
+ * * A copy is named by the serial of the request that it answered. Invalidations and their acknowledgements name the copy, so that one that is late
+ *   or doubled does no harm. Ownership is counted in terms, and a hint is only replaced by one of a later term.
+ * * Who hands an object over keeps what it held (`handedOver`) until the other has confirmed it: a message that is lost with its epoch loses no object.
+ * * Local operations are served before what other nodes asked for meanwhile (Kerrighed's *pinned*): who waited has its chance.
+ * * A reconfiguration asks all members what they hold and decides at each object's home: the owner of the latest term, else who handed it over
+ *   to somebody who lives and has not received it, else a holder of a copy, else a backup that must be current, else the object is LOST. An object of
+ *   which nothing is known any more, because its home died too, is LOST as well (`unknownAfterCrash`), until it is removed.
+ * * A node serves nobody when its lease has run out: others may have gone on without it.
+ *
+ * Files: `identity`, `states`, `entry`, `messages`, `operations`, `linker` (words) · `client` (local operations) · `owner` (requests for copies) · `invalidation` ·
+ * `removal` · `eviction` · `replicas` · `sets` and `set-directory` (sets, homes, names) · `reconfiguration` with `reports` and `resolution` (membership changes) · `kddm-node` (the
+ * dispatcher) · `statistics`. `mutations` are breaks of the protocol that only the simulator makes.
+ */
+export type { NodeId } from '../rpc/index.ts';
