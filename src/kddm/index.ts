@@ -19,8 +19,19 @@
  *   which nothing is known any more, because its home died too, is LOST as well (`unknownAfterCrash`), until it is removed.
  * * A node serves nobody when its lease has run out: others may have gone on without it.
  *
- * Files: `identity`, `states`, `entry`, `messages`, `operations`, `linker` (words) · `client` (local operations) · `owner` (requests for copies) · `invalidation` ·
- * `removal` · `eviction` · `replicas` · `sets` and `set-directory` (sets, homes, names) · `reconfiguration` with `reports` and `resolution` (membership changes) · `kddm-node` (the
- * dispatcher) · `statistics`. `mutations` are breaks of the protocol that only the simulator makes.
+ * Files: `identity`, `states`, `entry`, `messages`, `operations`, `linker` (words) · `client` and `holds` (local operations) · `owner` (requests for copies) · `answers` · `first-touch` · `invalidation` ·
+ * `removal` · `eviction` · `replicas` · `sets` and `set-directory` (sets, homes, names) · `reconfiguration` with `reports` and `resolution` (membership changes) · `delivery` · `events`,
+ * `object-messages` and `kddm-node` (the dispatcher) · `statistics`. `mutations` are breaks of the protocol that only the simulator makes.
  */
 export type { NodeId } from '../rpc/index.ts';
+export type { Entry } from './entry.ts';
+export type { KddmEffect, KddmEvent } from './events.ts';
+export { FIRST_FREE_SET, nodeOfId, type ObjectId, type SetId, uniqueId } from './identity.ts';
+export { KddmNode, type KddmNodeOptions } from './kddm-node.ts';
+export { type IoLinker, LATER, memoryLinker } from './linker.ts';
+export { type Envelope, type HomePolicy, type Message, parseEnvelope, type SetRecord } from './messages.ts';
+export { type Mutation, MUTATIONS } from './mutations.ts';
+export type { FailureCode, ObjectOperation, Result, SetOperation, Variant } from './operations.ts';
+export { homeOf, type KddmSet } from './sets.ts';
+export { isOwner, isReadable, isWritable, type State } from './states.ts';
+export type { Statistics } from './statistics.ts';

@@ -1,0 +1,108 @@
+/**
+ * What may be read of one object, followed through a run: the last value put, whoever asks, wherever. What cannot be known (a removal that is under way, a put whose
+ * node died before it was complete) is kept as several possible worlds; each observation leaves those in which it could be made.
+ */
+
+/** A value, or that there is no object. A fresh object has the value 0. */
+export type Value = number | 'absent' | 'lost';
+
+interface Possible {
+  readonly value: Value;
+  /** Removals that are under way and have not taken effect. */
+  readonly removals: ReadonlySet<number>;
+}
+
+interface Write {
+  readonly node: number;
+  /** What was possible before. */
+  readonly before: readonly Possible[];
+}
+
+export class ObjectHistory {
+  #possible: Possible[] = [{ value: 'absent', removals: new Set() }];
+  readonly #incomplete = new Map<number, Write>();
+  /** The last copy died: whoever asks may be told so. */
+  mayBeLost = false;
+
+  /** @returns a description of the violation, or `undefined` */
+  observe(value: Value): string | undefined {
+    const closed = this.#closed();
+    const left = closed.filter((possible) => possible.value === value || (possible.value === 'absent' && value === 0));
+    if (value === 'lost') {
+      if (left.length === 0 && !this.mayBeLost) return `declared lost, though ${describe(closed)}`;
+      this.#possible = unique(left.length > 0 && !this.mayBeLost ? left : closed.map(({ removals }) => ({ value, removals })));
+      return undefined;
+    }
+    if (left.length === 0) return `read ${value}, though ${describe(closed)}`;
+    this.#possible = unique(left.map(({ removals }) => ({ value, removals })));
+    if (value !== 'absent') this.mayBeLost = false;
+    return undefined;
+  }
+
+  /** A holder of the only copy changed it on its node; others see it when the put is complete. */
+  write(node: number, value: number): void {
+    this.#incomplete.set(value, { node, before: this.#possible });
+    this.#possible = unique(this.#closed().map(({ removals }) => ({ value, removals })));
+    this.mayBeLost = false;
+  }
+
+  writeComplete(value: number): void {
+    this.#incomplete.delete(value);
+  }
+
+  /** Values of which it was never certain that they were written. */
+  get isUncertain(): boolean {
+    return this.#incomplete.size > 0;
+  }
+
+  removalStarts(id: number): void {
+    this.#possible = this.#possible.map(({ value, removals }) => ({ value, removals: new Set([...removals, id]) }));
+  }
+
+  /** @param isCertain whether it has taken effect; else nobody knows */
+  removalEnds(id: number, isCertain: boolean): void {
+    const ended = this.#closed()
+      .filter(({ removals }) => !isCertain || !removals.has(id))
+      .map(({ value, removals }) => ({ value, removals: new Set([...removals].filter((other) => other !== id)) }));
+    this.#possible = unique(ended);
+    if (isCertain && ended.every(({ value }) => value === 'absent')) this.mayBeLost = false;
+  }
+
+  /** A node died; its writes that were not complete may be undone. */
+  died(node: number, isCopyLost: boolean, mayForgetFresh: boolean): void {
+    for (const [value, write] of this.#incomplete) {
+      if (write.node !== node) continue;
+      this.#possible = unique([...this.#possible, ...write.before]);
+      this.#incomplete.delete(value);
+    }
+    if (isCopyLost) this.mayBeLost = true;
+    if (!mayForgetFresh) return;
+    const fresh = this.#possible.filter(({ value }) => value === 0).map(({ removals }): Possible => ({ value: 'absent', removals }));
+    this.#possible = unique([...this.#possible, ...fresh]);
+  }
+
+  /** Every removal that is under way may have taken effect. */
+  #closed(): Possible[] {
+    const all = [...this.#possible];
+    for (const { removals } of all) {
+      for (const id of removals) {
+        const next: Possible = { value: 'absent', removals: new Set([...removals].filter((other) => other !== id)) };
+        if (!all.some((one) => key(one) === key(next))) all.push(next);
+      }
+    }
+    return all;
+  }
+}
+
+function unique(possible: readonly Possible[]): Possible[] {
+  return [...new Map(possible.map((one) => [key(one), one])).values()];
+}
+
+function key({ value, removals }: Possible): string {
+  return `${value}:${[...removals].toSorted((a, b) => a - b).join(',')}`;
+}
+
+function describe(possible: readonly Possible[]): string {
+  const values = [...new Set(possible.map(({ value }) => String(value)))];
+  return `only ${values.join(' or ')} is possible`;
+}

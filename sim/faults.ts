@@ -1,0 +1,135 @@
+/** Makes the faults of a scenario, and ends them. */
+import type { NodeId } from '../src/kddm/index.ts';
+import { SUSPICION_MS } from './membership.ts';
+import type { Fault } from './scenario.ts';
+import { count } from './totals.ts';
+import type { World } from './world.ts';
+
+/** A node that was removed and comes back goes on serving for that long before it hears of it. */
+const IGNORANCE_MS = 25;
+const REJOIN_POLL_MS = 50;
+
+export class Faults {
+  readonly #world: World;
+  readonly #isolated = new Set<NodeId>();
+  /** Faults that are not over. */
+  pending = 0;
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  isIsolated(node: NodeId): boolean {
+    return this.#isolated.has(node);
+  }
+
+  begin(fault: Fault): void {
+    const world = this.#world;
+    const { node } = fault;
+    if (fault.kind === 'join') {
+      if (world.isUp(node)) return;
+      this.#note(fault);
+      return this.#rejoin(node);
+    }
+    // A cluster keeps one node at least.
+    const others = world.membership.members.filter((member) => member !== node && world.isUp(member));
+    if (!world.membership.members.includes(node) || !world.isReachable(node) || others.length === 0) return;
+    this.#note(fault);
+    switch (fault.kind) {
+      case 'crash':
+        this.pending++;
+        world.kill(node);
+        world.after(100, () => world.membership.remove(node));
+        return world.after(fault.forMs, () => this.#rejoinWhenRemoved(node));
+      case 'pause':
+        this.pending++;
+        world.pause(node);
+        this.#suspect(node, fault.forMs);
+        return world.after(fault.forMs, () => {
+          world.resume(node);
+          this.#returns(node);
+        });
+      case 'cut':
+        return this.#cut(node, fault.other, fault.forMs);
+      case 'isolate':
+        return this.#isolate(node, fault.forMs);
+      case 'leave':
+        return world.drain(node);
+    }
+  }
+
+  #note(fault: Fault): void {
+    count(this.#world.totals.faults, fault.kind);
+    this.#world.trace(() => `FAULT ${JSON.stringify(fault)}`);
+  }
+
+  /** Who is away for too long is removed. */
+  #suspect(node: NodeId, forMs: number): void {
+    if (forMs > SUSPICION_MS) this.#world.after(SUSPICION_MS, () => this.#world.membership.remove(node));
+  }
+
+  /** Within reach again: as a member, or to begin anew. */
+  #returns(node: NodeId): void {
+    this.#world.after(IGNORANCE_MS, () => {
+      const { membership } = this.#world;
+      if (membership.members.includes(node) && !this.#world.isDoomed(node)) {
+        this.pending--;
+        return;
+      }
+      this.#world.kill(node);
+      this.#rejoinWhenRemoved(node);
+    });
+  }
+
+  #rejoinWhenRemoved(node: NodeId): void {
+    if (this.#world.membership.isMember(node)) {
+      this.#world.after(REJOIN_POLL_MS, () => this.#rejoinWhenRemoved(node));
+      return;
+    }
+    this.pending--;
+    this.#rejoin(node);
+  }
+
+  #rejoin(node: NodeId): void {
+    this.#world.boot(node);
+    this.#world.membership.add(node);
+    this.#world.resumeClients(node);
+  }
+
+  #cut(node: NodeId, other: NodeId, forMs: number): void {
+    const world = this.#world;
+    if (node === other) return;
+    this.pending++;
+    world.network.cut(node, other);
+    const victim = Math.max(node, other);
+    this.#suspect(victim, forMs);
+    world.after(forMs, () => {
+      world.network.heal(node, other);
+      if (!world.isUp(victim)) {
+        this.pending--;
+        return;
+      }
+      if (world.membership.members.includes(victim) && !world.isDoomed(victim)) world.membership.linkHealed();
+      this.#returns(victim);
+    });
+  }
+
+  #isolate(node: NodeId, forMs: number): void {
+    const world = this.#world;
+    this.pending++;
+    const others = world.everybody().filter((other) => other !== node);
+    this.#isolated.add(node);
+    for (const other of others) world.network.cut(node, other);
+    this.#suspect(node, forMs);
+    world.after(forMs, () => {
+      this.#isolated.delete(node);
+      for (const other of others) world.network.heal(node, other);
+      if (!world.isUp(node)) {
+        this.pending--;
+        return;
+      }
+      if (world.membership.members.includes(node) && !world.isDoomed(node)) world.membership.linkHealed();
+      this.#returns(node);
+    });
+  }
+}

@@ -1,0 +1,91 @@
+/** The histories of all objects of a run: takes what clients start and see, and what nodes do, to the right one. */
+import { isReadable, type KddmNode, type NodeId, type Result } from '../src/kddm/index.ts';
+import { ObjectHistory, type Value } from './check-history.ts';
+import type { OperationOf } from './client.ts';
+
+type Operation = OperationOf & { readonly id: number };
+
+interface Living {
+  readonly id: NodeId;
+  readonly node: KddmNode | undefined;
+}
+
+export class Histories {
+  readonly #fail: (description: string) => void;
+  readonly #objects = new Map<string, ObjectHistory>();
+  /** Values that are about to be put, with their objects. */
+  readonly #expected = new Map<number, ObjectHistory>();
+
+  constructor(fail: (description: string) => void) {
+    this.#fail = fail;
+  }
+
+  #of(set: number, object: number): ObjectHistory {
+    const key = `${set}/${object}`;
+    const known = this.#objects.get(key);
+    if (known !== undefined) return known;
+    const history = new ObjectHistory();
+    this.#objects.set(key, history);
+    return history;
+  }
+
+  started(node: NodeId, operation: Operation): void {
+    const history = this.#of(operation.set, operation.object);
+    if (operation.kind === 'remove' || operation.kind === 'remove-frozen') history.removalStarts(operation.id);
+    if (operation.kind === 'put' && typeof operation.content === 'number') this.#expected.set(operation.content, history);
+    if (operation.kind === 'set-object' && typeof operation.content === 'number') {
+      history.write(node, operation.content);
+    }
+  }
+
+  /** A value was put on a node. Values are unique: what was seen here before is no write. */
+  applied(node: NodeId, value: number): void {
+    this.#expected.get(value)?.write(node, value);
+    this.#expected.delete(value);
+  }
+
+  completed(node: NodeId, operation: Operation, result: Result): void {
+    const history = this.#of(operation.set, operation.object);
+    const { kind } = operation;
+    if (kind === 'put' && typeof operation.content === 'number') history.writeComplete(operation.content);
+    if (kind === 'set-object' && typeof operation.content === 'number') history.writeComplete(operation.content);
+    if (kind === 'remove' || kind === 'remove-frozen') {
+      if (result.kind === 'done') history.removalEnds(operation.id, true);
+      // Of a removal that failed because of another one, nobody knows whether it had begun before the membership changed.
+      else if (result.kind === 'failed') history.removalEnds(operation.id, false);
+    }
+    if (kind !== 'get' && kind !== 'grab' && kind !== 'find') return;
+    const value = observed(result, (kind === 'get' || kind === 'grab') && operation.async === true);
+    const violation = value === undefined ? undefined : history.observe(value);
+    if (violation !== undefined)
+      this.#fail(`node ${node}, ${kind} of ${operation.set}/${operation.object} (#${operation.id}): ${violation}`);
+  }
+
+  /** @param deaths nodes that are down and of which the replicas have not recovered, with this one */
+  died(dead: NodeId, living: readonly Living[], deaths: number): void {
+    const sets = new Map<number, { readonly replicas: number; readonly isForgetful: boolean }>();
+    const kept = new Set<string>();
+    for (const { node } of living) {
+      for (const set of node?.sets() ?? []) {
+        const { replicas, unknownAfterCrash } = set.record;
+        sets.set(set.record.set, { replicas, isForgetful: unknownAfterCrash === 'absent' });
+        for (const { state, object, handedOver } of set.entries.values()) {
+          const isOnItsWay = handedOver?.kind === 'content' && !handedOver.isDelivered && living.some(({ id }) => id === handedOver.to);
+          if (isReadable(state) || state === 'READ_COPY' || isOnItsWay) kept.add(`${set.record.set}/${object}`);
+        }
+      }
+    }
+    for (const [key, history] of this.#objects) {
+      const set = sets.get(Number(key.split('/')[0]));
+      const isReplicated = set !== undefined && set.replicas >= deaths;
+      history.died(dead, !kept.has(key) && !isReplicated, !kept.has(key) && set !== undefined && (set.replicas > 0 || set.isForgetful));
+    }
+  }
+}
+
+function observed(result: Result, isAsync: boolean): Value | undefined {
+  if (isAsync) return undefined;
+  if (result.kind === 'absent') return 'absent';
+  if (result.kind === 'done') return typeof result.content === 'number' ? result.content : undefined;
+  return result.code === 'lost' ? 'lost' : undefined;
+}

@@ -1,0 +1,140 @@
+/**
+ * The membership, as an oracle that makes no mistakes: it renews leases, removes who was away for too long when its lease has certainly run out, adds who comes back,
+ * and begins an epoch with each change and whenever a link has lost messages. Nodes learn of an epoch at different times.
+ */
+import type { NodeId } from '../src/kddm/index.ts';
+import type { Random } from './random.ts';
+
+export const LEASE_MS = 300;
+const RENEWAL_MS = 80;
+/** Who is away that long is removed. */
+export const SUSPICION_MS = 700;
+
+export interface EpochChange {
+  readonly epoch: number;
+  readonly members: readonly NodeId[];
+  readonly dead: readonly NodeId[];
+  readonly leaving: readonly NodeId[];
+}
+
+export interface MembershipHost {
+  readonly nowMs: number;
+  schedule(timeMs: number, run: () => void): void;
+  /** Whether the oracle can reach the node. */
+  isReachable(node: NodeId): boolean;
+  renewLease(node: NodeId, untilMs: number): void;
+  tell(node: NodeId, change: EpochChange): void;
+  /** The node is out: what it holds counts no more. */
+  removed(node: NodeId): void;
+  /** The others have what a leaving node had. */
+  gone(node: NodeId): void;
+}
+
+export class Membership {
+  readonly #host: MembershipHost;
+  readonly #random: Random;
+  members: readonly NodeId[];
+  readonly leaving = new Set<NodeId>();
+  epoch = 0;
+  /** To be removed: gets no lease any more. */
+  readonly #doomed = new Set<NodeId>();
+  readonly #tellAfterMs = new Map<NodeId, number>();
+  readonly #running = new Set<NodeId>();
+  #deathsSinceSettled = 0;
+  isStopped = false;
+
+  constructor(host: MembershipHost, random: Random, members: readonly NodeId[]) {
+    this.#host = host;
+    this.#random = random;
+    this.members = members;
+  }
+
+  start(): void {
+    this.#begin([]);
+    this.#renew();
+  }
+
+  #renew(): void {
+    if (this.isStopped) return;
+    const { nowMs } = this.#host;
+    for (const node of [...this.members, ...this.leaving]) {
+      if (!this.#doomed.has(node) && this.#host.isReachable(node)) this.#host.renewLease(node, nowMs + LEASE_MS);
+    }
+    this.#host.schedule(nowMs + RENEWAL_MS, () => this.#renew());
+  }
+
+  #begin(dead: readonly NodeId[]): void {
+    this.epoch++;
+    this.#running.clear();
+    this.#deathsSinceSettled += dead.length;
+    const change = { epoch: this.epoch, members: this.members, dead, leaving: [...this.leaving].toSorted((a, b) => a - b) };
+    for (const node of [...this.members, ...this.leaving]) this.#tell(node, change);
+  }
+
+  /** In the order of the epochs, at different times. */
+  #tell(node: NodeId, change: EpochChange): void {
+    const after = this.#tellAfterMs.get(node) ?? 0;
+    const timeMs = Math.max(after, this.#host.nowMs + this.#random.next() * 40);
+    this.#tellAfterMs.set(node, timeMs);
+    this.#host.schedule(timeMs, () => {
+      if (change.members.includes(node) || change.leaving.includes(node)) this.#host.tell(node, change);
+    });
+  }
+
+  /** A link has lost messages and works again. */
+  linkHealed(): void {
+    this.#begin([]);
+  }
+
+  /** Removes a node when its lease has certainly run out. */
+  remove(node: NodeId): void {
+    if (this.#doomed.has(node) || !(this.members.includes(node) || this.leaving.has(node))) return;
+    this.#doomed.add(node);
+    this.#host.schedule(this.#host.nowMs + LEASE_MS + 20, () => {
+      this.#doomed.delete(node);
+      if (!this.members.includes(node) && !this.leaving.has(node)) return;
+      this.members = this.members.filter((member) => member !== node);
+      this.leaving.delete(node);
+      this.#host.removed(node);
+      this.#begin([node]);
+    });
+  }
+
+  isMember(node: NodeId): boolean {
+    return this.members.includes(node) || this.leaving.has(node) || this.#doomed.has(node);
+  }
+
+  /** Is it to be removed? */
+  isDoomed(node: NodeId): boolean {
+    return this.#doomed.has(node);
+  }
+
+  add(node: NodeId): void {
+    this.members = [...this.members, node].toSorted((a, b) => a - b);
+    this.#begin([]);
+  }
+
+  /** The node is drained. */
+  leave(node: NodeId): void {
+    if (!this.members.includes(node) || this.#doomed.has(node) || this.members.length < 2) return;
+    this.members = this.members.filter((member) => member !== node);
+    this.leaving.add(node);
+    this.#begin([]);
+  }
+
+  left(node: NodeId): void {
+    this.leaving.delete(node);
+    this.#host.gone(node);
+  }
+
+  reconfigured(node: NodeId, epoch: number): void {
+    if (epoch !== this.epoch) return;
+    this.#running.add(node);
+    if (this.members.every((member) => this.#running.has(member))) this.#deathsSinceSettled = 0;
+  }
+
+  /** Deaths of which the replicas have not recovered. */
+  get unsettledDeaths(): number {
+    return this.#deathsSinceSettled;
+  }
+}

@@ -1,0 +1,31 @@
+/** Breaks of the protocol. Only the simulator makes them, to show that its checkers see each; a node of the cluster has none. */
+export const MUTATIONS = {
+  'invalidation-ack-not-awaited': 'the new owner writes before all copies are known to be gone',
+  'upgrade-ack-not-awaited': 'an owner that upgrades writes before all copies are known to be gone',
+  'early-acks-forgotten': 'acknowledgements that came before the ownership are not subtracted from its copyset',
+  'copyset-not-sent': 'the ownership travels without the set of copies',
+  'requester-not-in-copyset': 'a copy is sent and not noted',
+  'invalidation-not-sent': 'one holder of a copy is forgotten when its copy must go',
+  'invalidation-ignored': 'a copy is acknowledged as gone and kept',
+  'frozen-not-honoured': 'an object that somebody holds is invalidated or given away',
+  'pinned-not-honoured': 'what others asked for is served before who waits here',
+  'copy-serial-ignored': 'an acknowledgement counts whatever copy it names',
+  'copy-in-flight-ignored': 'the invalidation of a copy that has not arrived yet is acknowledged at once',
+  'exclusive-not-honoured': 'a frozen object of a LOCAL_EXCLUSIVE set is given to a second local user',
+  'removal-acks-not-awaited': 'a removal is complete before all entries are known to be gone',
+  'removal-second-ack-skipped': 'the home does not hear that a removal is complete',
+  'removal-home-not-held': 'the home lets an object be created again while it is being removed',
+  'ownership-ack-not-awaited': 'who gives the ownership to a holder of a copy goes on as a holder of none at once',
+  'epoch-not-checked': 'messages of an older epoch are handled',
+  'handed-over-not-kept': 'what was handed over is forgotten when it is sent',
+  'stale-handover-restored': 'what was handed over is restored whatever later owners there were',
+  'loss-not-declared': 'an object whose only copy died is created again',
+  'unknown-not-lost': 'an object of which its dead home alone knew is created again',
+  'not-asked-again': 'requests that a reconfiguration cut off are not made again',
+  'surviving-copy-ignored': 'the holders of copies are not considered when the owner died',
+  'backup-not-awaited': 'a put is complete before its backups are made',
+  'stale-backup-used': 'any backup is restored, not the latest',
+  'lease-ignored': 'a node whose lease has run out goes on serving',
+} as const;
+
+export type Mutation = keyof typeof MUTATIONS;

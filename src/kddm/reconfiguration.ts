@@ -1,0 +1,198 @@
+/**
+ * The reconfiguration of one epoch. Each node reports to each member the objects whose home that member is now (KDDM_COPYSET); a member that has the reports
+ * of all decides and tells all (KDDM_SELECT_OWNER); a node that has the decisions of all goes on. Both are sent even when they are empty: they are the barriers.
+ * A membership that changes meanwhile begins anew; nothing that was carried out is undone by that, because each decision only confirms who holds what.
+ */
+import type { NodeId } from '../rpc/index.ts';
+import type { Context } from './context.ts';
+import type { ObjectId } from './identity.ts';
+import type { Decision, MessageOf, Report } from './messages.ts';
+import { carryOut, quiesce, reportOf } from './reports.ts';
+import { resolve, type Witness } from './resolution.ts';
+import type { SetDirectory } from './set-directory.ts';
+import { type Doubt, homeOf, type KddmSet } from './sets.ts';
+
+export interface Change {
+  readonly epoch: number;
+  /** Sorted. */
+  readonly members: readonly NodeId[];
+  /** Who died with this change. */
+  readonly dead: readonly NodeId[];
+  /** Who is not a member any more, lives, and reports for the last time. */
+  readonly leaving: readonly NodeId[];
+}
+
+/** The past that matters to the next reconfiguration. */
+export interface History {
+  /** The members under which homes may have answered: those of the last complete reconfiguration first. */
+  views: (readonly NodeId[])[];
+  /** Since then. */
+  deaths: NodeId[];
+  /** The first of `views` is a membership in which this node took part to the end. */
+  isSettled: boolean;
+}
+
+type Copyset = MessageOf<'KDDM_COPYSET'>;
+
+/** Doubts that are kept; beyond that the oldest become one that doubts everything. */
+const MOST_DOUBTS = 256;
+
+export class Reconfiguration {
+  readonly #context: Context;
+  readonly #directory: SetDirectory;
+  readonly #change: Change;
+  readonly #reports = new Map<NodeId, Copyset>();
+  readonly #decided = new Set<NodeId>();
+  /** Entries of which something was decided. */
+  readonly carriedOut = new Set<string>();
+  hasDecided = false;
+
+  constructor(context: Context, directory: SetDirectory, change: Change) {
+    this.#context = context;
+    this.#directory = directory;
+    this.#change = change;
+  }
+
+  /** Ends what was on its way and reports. */
+  begin(history: History, doubts: readonly Doubt[]): void {
+    const { members, leaving } = this.#change;
+    const isLeaving = leaving.includes(this.#context.self);
+    const view = history.isSettled ? history.views[0] : undefined;
+    const reports = new Map<NodeId, Copyset['sets']>(members.map((member) => [member, []]));
+    for (const set of this.#directory.all()) {
+      const perMember = new Map<NodeId, Report[]>(members.map((member) => [member, []]));
+      for (const entry of set.entries.values()) {
+        quiesce(this.#context, set, entry);
+        const report = reportOf(this.#context, set, entry, view, isLeaving);
+        if (report !== undefined) perMember.get(homeOf(set, entry.object, members))?.push(report);
+      }
+      for (const [member, list] of perMember) reports.get(member)?.push({ record: set.record, termFloor: set.termFloor, reports: list });
+    }
+    for (const [member, sets] of reports) {
+      this.#context.send(member, {
+        kind: 'KDDM_COPYSET',
+        views: history.views.map((list) => [...list]),
+        deaths: history.deaths,
+        doubts: doubts.map((doubt) => ({ members: [...doubt.members], dead: [...doubt.dead] })),
+        sets,
+      });
+    }
+  }
+
+  /** A report came. @returns all doubts that follow from the reports, when they are complete */
+  onReports(from: NodeId, message: Copyset): Doubt[] | undefined {
+    this.#reports.set(from, message);
+    const { members, leaving } = this.#change;
+    if (this.hasDecided || ![...members, ...leaving].every((node) => this.#reports.has(node))) return undefined;
+    const all = [...this.#reports.values()];
+    for (const { sets } of all) for (const { record } of sets) this.#directory.install(record);
+    const deaths = this.#deaths();
+    const known = new Map<string, Doubt>();
+    const add = (doubt: Doubt): unknown => known.set(JSON.stringify(doubt), doubt);
+    for (const { doubts } of all) for (const doubt of doubts) add(doubt);
+    for (const { views } of all) {
+      for (const view of views) {
+        const dead = deaths.filter((node) => view.includes(node));
+        if (dead.length > 0) add({ members: view, dead });
+      }
+    }
+    return limit([...known.values()]);
+  }
+
+  #deaths(): NodeId[] {
+    return [...new Set([...this.#reports.values()].flatMap(({ deaths }) => deaths))].toSorted((a, b) => a - b);
+  }
+
+  /** The objects whose home is here. */
+  decide(): void {
+    this.hasDecided = true;
+    const { members, leaving } = this.#change;
+    const views = [...this.#reports.values()].flatMap((report) => report.views);
+    const deaths = this.#deaths();
+    const dead = new Set(deaths);
+    const recipients = [...new Set([...members, ...leaving])];
+    const decisions = new Map<NodeId, MessageOf<'KDDM_SELECT_OWNER'>['sets']>(recipients.map((node) => [node, []]));
+    for (const set of this.#directory.all()) {
+      const perNode = new Map<NodeId, Decision[]>(recipients.map((node) => [node, []]));
+      for (const [object, witnesses] of this.#witnesses(set)) {
+        const outcome = resolve(witnesses, {
+          alive: new Set(recipients.filter((node) => !dead.has(node))),
+          deaths: deaths.length,
+          replicas: set.record.replicas,
+          hasHomeDied: views.some((view) => dead.has(homeOf(set, object, view))),
+          isUnknownLost: set.record.unknownAfterCrash === 'lost',
+          has: (mutation) => this.#context.has(mutation),
+        });
+        const decision = this.#decision(object, witnesses, outcome);
+        for (const node of new Set([this.#context.self, decision.owner, ...witnesses.map((witness) => witness.node)])) {
+          perNode
+            .get(node)
+            ?.push(node === decision.owner || decision.content === undefined ? decision : { ...decision, content: undefined });
+        }
+      }
+      const { namespace, set: id } = set.record;
+      for (const [node, list] of perNode) if (list.length > 0) decisions.get(node)?.push({ namespace, set: id, decisions: list });
+    }
+    for (const [node, sets] of decisions) this.#context.send(node, { kind: 'KDDM_SELECT_OWNER', sets });
+  }
+
+  #witnesses(set: KddmSet): Map<ObjectId, Witness[]> {
+    const found = new Map<ObjectId, Witness[]>();
+    for (const [node, { sets }] of [...this.#reports].toSorted(([a], [b]) => a - b)) {
+      for (const { record, termFloor, reports } of sets) {
+        if (record.namespace !== set.record.namespace || record.set !== set.record.set) continue;
+        set.termFloor = Math.max(set.termFloor, termFloor);
+        for (const report of reports) {
+          const list = found.get(report.object);
+          if (list === undefined) found.set(report.object, [{ ...report, node }]);
+          else list.push({ ...report, node });
+        }
+      }
+    }
+    return found;
+  }
+
+  #decision(object: ObjectId, witnesses: readonly Witness[], outcome: ReturnType<typeof resolve>): Decision {
+    const { members, leaving } = this.#change;
+    const { self } = this.#context;
+    const term = witnesses.reduce((latest, witness) => Math.max(latest, witness.term), 0) + 1;
+    const nothing = { object, owner: self, term, copyset: [], rmset: [], version: 0 };
+    if (outcome.fate !== 'lives') return { ...nothing, fate: outcome.fate };
+    const { owner, from } = outcome;
+    const isMember = members.includes(owner.node);
+    const copies = witnesses.filter(({ node, holds, exists, copy }) => node !== owner.node && holds !== 'none' && exists && copy !== 0);
+    return {
+      object,
+      owner: isMember ? owner.node : self,
+      term,
+      select: isMember ? from : 'sent',
+      ...(!isMember && { content: from === 'backup' ? owner.backup?.bytes : owner.content }),
+      copyset: copies.filter(({ node }) => !leaving.includes(node) && (isMember || node !== self)).map(({ node, copy }) => [node, copy]),
+      rmset: [...new Set([self, ...witnesses.map(({ node }) => node)])].filter(
+        (node) => members.includes(node) && node !== (isMember ? owner.node : self),
+      ),
+      version: from === 'backup' ? (owner.backup?.version ?? 0) : owner.version,
+      fate: 'lives',
+    };
+  }
+
+  /** Decisions came. @returns whether those of all members have */
+  onDecisions(from: NodeId, message: MessageOf<'KDDM_SELECT_OWNER'>): boolean {
+    for (const { namespace, set: id, decisions } of message.sets) {
+      const set = this.#directory.find(namespace, id);
+      if (set === undefined) continue;
+      for (const decision of decisions) {
+        carryOut(this.#context, set, decision);
+        this.carriedOut.add(`${namespace}:${id}:${decision.object}`);
+      }
+    }
+    this.#decided.add(from);
+    return this.#change.members.every((member) => this.#decided.has(member));
+  }
+}
+
+function limit(doubts: Doubt[]): Doubt[] {
+  if (doubts.length <= MOST_DOUBTS) return doubts;
+  const dead = [...new Set(doubts.flatMap((doubt) => doubt.dead))];
+  return [{ members: [], dead }, ...doubts.slice(1 - MOST_DOUBTS)];
+}

@@ -1,0 +1,147 @@
+/** The node's side of a reconfiguration: what is on its way ends, what is here is reported, what is decided is carried out. */
+import type { NodeId } from '../rpc/index.ts';
+import { become, becomeAbsent, type Context, dropContent, entryOf, forget } from './context.ts';
+import type { Entry } from './entry.ts';
+import type { Decision, Report } from './messages.ts';
+import { backUp } from './replicas.ts';
+import { homeOf, isDoubtful, type KddmSet } from './sets.ts';
+import { isOwner } from './states.ts';
+
+/** Messages of the old epoch will not come: a state that waits for one becomes what it holds. */
+export function quiesce(context: Context, set: KddmSet, entry: Entry): void {
+  const kept = entry.content === undefined ? 'INV_COPY' : 'READ_COPY';
+  switch (entry.state) {
+    case 'WAIT_OBJ_READ':
+    case 'WAIT_OBJ_WRITE':
+    case 'WAIT_OBJ_RM_DONE':
+      become(context, set, entry, kept);
+      break;
+    case 'WAIT_ACK_INV':
+    case 'WAIT_ACK_WRITE':
+    case 'WAIT_CHG_OWN_ACK':
+      become(context, set, entry, 'READ_OWNER');
+      break;
+    case 'WAIT_OBJ_RM_ACK':
+    case 'WAIT_OBJ_RM_ACK2': {
+      const to = entry.removal?.remover ?? context.self;
+      entry.handedOver = { to, term: entry.term, kind: 'removed', content: undefined, version: entry.version, isDelivered: true };
+      become(context, set, entry, 'INV_COPY');
+      break;
+    }
+    case 'INV_COPY':
+    case 'READ_COPY':
+    case 'INV_OWNER':
+    case 'READ_OWNER':
+    case 'WRITE_OWNER':
+    case 'WRITE_GHOST':
+    case 'INV_FILLING':
+      break;
+  }
+  entry.request = undefined;
+  entry.earlyAcks = [];
+  entry.deferred = [];
+  entry.offeredTo = undefined;
+  entry.removal = undefined;
+}
+
+/** @returns what this node says of an entry that is quiet; `undefined` when it is of no concern */
+export function reportOf(
+  context: Context,
+  set: KddmSet,
+  entry: Entry,
+  view: readonly NodeId[] | undefined,
+  isLeaving: boolean,
+): Report | undefined {
+  const isHome = view !== undefined && homeOf(set, entry.object, view) === context.self;
+  const holds = isOwner(entry.state) ? 'owner' : entry.state === 'READ_COPY' ? 'copy' : 'none';
+  const { handedOver, backup } = entry;
+  if (holds === 'none' && entry.term === 0 && handedOver === undefined && backup === undefined && !isHome) return undefined;
+  const content = entry.content ?? handedOver?.content;
+  return {
+    object: entry.object,
+    holds,
+    exists: entry.content !== undefined || entry.state === 'INV_FILLING',
+    isLost: entry.isLost,
+    term: entry.term,
+    version: entry.version,
+    copy: entry.copySerial,
+    isHome,
+    ...(handedOver && { handedOver: { to: handedOver.to, kind: handedOver.kind, isDelivered: handedOver.isDelivered } }),
+    ...(backup && { backup: { term: backup.term, version: backup.version, ...(isLeaving && { bytes: backup.bytes }) } }),
+    ...(isLeaving && content !== undefined && { content: set.linker.exportObject(content, entry.object) }),
+  };
+}
+
+/** What the home has decided of an object. */
+export function carryOut(context: Context, set: KddmSet, decision: Decision): Entry | undefined {
+  const isHome = context.home(set, decision.object) === context.self;
+  const isMine = decision.owner === context.self;
+  const known = set.entries.get(decision.object);
+  if (decision.fate !== 'lives') {
+    if (known === undefined && !isHome) return undefined;
+    return goAway(context, set, known ?? entryOf(context, set, decision.object, false), decision, isHome);
+  }
+  if (known === undefined && !isHome && !isMine) return undefined;
+  const entry = known ?? entryOf(context, set, decision.object, false);
+  if (isMine) takeOver(context, set, entry, decision);
+  else follow(context, set, entry, decision);
+  entry.handedOver = undefined;
+  entry.hintTerm = decision.term;
+  entry.probOwner = decision.owner;
+  return entry;
+}
+
+function goAway(context: Context, set: KddmSet, entry: Entry, decision: Decision, isHome: boolean): Entry {
+  entry.backup = undefined;
+  entry.handedOver = undefined;
+  entry.version = 0;
+  if (!isHome) {
+    dropContent(set, entry);
+    forget(context, set, entry);
+    return entry;
+  }
+  entry.hintTerm = Math.max(entry.hintTerm, decision.term);
+  const isLost = decision.fate === 'lost';
+  becomeAbsent(context, set, entry, isLost || isDoubtful(set, entry.object, context.doubts));
+  entry.isLost = isLost;
+  if (isLost) context.statistics.lost++;
+  return entry;
+}
+
+function takeOver(context: Context, set: KddmSet, entry: Entry, decision: Decision): void {
+  entry.term = decision.term;
+  entry.copySerial = 0;
+  entry.copyset = new Map(decision.copyset);
+  entry.rmset = new Set(decision.rmset);
+  entry.isLost = false;
+  if (decision.select === 'held') {
+    if (entry.state === 'WRITE_GHOST') become(context, set, entry, 'WRITE_OWNER');
+  } else {
+    if (decision.select === 'handed-over') entry.content = entry.handedOver?.content;
+    else if (decision.select === 'backup' && entry.backup) entry.content = set.linker.importObject(entry.backup.bytes, entry.object);
+    else if (decision.select === 'sent' && decision.content) entry.content = set.linker.importObject(decision.content, entry.object);
+    if (decision.select !== 'copy') entry.version = decision.version;
+    become(context, set, entry, 'READ_OWNER');
+  }
+}
+
+function follow(context: Context, set: KddmSet, entry: Entry, decision: Decision): void {
+  entry.term = 0;
+  const copy = decision.copyset.find(([holder]) => holder === context.self);
+  if (copy === undefined && entry.content !== undefined) dropContent(set, entry);
+  entry.copyset.clear();
+  entry.rmset.clear();
+  become(context, set, entry, entry.content === undefined ? 'INV_COPY' : 'READ_COPY');
+  if (entry.backup !== undefined && entry.backup.version < decision.version) entry.backup = undefined;
+}
+
+/** After a reconfiguration: backups are made anew of what this node owns, with the puts that waited for the old ones. */
+export function renewBackups(context: Context, set: KddmSet, entry: Entry): void {
+  const waiting = entry.pendingBackups.splice(0);
+  if (set.record.replicas === 0 || !isOwner(entry.state) || entry.content === undefined) {
+    for (const { operation } of waiting) if (operation !== undefined) context.complete(operation, { kind: 'done' });
+    return;
+  }
+  if (waiting.length === 0) backUp(context, set, entry, undefined);
+  for (const { operation } of waiting) backUp(context, set, entry, operation);
+}

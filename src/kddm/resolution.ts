@@ -1,0 +1,83 @@
+/** What becomes of an object after a change of the membership: a pure function of what all members have reported of it. */
+import type { NodeId } from '../rpc/index.ts';
+import type { Report } from './messages.ts';
+import type { Mutation } from './mutations.ts';
+
+/** A report and who made it. */
+export interface Witness extends Report {
+  readonly node: NodeId;
+}
+
+export interface Circumstances {
+  /** Members, and nodes that leave: a hand-over to one of them that it does not know never came. */
+  readonly alive: ReadonlySet<NodeId>;
+  /** Deaths since the last complete reconfiguration. */
+  readonly deaths: number;
+  readonly replicas: number;
+  /** One of those that died was the home: what it knew is not reported. */
+  readonly hasHomeDied: boolean;
+  /** Whether an object of which nothing is known counts as lost then. */
+  readonly isUnknownLost: boolean;
+  readonly has: (mutation: Mutation) => boolean;
+}
+
+export type Outcome =
+  | { readonly fate: 'lives'; readonly owner: Witness; readonly from: 'held' | 'handed-over' | 'copy' | 'backup' }
+  | { readonly fate: 'absent' | 'lost' };
+
+const ABSENT: Outcome = { fate: 'absent' };
+const LOST: Outcome = { fate: 'lost' };
+
+export function resolve(witnesses: readonly Witness[], circumstances: Circumstances): Outcome {
+  const { has } = circumstances;
+  const lost = has('loss-not-declared') ? ABSENT : LOST;
+  const latest = witnesses.reduce((term, witness) => Math.max(term, witness.term), 0);
+
+  const owner = best(
+    witnesses.filter(({ holds }) => holds === 'owner'),
+    ({ term }) => term,
+  );
+  if (owner?.exists === true) return { fate: 'lives', owner, from: 'held' };
+  if (owner !== undefined) return owner.isLost ? lost : ABSENT;
+
+  const giver = best(
+    witnesses.filter((witness) => isRestorable(witness, latest, circumstances)),
+    ({ term }) => term,
+  );
+  if (giver?.handedOver?.kind === 'content') return { fate: 'lives', owner: giver, from: 'handed-over' };
+  if (giver?.handedOver?.kind === 'first-touch') return ABSENT;
+
+  const [holder] = has('surviving-copy-ignored') ? [] : witnesses.filter(({ holds }) => holds === 'copy');
+  if (holder !== undefined) return { fate: 'lives', owner: holder, from: 'copy' };
+
+  // Whoever removed it, or was the home meanwhile, knows: no copy is left, so that nobody can tell whether the removal was complete.
+  if (witnesses.some(({ handedOver, term, isHome }) => handedOver?.kind === 'removed' && (term === latest || isHome))) return ABSENT;
+
+  const existed = witnesses.some(({ isHome }) => isHome);
+  if (!existed && !circumstances.hasHomeDied) return ABSENT;
+  if (circumstances.replicas > 0 && circumstances.deaths <= circumstances.replicas) {
+    const sign = has('stale-backup-used') ? -1 : 1;
+    const backup = best(witnesses.filter(isBackup), (witness) => sign * (witness.backup?.version ?? 0));
+    // Every write that was complete had its backups: without one there was none.
+    return backup === undefined ? ABSENT : { fate: 'lives', owner: backup, from: 'backup' };
+  }
+  return existed || circumstances.isUnknownLost ? lost : ABSENT;
+}
+
+/** It gave the object to somebody who lives and has never got it. */
+function isRestorable({ handedOver, term }: Witness, latest: number, { alive, has }: Circumstances): boolean {
+  if (handedOver === undefined || handedOver.kind === 'removed') return false;
+  if (has('stale-handover-restored')) return true;
+  return !handedOver.isDelivered && term === latest && alive.has(handedOver.to);
+}
+
+function isBackup({ backup }: Witness): boolean {
+  return backup !== undefined;
+}
+
+function best(witnesses: readonly Witness[], score: (witness: Witness) => number): Witness | undefined {
+  return witnesses.reduce<Witness | undefined>(
+    (found, witness) => (found === undefined || score(witness) > score(found) ? witness : found),
+    undefined,
+  );
+}
