@@ -20,13 +20,21 @@ interface Write {
 
 export class ObjectHistory {
   #possible: Possible[] = [{ value: 'absent', removals: new Set() }];
+  /**
+   * Until which operation these could be answered: an answer without an object freezes nothing, so that it may be outdated when it comes,
+   * but not when the operation was started.
+   */
+  readonly #until = { absent: 0, lost: 0 };
   readonly #incomplete = new Map<number, Write>();
   /** The last copy died: whoever asks may be told so. */
   mayBeLost = false;
 
-  /** @returns a description of the violation, or `undefined` */
-  observe(value: Value): string | undefined {
+  /** @param id of the operation; ids grow @param latest the last operation that was started @returns a description of the violation, or `undefined` */
+  observe(value: Value, id: number, latest: number): string | undefined {
     const closed = this.#closed();
+    this.#note(closed, latest);
+    if ((value === 'absent' || value === 'lost') && id <= this.#until[value] && !closed.some((possible) => possible.value === value))
+      return undefined;
     const left = closed.filter((possible) => possible.value === value || (possible.value === 'absent' && value === 0));
     if (value === 'lost') {
       if (left.length === 0 && !this.mayBeLost) return `declared lost, though ${describe(closed)}`;
@@ -40,19 +48,20 @@ export class ObjectHistory {
   }
 
   /** A holder of the only copy changed it on its node; others see it when the put is complete. */
-  write(node: number, value: number): void {
+  write(node: number, value: number, latest: number): void {
+    this.#note(this.#closed(), latest);
     this.#incomplete.set(value, { node, before: this.#possible });
     this.#possible = unique(this.#closed().map(({ removals }) => ({ value, removals })));
     this.mayBeLost = false;
   }
 
-  writeComplete(value: number): void {
-    this.#incomplete.delete(value);
+  #note(closed: readonly Possible[], latest: number): void {
+    if (closed.some(({ value }) => value === 'absent')) this.#until.absent = latest;
+    if (this.mayBeLost || closed.some(({ value }) => value === 'lost')) this.#until.lost = latest;
   }
 
-  /** Values of which it was never certain that they were written. */
-  get isUncertain(): boolean {
-    return this.#incomplete.size > 0;
+  writeComplete(value: number): void {
+    this.#incomplete.delete(value);
   }
 
   removalStarts(id: number): void {
@@ -60,7 +69,8 @@ export class ObjectHistory {
   }
 
   /** @param isCertain whether it has taken effect; else nobody knows */
-  removalEnds(id: number, isCertain: boolean): void {
+  removalEnds(id: number, isCertain: boolean, latest: number): void {
+    this.#note(this.#closed(), latest);
     const ended = this.#closed()
       .filter(({ removals }) => !isCertain || !removals.has(id))
       .map(({ value, removals }) => ({ value, removals: new Set([...removals].filter((other) => other !== id)) }));

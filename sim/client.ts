@@ -107,8 +107,12 @@ export class RunningClient {
     if ((result.kind !== 'done' && !isFilling) || variant.async === true || variant.noLock === true) return this.start();
     this.#later(step.holdMs, () => {
       if (isFilling) this.#operate({ kind: 'set-object', set, object, content: value }, () => this.#put(step, hold, false));
-      else if (hold === 'grab' && step.isRemovedFrozen) this.#operate({ kind: 'remove-frozen', set, object }, () => this.start());
-      else this.#put(step, hold, hold === 'grab');
+      else if (hold === 'grab' && step.isRemovedFrozen) {
+        this.#operate({ kind: 'remove-frozen', set, object }, (removed) => {
+          if (removed.kind === 'failed' && removed.code === 'busy') this.#put(step, hold, true);
+          else this.start();
+        });
+      } else this.#put(step, hold, hold === 'grab');
     });
   }
 

@@ -71,8 +71,7 @@ export class Faults {
   /** Within reach again: as a member, or to begin anew. */
   #returns(node: NodeId): void {
     this.#world.after(IGNORANCE_MS, () => {
-      const { membership } = this.#world;
-      if (membership.members.includes(node) && !this.#world.isDoomed(node)) {
+      if (this.#world.membership.isMember(node) && !this.#world.isDoomed(node)) {
         this.pending--;
         return;
       }
@@ -82,6 +81,11 @@ export class Faults {
   }
 
   #rejoinWhenRemoved(node: NodeId): void {
+    // Another fault of the same node has brought it back.
+    if (this.#world.isUp(node)) {
+      this.pending--;
+      return;
+    }
     if (this.#world.membership.isMember(node)) {
       this.#world.after(REJOIN_POLL_MS, () => this.#rejoinWhenRemoved(node));
       return;
@@ -109,7 +113,7 @@ export class Faults {
         this.pending--;
         return;
       }
-      if (world.membership.members.includes(victim) && !world.isDoomed(victim)) world.membership.linkHealed();
+      if (world.membership.isMember(victim) && !world.isDoomed(victim)) world.membership.linkHealed();
       this.#returns(victim);
     });
   }
@@ -128,7 +132,7 @@ export class Faults {
         this.pending--;
         return;
       }
-      if (world.membership.members.includes(node) && !world.isDoomed(node)) world.membership.linkHealed();
+      if (world.membership.isMember(node) && !world.isDoomed(node)) world.membership.linkHealed();
       this.#returns(node);
     });
   }

@@ -16,6 +16,9 @@ export class Histories {
   /** Values that are about to be put, with their objects. */
   readonly #expected = new Map<number, ObjectHistory>();
 
+  #hasDied = false;
+  #latest = 0;
+
   constructor(fail: (description: string) => void) {
     this.#fail = fail;
   }
@@ -25,22 +28,25 @@ export class Histories {
     const known = this.#objects.get(key);
     if (known !== undefined) return known;
     const history = new ObjectHistory();
+    // What nobody asked for before a death may have died with its home, for all that the cluster knows.
+    history.mayBeLost = this.#hasDied;
     this.#objects.set(key, history);
     return history;
   }
 
   started(node: NodeId, operation: Operation): void {
+    this.#latest = operation.id;
     const history = this.#of(operation.set, operation.object);
     if (operation.kind === 'remove' || operation.kind === 'remove-frozen') history.removalStarts(operation.id);
     if (operation.kind === 'put' && typeof operation.content === 'number') this.#expected.set(operation.content, history);
     if (operation.kind === 'set-object' && typeof operation.content === 'number') {
-      history.write(node, operation.content);
+      history.write(node, operation.content, this.#latest);
     }
   }
 
   /** A value was put on a node. Values are unique: what was seen here before is no write. */
   applied(node: NodeId, value: number): void {
-    this.#expected.get(value)?.write(node, value);
+    this.#expected.get(value)?.write(node, value, this.#latest);
     this.#expected.delete(value);
   }
 
@@ -50,19 +56,20 @@ export class Histories {
     if (kind === 'put' && typeof operation.content === 'number') history.writeComplete(operation.content);
     if (kind === 'set-object' && typeof operation.content === 'number') history.writeComplete(operation.content);
     if (kind === 'remove' || kind === 'remove-frozen') {
-      if (result.kind === 'done') history.removalEnds(operation.id, true);
+      if (result.kind === 'done') history.removalEnds(operation.id, true, this.#latest);
       // Of a removal that failed because of another one, nobody knows whether it had begun before the membership changed.
-      else if (result.kind === 'failed') history.removalEnds(operation.id, false);
+      else if (result.kind === 'failed') history.removalEnds(operation.id, false, this.#latest);
     }
     if (kind !== 'get' && kind !== 'grab' && kind !== 'find') return;
     const value = observed(result, (kind === 'get' || kind === 'grab') && operation.async === true);
-    const violation = value === undefined ? undefined : history.observe(value);
+    const violation = value === undefined ? undefined : history.observe(value, operation.id, this.#latest);
     if (violation !== undefined)
       this.#fail(`node ${node}, ${kind} of ${operation.set}/${operation.object} (#${operation.id}): ${violation}`);
   }
 
   /** @param deaths nodes that are down and of which the replicas have not recovered, with this one */
   died(dead: NodeId, living: readonly Living[], deaths: number): void {
+    this.#hasDied = true;
     const sets = new Map<number, { readonly replicas: number; readonly isForgetful: boolean }>();
     const kept = new Set<string>();
     for (const { node } of living) {

@@ -59,6 +59,11 @@ interface Slot {
   readonly results: Map<number, (result: Result) => void>;
 }
 
+/** How long a client takes that never waits. */
+function durationMs({ steps }: Scenario['clients'][number]): number {
+  return steps.reduce((sum, { pauseMs, holdMs }) => sum + pauseMs + holdMs, 0);
+}
+
 /** Thrown to end a run. */
 class Violation extends Error {}
 
@@ -77,6 +82,8 @@ export class World {
   nowMs = 0;
   #operations = 0;
   #firstViolation: string | undefined;
+  /** However busy it seems, a run ends. */
+  readonly #endMs: number;
 
   constructor(scenario: Scenario, options: RunOptions = {}) {
     this.#scenario = scenario;
@@ -87,6 +94,7 @@ export class World {
     this.membership = new Membership(this, new Random(scenario.seed, 'membership'), members);
     this.#histories = new Histories((description) => this.fail(description));
     this.#faults = new Faults(this);
+    this.#endMs = Math.max(0, ...scenario.clients.map(durationMs)) * 20 + 10 * SETTLING_MS;
     this.#clients = scenario.clients.map((client) => new RunningClient(this, client));
   }
 
@@ -121,7 +129,7 @@ export class World {
       const isBusy = this.#faults.pending > 0 || this.#clients.some((client) => client.waitsFor === undefined && !client.isDone);
       if (isBusy) lastActivityMs = this.nowMs;
       if (this.#faults.pending === 0 && this.#clients.every((client) => client.isDone)) return;
-      if (this.nowMs > lastActivityMs + SETTLING_MS) return this.#reportHang();
+      if (this.nowMs > lastActivityMs + SETTLING_MS || this.nowMs > this.#endMs) return this.#reportHang();
     }
   }
 
@@ -262,7 +270,9 @@ export class World {
       return;
     }
     for (const effect of node.step(event, this.nowMs)) this.#carryOut(slot, node, effect);
-    const serving = [...this.#slots.values()].flatMap((each) => (each.node !== undefined && !each.isZombie ? [each.node] : []));
+    const serving = [...this.#slots.values()].flatMap((each) =>
+      each.node !== undefined && !each.isZombie && !this.membership.leaving.has(each.id) ? [each.node] : [],
+    );
     const violation = checkCopies(serving);
     if (violation !== undefined) this.fail(violation);
   }
@@ -343,8 +353,8 @@ export class World {
   removed(id: NodeId): void {
     this.trace(() => `node ${id} is removed`);
     const slot = this.slot(id);
-    if (slot.node === undefined) return;
     this.#died(id);
+    if (slot.node === undefined) return;
     slot.isZombie = true;
   }
 

@@ -1,9 +1,13 @@
-/** What a request for a copy is answered, at the node that made it; and what is injected into it. */
+/**
+ * What a request for a copy is answered, at the node that made it. A request that the node does not need any more (the object was removed meanwhile) may be
+ * answered all the same: an ownership is accepted, for there is no other owner; a copy is acknowledged as gone.
+ */
 import type { NodeId } from '../rpc/index.ts';
 import { addressOf, become, type Context } from './context.ts';
 import { type Entry, pointTo } from './entry.ts';
 import { fill } from './first-touch.ts';
-import { becomeWriterWhenAlone, mergeEarlyAcks } from './invalidation.ts';
+import { onInjected } from './eviction.ts';
+import { becomeOwner } from './invalidation.ts';
 import type { MessageOf } from './messages.ts';
 import { ABSENT, failed } from './operations.ts';
 import type { KddmSet } from './sets.ts';
@@ -11,23 +15,26 @@ import type { KddmSet } from './sets.ts';
 export function onObject(
   context: Context,
   set: KddmSet,
-  entry: Entry | undefined,
+  known: Entry | undefined,
   makeEntry: () => Entry,
   from: NodeId,
   message: MessageOf<'OBJECT_SEND'>,
 ): void {
-  if (message.ownership?.isInjected === true) return onInjected(context, set, entry ?? makeEntry(), message);
-  if (entry === undefined || entry.request?.serial !== message.serial) return;
-  const { ownership, term } = message;
+  const { ownership, term, version, serial } = message;
+  if (ownership?.isInjected === true) return onInjected(context, set, known, makeEntry, from, message);
+  if (ownership === undefined && known?.request?.serial !== serial) {
+    return context.send(from, { kind: 'INVALIDATION_ACK', ...addressOf(set, message), holder: context.self, copy: serial });
+  }
+  const entry = known ?? makeEntry();
   entry.content = set.linker.importObject(message.content, entry.object);
-  entry.version = message.version;
   if (ownership === undefined) {
+    entry.version = version;
     entry.request = undefined;
     entry.copySerial = message.serial;
     pointTo(entry, from, term);
     become(context, set, entry, 'READ_COPY');
   } else {
-    becomeOwner(context, set, entry, 'WAIT_ACK_INV', term, ownership);
+    becomeOwner(context, set, entry, 'WAIT_ACK_INV', term, version, ownership);
   }
   set.linker.insertObject?.(entry.object, entry.content);
   context.touch(set, entry);
@@ -35,64 +42,23 @@ export function onObject(
 
 /** The copy here may be written when all others are gone. */
 export function onWriteAccess(context: Context, set: KddmSet, entry: Entry | undefined, message: MessageOf<'SEND_WRITE_ACCESS'>): void {
-  if (entry === undefined || entry.request?.serial !== message.serial) return;
-  entry.version = message.version;
-  becomeOwner(context, set, entry, 'WAIT_ACK_WRITE', message.term, message);
-  context.touch(set, entry);
-}
-
-function becomeOwner(
-  context: Context,
-  set: KddmSet,
-  entry: Entry,
-  state: 'WAIT_ACK_INV' | 'WAIT_ACK_WRITE',
-  term: number,
-  ownership: { readonly copyset: readonly (readonly [NodeId, number])[]; readonly rmset: readonly NodeId[] },
-): void {
-  entry.request = undefined;
-  entry.handedOver = undefined;
-  entry.copySerial = 0;
-  entry.term = term;
-  pointTo(entry, context.self, term);
-  entry.copyset = new Map(ownership.copyset);
-  entry.rmset = new Set(ownership.rmset);
-  mergeEarlyAcks(context, entry);
-  if (context.has('invalidation-ack-not-awaited')) entry.copyset.clear();
-  become(context, set, entry, state);
-  becomeWriterWhenAlone(context, set, entry);
-}
-
-/** The last copy of another node's comes here. What was asked from here for it comes back and is ignored. */
-function onInjected(context: Context, set: KddmSet, entry: Entry, message: MessageOf<'OBJECT_SEND'>): void {
-  entry.request = undefined;
-  entry.removal = undefined;
-  entry.handedOver = undefined;
-  entry.earlyAcks = [];
-  entry.content = set.linker.importObject(message.content, entry.object);
-  entry.version = message.version;
-  entry.copySerial = 0;
-  entry.term = message.term;
-  pointTo(entry, context.self, message.term);
-  entry.copyset = new Map();
-  entry.rmset = new Set(message.ownership?.rmset);
-  become(context, set, entry, 'WRITE_GHOST');
-  set.linker.insertObject?.(entry.object, entry.content);
+  if (entry?.content === undefined) return;
+  becomeOwner(context, set, entry, 'WAIT_ACK_WRITE', message.term, message.version, message);
   context.touch(set, entry);
 }
 
 /** The object does not exist, and this node may create it. */
-export function onFirstTouch(context: Context, set: KddmSet, entry: Entry | undefined, message: MessageOf<'SEND_BACK_FIRST_TOUCH'>): void {
-  if (entry === undefined || entry.request?.serial !== message.serial) return;
-  entry.request = undefined;
-  entry.handedOver = undefined;
-  entry.earlyAcks = [];
-  entry.term = message.term;
-  entry.version = 0;
-  pointTo(entry, context.self, message.term);
-  entry.copyset = new Map();
-  entry.rmset = new Set(message.rmset);
-  become(context, set, entry, 'INV_OWNER');
-  if (!message.byHand) fill(context, set, entry, 'WRITE_OWNER');
+export function onFirstTouch(
+  context: Context,
+  set: KddmSet,
+  known: Entry | undefined,
+  makeEntry: () => Entry,
+  message: MessageOf<'SEND_BACK_FIRST_TOUCH'>,
+): void {
+  const entry = known ?? makeEntry();
+  const isAsked = entry.request?.serial === message.serial;
+  becomeOwner(context, set, entry, 'INV_OWNER', message.term, 0, { copyset: [], rmset: message.rmset, born: message.term });
+  if (!message.byHand && isAsked) fill(context, set, entry, 'WRITE_OWNER');
   context.touch(set, entry);
 }
 

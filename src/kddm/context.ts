@@ -81,6 +81,7 @@ export function defer(entry: Entry, from: NodeId, message: ObjectMessage): void 
 /** This node is not the owner any more: `to` is, or will be. What was here is kept until it is delivered. */
 export function handOver(context: Context, set: KddmSet, entry: Entry, to: NodeId, kind: 'content' | 'first-touch' | 'removed'): void {
   const content = kind === 'content' ? entry.content : undefined;
+  keepBackup(set, entry);
   entry.handedOver = context.has('handed-over-not-kept')
     ? undefined
     : { to, term: entry.term, kind, content, version: entry.version, isDelivered: false };
@@ -91,6 +92,12 @@ export function handOver(context: Context, set: KddmSet, entry: Entry, to: NodeI
   pointTo(entry, to, entry.term + 1);
   if (kind !== 'removed') context.expectDelivery(to, entry);
   context.touch(set, entry);
+}
+
+/** Where there are replicas, who gives the object away keeps one: the next owner may be a holder of the backups that there are. */
+export function keepBackup(set: KddmSet, entry: Entry): void {
+  if (set.record.replicas === 0 || entry.content === undefined) return;
+  entry.backup = { term: entry.term, version: entry.version, bytes: set.linker.exportObject(entry.content, entry.object) };
 }
 
 /** Nothing is known of the object here any more. Who waits begins anew. */

@@ -60,6 +60,8 @@ export interface Entry {
   hintTerm: Term;
   /** The last term in which this node was the owner; 0 when it was not since the last reconfiguration. */
   term: Term;
+  /** At the owner: the term in which the object was created. */
+  born: Term;
   /** Counts writes. */
   version: number;
   /** `undefined`: none is here. */
@@ -80,8 +82,8 @@ export interface Entry {
   earlyAcks: { readonly node: NodeId; readonly serial: Serial }[];
   handedOver: HandedOver | undefined;
   removal: Removal | undefined;
-  /** Who is offered the ownership in WAIT_CHG_OWN_ACK. */
-  offeredTo: NodeId | undefined;
+  /** Injected here and not used yet. */
+  isGhost: boolean;
   backup: Backup | undefined;
   pendingBackups: PendingBackup[];
   /** Its only copy died. */
@@ -99,6 +101,7 @@ export function createEntry(object: ObjectId, state: State, probOwner: NodeId): 
     probOwner,
     hintTerm: 0,
     term: 0,
+    born: 0,
     version: 0,
     content: undefined,
     copySerial: 0,
@@ -111,7 +114,7 @@ export function createEntry(object: ObjectId, state: State, probOwner: NodeId): 
     earlyAcks: [],
     handedOver: undefined,
     removal: undefined,
-    offeredTo: undefined,
+    isGhost: false,
     backup: undefined,
     pendingBackups: [],
     isLost: false,

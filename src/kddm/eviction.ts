@@ -1,8 +1,8 @@
 /** Copies that leave a node: a copy is dropped, the ownership of one goes to the holder of another, the last one is injected into another node. */
 import type { NodeId } from '../rpc/index.ts';
-import { addressOf, become, type Context, copiesWithout, defer, dropContent, handOver, isHeld } from './context.ts';
+import { addressOf, become, type Context, copiesWithout, defer, dropContent, isHeld, keepBackup } from './context.ts';
 import { type Entry, pointTo } from './entry.ts';
-import { isOnItsWay, mergeEarlyAcks } from './invalidation.ts';
+import { becomeOwner, isOnItsWay } from './invalidation.ts';
 import type { MessageOf } from './messages.ts';
 import { DONE, failed, type ObjectOperation, type Result } from './operations.ts';
 import type { KddmSet } from './sets.ts';
@@ -49,15 +49,18 @@ function dropCopy(context: Context, set: KddmSet, entry: Entry): Result {
   return DONE;
 }
 
+/** In WAIT_CHG_OWN_ACK the giver counts as a holder of a copy, until it has dropped its own. */
+function offer(context: Context, set: KddmSet, entry: Entry): [NodeId, number][] {
+  entry.copySerial = context.nextSerial();
+  become(context, set, entry, 'WAIT_CHG_OWN_ACK');
+  return context.has('ownership-ack-not-awaited') ? [] : [[context.self, entry.copySerial]];
+}
+
 function offerOwnership(context: Context, set: KddmSet, entry: Entry): undefined {
   const [candidate] = entry.copyset;
   if (candidate === undefined) return undefined;
   const [node, copy] = candidate;
-  entry.copySerial = context.nextSerial();
-  entry.offeredTo = node;
-  // The giver is a holder of a copy from the new owner's view, until it has dropped its own.
-  const own: [NodeId, number][] = context.has('ownership-ack-not-awaited') ? [] : [[context.self, entry.copySerial]];
-  become(context, set, entry, 'WAIT_CHG_OWN_ACK');
+  const own = offer(context, set, entry);
   context.send(node, {
     kind: 'SEND_OWNERSHIP',
     ...addressOf(set, entry),
@@ -66,27 +69,51 @@ function offerOwnership(context: Context, set: KddmSet, entry: Entry): undefined
     version: entry.version,
     copyset: [...copiesWithout(entry.copyset, node), ...own],
     rmset: [...entry.rmset, context.self].filter((other) => other !== node),
+    born: entry.born,
   });
   return undefined;
 }
 
-function inject(context: Context, set: KddmSet, entry: Entry, destination: NodeId | undefined): Result {
+function inject(context: Context, set: KddmSet, entry: Entry, destination: NodeId | undefined): Result | undefined {
   if (destination === undefined || destination === context.self || !context.members.includes(destination)) return failed('no-space');
-  const { version } = entry;
-  const content = set.linker.exportObject(entry.content, entry.object);
-  const rmset = [...entry.rmset, context.self].filter((node) => node !== destination);
-  set.linker.flushObject?.(entry.object, entry.content);
+  const own = offer(context, set, entry);
   context.send(destination, {
     kind: 'OBJECT_SEND',
     ...addressOf(set, entry),
     serial: 0,
     term: entry.term + 1,
-    version,
-    content,
-    ownership: { copyset: [], rmset, isInjected: true },
+    version: entry.version,
+    content: set.linker.exportObject(entry.content, entry.object),
+    ownership: {
+      copyset: own,
+      rmset: [...entry.rmset, context.self].filter((node) => node !== destination),
+      born: entry.born,
+      isInjected: true,
+    },
   });
-  handOver(context, set, entry, destination, 'content');
-  return DONE;
+  return undefined;
+}
+
+/** The last copy of another node's is offered to this node. */
+export function onInjected(
+  context: Context,
+  set: KddmSet,
+  known: Entry | undefined,
+  makeEntry: () => Entry,
+  from: NodeId,
+  message: MessageOf<'OBJECT_SEND'>,
+): void {
+  const entry = known ?? makeEntry();
+  const isAccepted = entry.state === 'INV_COPY';
+  if (isAccepted) {
+    entry.content = set.linker.importObject(message.content, entry.object);
+    entry.isGhost = true;
+    becomeOwner(context, set, entry, 'WAIT_ACK_INV', message.term, message.version, message.ownership);
+    set.linker.insertObject?.(entry.object, entry.content);
+    context.touch(set, entry);
+  }
+  const answer = isAccepted ? 'accepted' : 'busy';
+  context.send(from, { kind: 'CHANGE_OWNERSHIP_ACK', ...addressOf(set, message), answer, term: message.term });
 }
 
 /** The ownership is offered to this node, which had a copy. */
@@ -97,24 +124,15 @@ export function onSendOwnership(
   from: NodeId,
   message: MessageOf<'SEND_OWNERSHIP'>,
 ): void {
-  const { copy, term, version, copyset, rmset } = message;
+  const { copy, term, version } = message;
   if (entry !== undefined && isOnItsWay(context, entry, copy)) return defer(entry, from, message);
-  const isAccepted = entry !== undefined && entry.content !== undefined && entry.copySerial === copy;
-  if (isAccepted) {
-    entry.term = term;
-    pointTo(entry, context.self, term);
-    entry.version = version;
-    entry.copySerial = 0;
-    entry.copyset = new Map(copyset);
-    entry.rmset = new Set(rmset);
-    // What was asked for here is asked for again by who waits; what was asked comes back and is ignored.
-    entry.request = undefined;
-    entry.removal = undefined;
-    mergeEarlyAcks(context, entry);
-    become(context, set, entry, 'READ_OWNER');
+  const hasCopy = entry !== undefined && entry.content !== undefined && entry.copySerial === copy;
+  const answer = !hasCopy ? 'gone' : entry.state === 'READ_COPY' ? 'accepted' : 'busy';
+  if (answer === 'accepted' && entry !== undefined) {
+    becomeOwner(context, set, entry, 'READ_OWNER', term, version, message);
     context.touch(set, entry);
   }
-  context.send(from, { kind: 'CHANGE_OWNERSHIP_ACK', ...addressOf(set, message), isAccepted, term });
+  context.send(from, { kind: 'CHANGE_OWNERSHIP_ACK', ...addressOf(set, message), answer, term });
 }
 
 export function onChangeOwnershipAck(
@@ -125,28 +143,29 @@ export function onChangeOwnershipAck(
   message: MessageOf<'CHANGE_OWNERSHIP_ACK'>,
 ): void {
   if (entry?.state !== 'WAIT_CHG_OWN_ACK') return;
-  if (!message.isAccepted) {
-    entry.copyset.delete(from);
-    entry.offeredTo = undefined;
+  if (message.answer !== 'accepted') {
+    if (message.answer === 'gone') entry.copyset.delete(from);
+    else endFlush(context, entry, failed('busy'));
     entry.copySerial = 0;
     become(context, set, entry, 'READ_OWNER');
     return context.touch(set, entry);
   }
   if (isHeld(context, entry, 'write')) return defer(entry, from, message);
   const copy = entry.copySerial;
-  entry.offeredTo = undefined;
   set.linker.flushObject?.(entry.object, entry.content);
+  keepBackup(set, entry);
   dropContent(set, entry);
   entry.copyset.clear();
   entry.rmset.clear();
   become(context, set, entry, 'INV_COPY');
   pointTo(entry, from, message.term);
   context.send(from, { kind: 'INVALIDATION_ACK', ...addressOf(set, entry), holder: context.self, copy });
-  const index = entry.waiters.findIndex(({ kind }) => kind === 'flush');
-  const operation = entry.waiters[index];
-  if (operation !== undefined) {
-    entry.waiters.splice(index, 1);
-    context.complete(operation, DONE);
-  }
+  endFlush(context, entry, DONE);
   context.touch(set, entry);
+}
+
+function endFlush(context: Context, entry: Entry, result: Result): void {
+  const index = entry.waiters.findIndex(({ kind }) => kind === 'flush');
+  const [operation] = index < 0 ? [] : entry.waiters.splice(index, 1);
+  if (operation !== undefined) context.complete(operation, result);
 }

@@ -93,16 +93,43 @@ function removeCopy(context: Context, entry: Entry, holder: NodeId, copy: Serial
   if (entry.copyset.get(holder) === copy || context.has('copy-serial-ignored')) entry.copyset.delete(holder);
 }
 
-/** Subtracts what was acknowledged before the ownership came. */
-export function mergeEarlyAcks(context: Context, entry: Entry): void {
+/** The ownership has come, from whoever had it. What this node itself had asked for is of no concern any more. */
+export function becomeOwner(
+  context: Context,
+  set: KddmSet,
+  entry: Entry,
+  state: 'WAIT_ACK_INV' | 'WAIT_ACK_WRITE' | 'READ_OWNER' | 'INV_OWNER',
+  term: Term,
+  version: number,
+  ownership:
+    | { readonly copyset: readonly (readonly [NodeId, Serial])[]; readonly rmset: readonly NodeId[]; readonly born: Term }
+    | undefined,
+): void {
+  entry.request = undefined;
+  entry.removal = undefined;
+  entry.handedOver = undefined;
+  entry.isLost = false;
+  entry.copySerial = 0;
+  entry.term = term;
+  entry.version = version;
+  pointTo(entry, context.self, term);
+  entry.copyset = new Map(ownership?.copyset);
+  entry.rmset = new Set(ownership?.rmset);
+  entry.born = ownership?.born ?? term;
+  // Acknowledgements that came before.
   if (!context.has('early-acks-forgotten')) for (const { node, serial } of entry.earlyAcks) removeCopy(context, entry, node, serial);
   entry.earlyAcks = [];
+  become(context, set, entry, state);
+  if (state !== 'WAIT_ACK_INV' && state !== 'WAIT_ACK_WRITE') return;
+  if (context.has('invalidation-ack-not-awaited')) entry.copyset.clear();
+  becomeWriterWhenAlone(context, set, entry);
 }
 
 /** In WAIT_ACK_INV and WAIT_ACK_WRITE: all other copies are gone. */
-export function becomeWriterWhenAlone(context: Context, set: KddmSet, entry: Entry): void {
+function becomeWriterWhenAlone(context: Context, set: KddmSet, entry: Entry): void {
   if (entry.copyset.size > 0) return;
-  become(context, set, entry, 'WRITE_OWNER');
+  become(context, set, entry, entry.isGhost && entry.frozen === 0 ? 'WRITE_GHOST' : 'WRITE_OWNER');
+  entry.isGhost = false;
   context.touch(set, entry);
 }
 

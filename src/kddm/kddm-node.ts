@@ -1,4 +1,5 @@
 /** The protocol of one node: takes events, asks its parts, collects effects. */
+import { KorriganError } from '../linux/errors.ts';
 import type { NodeId } from '../rpc/index.ts';
 import { type Context, forget } from './context.ts';
 import { Delivery } from './delivery.ts';
@@ -38,6 +39,9 @@ type NodeContext = Context & { members: readonly NodeId[]; doubts: readonly Doub
 
 /** A lease is looked at before everything else. */
 type Handled = Exclude<KddmEvent, { readonly kind: 'lease' }>;
+
+/** Of what one event may cause on its node. More is a fault of the protocol, which must not stop the daemon for ever. */
+const MOST_ROUNDS = 100_000;
 
 const NONE: ReadonlySet<Mutation> = new Set();
 
@@ -197,7 +201,9 @@ export class KddmNode {
   }
 
   #settle(): void {
-    for (;;) {
+    for (let round = 0; ; round++) {
+      if (round > MOST_ROUNDS)
+        throw new KorriganError('KRG_INTERNAL', `node ${this.self} does not come to rest: ${JSON.stringify(this.#incoming[0])}`);
       const next = this.#touched.entries().next().value;
       if (next !== undefined) {
         const [entry, set] = next;

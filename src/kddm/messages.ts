@@ -57,7 +57,7 @@ const objectMessages = [
     term: natural,
     version: natural,
     content: bytes,
-    ownership: z.object({ copyset: copies, rmset: nodes, isInjected: z.boolean() }).optional(),
+    ownership: z.object({ copyset: copies, rmset: nodes, born: natural, isInjected: z.boolean() }).optional(),
   }),
   z.object({
     kind: z.literal('NO_OBJECT_SEND'),
@@ -67,6 +67,7 @@ const objectMessages = [
   }),
   z.object({
     kind: z.literal('SEND_WRITE_ACCESS'),
+    born: natural,
     ...of,
     serial: natural,
     term: natural,
@@ -78,14 +79,33 @@ const objectMessages = [
   z.object({ kind: z.literal('SEND_BACK_FIRST_TOUCH'), ...of, serial: natural, term: natural, rmset: nodes, byHand: z.boolean() }),
   z.object({ kind: z.literal('REQ_OBJECT_INVALID'), ...of, copy: natural, reply: node, term: natural }),
   z.object({ kind: z.literal('INVALIDATION_ACK'), ...of, holder: node, copy: natural }),
-  z.object({ kind: z.literal('REQ_OBJECT_REMOVE_TO_MGR'), ...of, remover: node, serial: natural }),
+  /** `asOf`: the term of which the remover knew. An object that was born later is another one. */
+  z.object({ kind: z.literal('REQ_OBJECT_REMOVE_TO_MGR'), ...of, remover: node, serial: natural, asOf: natural }),
   z.object({ kind: z.literal('REQ_OBJECT_REMOVE'), ...of, remover: node, serial: natural, copy: natural, term: natural }),
   z.object({ kind: z.literal('REMOVE_ACK'), ...of, serial: natural }),
-  /** `existed`: whether there is anything to remove. */
-  z.object({ kind: z.literal('REMOVE_DONE'), ...of, serial: natural, term: natural, awaited: nodes, existed: z.boolean() }),
+  /** `existed`: whether there is anything to remove. Not `isAsked`: the object is a later one than was meant; who still wants it removed asks again. */
+  z.object({
+    kind: z.literal('REMOVE_DONE'),
+    ...of,
+    serial: natural,
+    term: natural,
+    awaited: nodes,
+    existed: z.boolean(),
+    isAsked: z.boolean(),
+  }),
   z.object({ kind: z.literal('REMOVE_ACK2'), ...of, serial: natural }),
-  z.object({ kind: z.literal('SEND_OWNERSHIP'), ...of, copy: natural, term: natural, version: natural, copyset: copies, rmset: nodes }),
-  z.object({ kind: z.literal('CHANGE_OWNERSHIP_ACK'), ...of, isAccepted: z.boolean(), term: natural }),
+  z.object({
+    kind: z.literal('SEND_OWNERSHIP'),
+    born: natural,
+    ...of,
+    copy: natural,
+    term: natural,
+    version: natural,
+    copyset: copies,
+    rmset: nodes,
+  }),
+  /** `gone`: the receiver has no copy; `busy`: it waits for an answer of its own. */
+  z.object({ kind: z.literal('CHANGE_OWNERSHIP_ACK'), ...of, answer: z.enum(['accepted', 'gone', 'busy']), term: natural }),
   z.object({ kind: z.literal('OBJECT_SYNC'), ...of, operation: natural, content: bytes }),
   z.object({ kind: z.literal('OBJECT_SYNC_ACK'), ...of, operation: natural }),
   z.object({ kind: z.literal('OBJECT_BACKUP'), ...of, term: natural, version: natural, content: bytes }),
@@ -130,6 +150,7 @@ const report = z.object({
   backup: z.object({ term: natural, version: natural, bytes: bytes.optional() }).optional(),
   /** By a node that leaves: what it holds. */
   content: bytes.optional(),
+  born: natural,
 });
 
 const decision = z.object({
@@ -142,6 +163,7 @@ const decision = z.object({
   content: bytes.optional(),
   copyset: copies,
   rmset: nodes,
+  born: natural,
   /** Backups of older versions are forgotten. */
   version: natural,
   fate: z.enum(['lives', 'absent', 'lost']),

@@ -25,13 +25,13 @@ export function onObjectMessage(context: Context, set: KddmSet, from: NodeId, me
     case 'SEND_WRITE_ACCESS':
       return onWriteAccess(context, set, entry, message);
     case 'SEND_BACK_FIRST_TOUCH':
-      return onFirstTouch(context, set, entry, message);
+      return onFirstTouch(context, set, entry, makeEntry, message);
     case 'REQ_OBJECT_INVALID':
       return onInvalid(context, set, entry, from, message);
     case 'INVALIDATION_ACK':
       return onInvalidationAck(context, set, entry, message);
     case 'REQ_OBJECT_REMOVE_TO_MGR':
-      return onRemoveToManager(context, set, entry, from, message);
+      return onRemoveToManager(context, set, entry, makeEntry, from, message);
     case 'REQ_OBJECT_REMOVE':
       return onRemove(context, set, entry, makeEntry, from, message);
     case 'REMOVE_ACK':

@@ -100,7 +100,7 @@ function serveRead(context: Context, set: KddmSet, entry: Entry, { requester, se
 }
 
 function serveWrite(context: Context, set: KddmSet, entry: Entry, { requester, serial, copy }: Request): void {
-  const { version } = entry;
+  const { version, born } = entry;
   const term = entry.term + 1;
   const copies = copiesWithout(entry.copyset, requester);
   const hasCopy = copy !== 0 && entry.copyset.get(requester) === copy;
@@ -108,7 +108,7 @@ function serveWrite(context: Context, set: KddmSet, entry: Entry, { requester, s
   const rmset = [...entry.rmset, context.self].filter((node) => node !== requester);
   const address = addressOf(set, entry);
   invalidate(context, set, entry, copies, requester, term);
-  if (hasCopy) context.send(requester, { kind: 'SEND_WRITE_ACCESS', ...address, serial, term, version, copyset, rmset });
+  if (hasCopy) context.send(requester, { kind: 'SEND_WRITE_ACCESS', ...address, serial, term, version, copyset, rmset, born });
   else {
     const content = set.linker.exportObject(entry.content, entry.object);
     context.send(requester, {
@@ -118,7 +118,7 @@ function serveWrite(context: Context, set: KddmSet, entry: Entry, { requester, s
       term,
       version,
       content,
-      ownership: { copyset, rmset, isInjected: false },
+      ownership: { copyset, rmset, born, isInjected: false },
     });
   }
   handOver(context, set, entry, requester, 'content');

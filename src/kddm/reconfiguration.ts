@@ -156,7 +156,7 @@ export class Reconfiguration {
     const { members, leaving } = this.#change;
     const { self } = this.#context;
     const term = witnesses.reduce((latest, witness) => Math.max(latest, witness.term), 0) + 1;
-    const nothing = { object, owner: self, term, copyset: [], rmset: [], version: 0 };
+    const nothing = { object, owner: self, term, copyset: [], rmset: [], version: 0, born: term };
     if (outcome.fate !== 'lives') return { ...nothing, fate: outcome.fate };
     const { owner, from } = outcome;
     const isMember = members.includes(owner.node);
@@ -172,6 +172,7 @@ export class Reconfiguration {
         (node) => members.includes(node) && node !== (isMember ? owner.node : self),
       ),
       version: from === 'backup' ? (owner.backup?.version ?? 0) : owner.version,
+      born: term,
       fate: 'lives',
     };
   }

@@ -4,7 +4,7 @@
  */
 import type { NodeId } from '../rpc/index.ts';
 import { addressOf, become, becomeAbsent, type Context, defer, dropContent, forget, handOver, isHeld } from './context.ts';
-import type { Entry } from './entry.ts';
+import { type Entry, pointTo } from './entry.ts';
 import type { Term } from './identity.ts';
 import { isOnItsWay } from './invalidation.ts';
 import type { MessageOf } from './messages.ts';
@@ -16,7 +16,13 @@ export function askRemoval(context: Context, set: KddmSet, entry: Entry, operati
   const serial = context.nextSerial();
   entry.removal = { remover: context.self, serial, operation: operation.id, awaited: new Set(), early: new Set(), informed: new Set() };
   become(context, set, entry, 'WAIT_OBJ_RM_DONE');
-  context.send(entry.probOwner, { kind: 'REQ_OBJECT_REMOVE_TO_MGR', ...addressOf(set, entry), remover: context.self, serial });
+  context.send(entry.probOwner, {
+    kind: 'REQ_OBJECT_REMOVE_TO_MGR',
+    ...addressOf(set, entry),
+    remover: context.self,
+    serial,
+    asOf: entry.hintTerm,
+  });
 }
 
 /** A removal by the owner. */
@@ -67,10 +73,11 @@ export function onRemoveToManager(
   context: Context,
   set: KddmSet,
   entry: Entry | undefined,
+  makeEntry: () => Entry,
   from: NodeId,
   message: MessageOf<'REQ_OBJECT_REMOVE_TO_MGR'>,
 ): void {
-  const { remover, serial } = message;
+  const { remover, serial, asOf } = message;
   const home = context.home(set, message.object);
   const nothing: MessageOf<'REMOVE_DONE'> = {
     kind: 'REMOVE_DONE',
@@ -79,6 +86,7 @@ export function onRemoveToManager(
     term: 0,
     awaited: [],
     existed: false,
+    isAsked: true,
   };
   if (remover === context.self) {
     if (entry?.state !== 'WAIT_OBJ_RM_DONE' || entry.removal?.serial !== serial) return;
@@ -89,8 +97,9 @@ export function onRemoveToManager(
   }
   if (entry === undefined) {
     if (home !== context.self) return forward(context, home, message);
-    context.send(remover, nothing);
-    return;
+    // What counted as lost because nothing was known of it, is known not to exist from now on.
+    if (isDoubtful(set, message.object, context.doubts)) makeEntry().isLost = false;
+    return context.send(remover, nothing);
   }
   switch (entry.state) {
     case 'INV_COPY':
@@ -103,6 +112,7 @@ export function onRemoveToManager(
     case 'READ_OWNER':
     case 'WRITE_OWNER':
     case 'WRITE_GHOST':
+      if (asOf < entry.born) return context.send(remover, { ...nothing, term: entry.term, isAsked: false });
       if (isHeld(context, entry, 'write')) return defer(entry, from, message);
       return giveRemoval(context, set, entry, message);
     case 'WAIT_OBJ_WRITE':
@@ -134,7 +144,7 @@ function giveRemoval(context: Context, set: KddmSet, entry: Entry, message: Mess
   if (context.home(set, entry.object) === context.self && !context.has('removal-home-not-held')) {
     become(context, set, entry, 'WAIT_OBJ_RM_ACK2');
   }
-  context.send(remover, { kind: 'REMOVE_DONE', ...addressOf(set, entry), serial, term, awaited, existed: true });
+  context.send(remover, { kind: 'REMOVE_DONE', ...addressOf(set, entry), serial, term, awaited, existed: true, isAsked: true });
 }
 
 /** At everybody who may have an entry. */
@@ -188,6 +198,12 @@ export function onRemoveDone(
 ): void {
   const removal = entry?.removal;
   if (entry?.state !== 'WAIT_OBJ_RM_DONE' || removal === undefined || removal.serial !== message.serial) return;
+  if (!message.isAsked) {
+    entry.removal = undefined;
+    pointTo(entry, from, message.term);
+    become(context, set, entry, entry.content === undefined ? 'INV_COPY' : 'READ_COPY');
+    return context.touch(set, entry);
+  }
   destroy(set, entry);
   for (const node of message.awaited) if (!removal.early.has(node)) removal.awaited.add(node);
   if (message.existed) {

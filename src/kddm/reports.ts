@@ -3,6 +3,7 @@ import type { NodeId } from '../rpc/index.ts';
 import { become, becomeAbsent, type Context, dropContent, entryOf, forget } from './context.ts';
 import type { Entry } from './entry.ts';
 import type { Decision, Report } from './messages.ts';
+import { DONE, type ObjectOperation } from './operations.ts';
 import { backUp } from './replicas.ts';
 import { homeOf, isDoubtful, type KddmSet } from './sets.ts';
 import { isOwner } from './states.ts';
@@ -40,7 +41,6 @@ export function quiesce(context: Context, set: KddmSet, entry: Entry): void {
   entry.request = undefined;
   entry.earlyAcks = [];
   entry.deferred = [];
-  entry.offeredTo = undefined;
   entry.removal = undefined;
 }
 
@@ -55,7 +55,8 @@ export function reportOf(
   const isHome = view !== undefined && homeOf(set, entry.object, view) === context.self;
   const holds = isOwner(entry.state) ? 'owner' : entry.state === 'READ_COPY' ? 'copy' : 'none';
   const { handedOver, backup } = entry;
-  if (holds === 'none' && entry.term === 0 && handedOver === undefined && backup === undefined && !isHome) return undefined;
+  if (holds === 'none' && entry.term === 0 && handedOver === undefined && backup === undefined && !isHome && !entry.waiters.some(isRemoval))
+    return undefined;
   const content = entry.content ?? handedOver?.content;
   return {
     object: entry.object,
@@ -66,10 +67,15 @@ export function reportOf(
     version: entry.version,
     copy: entry.copySerial,
     isHome,
+    born: entry.born,
     ...(handedOver && { handedOver: { to: handedOver.to, kind: handedOver.kind, isDelivered: handedOver.isDelivered } }),
     ...(backup && { backup: { term: backup.term, version: backup.version, ...(isLeaving && { bytes: backup.bytes }) } }),
     ...(isLeaving && content !== undefined && { content: set.linker.exportObject(content, entry.object) }),
   };
+}
+
+function isRemoval({ kind }: ObjectOperation): boolean {
+  return kind === 'remove';
 }
 
 /** What the home has decided of an object. */
@@ -95,6 +101,11 @@ function goAway(context: Context, set: KddmSet, entry: Entry, decision: Decision
   entry.backup = undefined;
   entry.handedOver = undefined;
   entry.version = 0;
+  if (decision.fate === 'absent') {
+    // Whether by them or not: it is removed, once. Asked again they might remove a later object.
+    for (const removal of entry.waiters.filter(isRemoval)) context.complete(removal, DONE);
+    entry.waiters = entry.waiters.filter((waiter) => !isRemoval(waiter));
+  }
   if (!isHome) {
     dropContent(set, entry);
     forget(context, set, entry);
@@ -110,6 +121,7 @@ function goAway(context: Context, set: KddmSet, entry: Entry, decision: Decision
 
 function takeOver(context: Context, set: KddmSet, entry: Entry, decision: Decision): void {
   entry.term = decision.term;
+  entry.born = decision.born;
   entry.copySerial = 0;
   entry.copyset = new Map(decision.copyset);
   entry.rmset = new Set(decision.rmset);
