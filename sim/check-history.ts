@@ -26,21 +26,24 @@ export class ObjectHistory {
    */
   readonly #until = { absent: 0, lost: 0 };
   readonly #incomplete = new Map<number, Write>();
+  /** What was possible before the writes of this step of a node: what it answered in the same step may have come before them. */
+  #beforeStep: Possible[] = [];
   /** The last copy died: whoever asks may be told so. */
   mayBeLost = false;
 
   /** @param id of the operation; ids grow @param latest the last operation that was started @returns a description of the violation, or `undefined` */
   observe(value: Value, id: number, latest: number): string | undefined {
     const closed = this.#closed();
+    // The answer may have been made then, so that nothing follows from it.
+    if ((value === 'absent' || value === 'lost') && id <= this.#until[value]) return undefined;
     this.#note(closed, latest);
-    if ((value === 'absent' || value === 'lost') && id <= this.#until[value] && !closed.some((possible) => possible.value === value))
-      return undefined;
     const left = closed.filter((possible) => possible.value === value || (possible.value === 'absent' && value === 0));
     if (value === 'lost') {
       if (left.length === 0 && !this.mayBeLost) return `declared lost, though ${describe(closed)}`;
       this.#possible = unique(left.length > 0 && !this.mayBeLost ? left : closed.map(({ removals }) => ({ value, removals })));
       return undefined;
     }
+    if (left.length === 0 && this.#beforeStep.some((possible) => possible.value === value)) return undefined;
     if (left.length === 0) return `read ${value}, though ${describe(closed)}`;
     this.#possible = unique(left.map(({ removals }) => ({ value, removals })));
     if (value !== 'absent') this.mayBeLost = false;
@@ -50,6 +53,7 @@ export class ObjectHistory {
   /** A holder of the only copy changed it on its node; others see it when the put is complete. */
   write(node: number, value: number, latest: number): void {
     this.#note(this.#closed(), latest);
+    this.#beforeStep.push(...this.#closed());
     this.#incomplete.set(value, { node, before: this.#possible });
     this.#possible = unique(this.#closed().map(({ removals }) => ({ value, removals })));
     this.mayBeLost = false;
@@ -58,6 +62,10 @@ export class ObjectHistory {
   #note(closed: readonly Possible[], latest: number): void {
     if (closed.some(({ value }) => value === 'absent')) this.#until.absent = latest;
     if (this.mayBeLost || closed.some(({ value }) => value === 'lost')) this.#until.lost = latest;
+  }
+
+  stepEnds(): void {
+    this.#beforeStep = [];
   }
 
   writeComplete(value: number): void {
@@ -79,15 +87,17 @@ export class ObjectHistory {
   }
 
   /** A node died; its writes that were not complete may be undone. */
-  died(node: number, isCopyLost: boolean, mayForgetFresh: boolean): void {
+  died(node: number, isCopyLost: boolean, mayForget: 'nothing' | 'fresh' | 'all'): void {
     for (const [value, write] of this.#incomplete) {
       if (write.node !== node) continue;
       this.#possible = unique([...this.#possible, ...write.before]);
       this.#incomplete.delete(value);
     }
     if (isCopyLost) this.mayBeLost = true;
-    if (!mayForgetFresh) return;
-    const fresh = this.#possible.filter(({ value }) => value === 0).map(({ removals }): Possible => ({ value: 'absent', removals }));
+    if (mayForget === 'nothing') return;
+    const fresh = this.#possible
+      .filter(({ value }) => value === 0 || mayForget === 'all')
+      .map(({ removals }): Possible => ({ value: 'absent', removals }));
     this.#possible = unique([...this.#possible, ...fresh]);
   }
 

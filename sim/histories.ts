@@ -18,6 +18,8 @@ export class Histories {
 
   #hasDied = false;
   #latest = 0;
+  /** In this step of a node. */
+  readonly #written = new Set<ObjectHistory>();
 
   constructor(fail: (description: string) => void) {
     this.#fail = fail;
@@ -46,8 +48,16 @@ export class Histories {
 
   /** A value was put on a node. Values are unique: what was seen here before is no write. */
   applied(node: NodeId, value: number): void {
-    this.#expected.get(value)?.write(node, value, this.#latest);
+    const history = this.#expected.get(value);
+    if (history === undefined) return;
+    history.write(node, value, this.#latest);
+    this.#written.add(history);
     this.#expected.delete(value);
+  }
+
+  stepEnds(): void {
+    for (const history of this.#written) history.stepEnds();
+    this.#written.clear();
   }
 
   completed(node: NodeId, operation: Operation, result: Result): void {
@@ -84,8 +94,10 @@ export class Histories {
     }
     for (const [key, history] of this.#objects) {
       const set = sets.get(Number(key.split('/')[0]));
+      // What was only touched has no backup; and of what its dead home alone knew, such sets say that there is nothing.
+      const mayForget = set === undefined || kept.has(key) ? 'nothing' : set.isForgetful ? 'all' : set.replicas > 0 ? 'fresh' : 'nothing';
       const isReplicated = set !== undefined && set.replicas >= deaths;
-      history.died(dead, !kept.has(key) && !isReplicated, !kept.has(key) && set !== undefined && (set.replicas > 0 || set.isForgetful));
+      history.died(dead, !kept.has(key) && !isReplicated, mayForget);
     }
   }
 }

@@ -270,6 +270,7 @@ export class World {
       return;
     }
     for (const effect of node.step(event, this.nowMs)) this.#carryOut(slot, node, effect);
+    this.#histories.stepEnds();
     const serving = [...this.#slots.values()].flatMap((each) =>
       each.node !== undefined && !each.isZombie && !this.membership.leaving.has(each.id) ? [each.node] : [],
     );

@@ -19,7 +19,7 @@ export function onCopyRequest(
   message: Request,
 ): void {
   const home = context.home(set, message.object);
-  if (message.requester === context.self) return onLoopBack(context, set, known, home, message);
+  if (message.requester === context.self) return onLoopBack(context, known, home, message);
   if (known === undefined && home !== context.self) return forward(context, home, message);
   const entry = known ?? makeEntry();
   switch (entry.state) {
@@ -57,16 +57,14 @@ function deferOrRefuse(context: Context, set: KddmSet, entry: Entry, from: NodeI
   context.send(message.requester, { kind: 'NO_OBJECT_SEND', ...addressOf(set, entry), serial: message.serial, reason: 'busy' });
 }
 
-/** A request came back to who made it: nobody on its way was the owner. At the home that means that the object does not exist (any more). */
-function onLoopBack(context: Context, set: KddmSet, entry: Entry | undefined, home: NodeId, message: Request): void {
+/**
+ * A request came back to who made it: nobody on its way was the owner. It goes round again until it meets the owner, or until the order to remove the object
+ * has come to the home, which others on the way may have had before.
+ */
+function onLoopBack(context: Context, entry: Entry | undefined, home: NodeId, message: Request): void {
   if (entry === undefined || entry.request?.serial !== message.serial) return;
   context.statistics.loopBacks++;
-  if (home !== context.self) return context.send(home, message);
-  entry.request = undefined;
-  entry.term = Math.max(set.termFloor, entry.hintTerm) + 1;
-  entry.hintTerm = entry.term;
-  become(context, set, entry, 'INV_OWNER');
-  context.touch(set, entry);
+  context.send(home === context.self ? entry.probOwner : home, message);
 }
 
 function serveAbsent(context: Context, set: KddmSet, entry: Entry, from: NodeId, message: Request): void {

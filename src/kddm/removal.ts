@@ -91,9 +91,7 @@ export function onRemoveToManager(
   if (remover === context.self) {
     if (entry?.state !== 'WAIT_OBJ_RM_DONE' || entry.removal?.serial !== serial) return;
     context.statistics.loopBacks++;
-    if (home === context.self) onRemoveDone(context, set, entry, home, nothing);
-    else context.send(home, message);
-    return;
+    return context.send(home === context.self ? entry.probOwner : home, message);
   }
   if (entry === undefined) {
     if (home !== context.self) return forward(context, home, message);
