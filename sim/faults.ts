@@ -12,6 +12,7 @@ const REJOIN_POLL_MS = 50;
 export class Faults {
   readonly #world: World;
   readonly #isolated = new Set<NodeId>();
+  readonly #leavers = new Set<NodeId>();
   /** Faults that are not over. */
   pending = 0;
 
@@ -31,8 +32,10 @@ export class Faults {
       this.#note(fault);
       return this.#rejoin(node);
     }
-    // A cluster keeps one node at least.
-    const others = world.membership.members.filter((member) => member !== node && world.isUp(member));
+    // A cluster keeps one node that nothing happens to.
+    const isSound = (member: NodeId): boolean => world.isReachable(member) && !world.isDoomed(member) && !this.#leavers.has(member);
+    const others = world.membership.members.filter((member) => member !== node && isSound(member));
+    if (fault.kind === 'cut' && others.every((member) => member === fault.other)) return;
     if (!world.membership.members.includes(node) || !world.isReachable(node) || others.length === 0) return;
     this.#note(fault);
     switch (fault.kind) {
@@ -54,6 +57,7 @@ export class Faults {
       case 'isolate':
         return this.#isolate(node, fault.forMs);
       case 'leave':
+        this.#leavers.add(node);
         return world.drain(node);
     }
   }
@@ -95,6 +99,7 @@ export class Faults {
   }
 
   #rejoin(node: NodeId): void {
+    this.#leavers.delete(node);
     this.#world.boot(node);
     this.#world.membership.add(node);
     this.#world.resumeClients(node);
