@@ -122,9 +122,11 @@ export class Membership {
     this.#begin([]);
   }
 
-  left(node: NodeId): void {
+  /** @param epoch in which it left: later ones, which wait for it, begin anew */
+  left(node: NodeId, epoch: number): void {
     this.leaving.delete(node);
     this.#host.gone(node);
+    if (epoch < this.epoch) this.#begin([]);
   }
 
   reconfigured(node: NodeId, epoch: number): void {

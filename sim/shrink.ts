@@ -29,7 +29,8 @@ export function shrink(scenario: Scenario, violation: string, options: RunOption
     best = { scenario: candidate, violation: found, runs };
     return true;
   };
-  for (let before: Scenario | undefined; before !== best.scenario && runs < mostRuns; ) {
+  let before: Scenario | undefined;
+  while (before !== best.scenario) {
     before = best.scenario;
     leaveOut(
       () => best.scenario.faults,

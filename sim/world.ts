@@ -301,7 +301,7 @@ export class World {
       case 'drained':
         return this.membership.leave(slot.id);
       case 'left':
-        return this.membership.left(slot.id);
+        return this.membership.left(slot.id, node.epoch);
     }
   }
 
