@@ -1,6 +1,6 @@
 /**
  * `npm run sim -- --seed S --seeds N --nodes N --minutes M --objects N [--mutation NAME] [--trace]`: explores seeds, one after the other, and prints what it has seen. At the
- * first violation it makes the scenario smaller, prints its trace and ends with status 1; `--seed` with the same options repeats it.
+ * first violation it makes the scenario smaller (not with `--trace`), prints its trace and ends with status 1; `--seed` with the same options repeats it.
  */
 import { parseArgs } from 'node:util';
 import { type Mutation, MUTATIONS } from '../src/kddm/index.ts';
@@ -63,12 +63,12 @@ const { failure } = exploration;
 if (failure !== undefined) {
   console.log(`\nseed ${failure.seed}: ${failure.violation}`);
   const options = mutations && { mutations };
-  const { scenario, violation, runs } = shrink(failure.scenario, failure.violation, options ?? {});
+  const { scenario, violation, runs } = shrink(failure.scenario, failure.violation, options ?? {}, values.trace ? 0 : undefined);
   const steps = scenario.clients.reduce((total, client) => total + client.steps.length, 0);
   console.log(
     `made smaller in ${runs} runs: ${scenario.nodes} nodes, ${scenario.clients.length} clients, ${steps} steps, ${scenario.faults.length} faults`,
   );
   console.log(violation);
-  new World(values.trace ? failure.scenario : scenario, { ...options, trace: console.log }).run();
+  new World(scenario, { ...options, trace: console.log }).run();
   process.exitCode = 1;
 }

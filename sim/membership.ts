@@ -24,6 +24,8 @@ export interface MembershipHost {
   isReachable(node: NodeId): boolean;
   renewLease(node: NodeId, untilMs: number): void;
   tell(node: NodeId, change: EpochChange): void;
+  /** All have recovered in this epoch. */
+  settled(node: NodeId, epoch: number): void;
   /** The node is out: what it holds counts no more. */
   removed(node: NodeId): void;
   /** The others have what a leaving node had. */
@@ -129,10 +131,13 @@ export class Membership {
     if (epoch < this.epoch) this.#begin([]);
   }
 
-  reconfigured(node: NodeId, epoch: number): void {
+  recovered(node: NodeId, epoch: number): void {
     if (epoch !== this.epoch) return;
     this.#running.add(node);
-    if (this.members.every((member) => this.#running.has(member))) this.#deathsSinceSettled = 0;
+    if (!this.members.every((member) => this.#running.has(member))) return;
+    this.#deathsSinceSettled = 0;
+    for (const member of this.members)
+      this.#host.schedule(this.#host.nowMs + this.#random.next() * 40, () => this.#host.settled(member, epoch));
   }
 
   /** Deaths of which the replicas have not recovered. */

@@ -297,7 +297,9 @@ export class World {
         });
       case 'reconfigured':
         this.trace(() => `node ${slot.id} goes on in epoch ${effect.epoch}`);
-        return this.membership.reconfigured(slot.id, effect.epoch);
+        return;
+      case 'recovered':
+        return this.membership.recovered(slot.id, effect.epoch);
       case 'drained':
         return this.membership.leave(slot.id);
       case 'left':
@@ -349,6 +351,10 @@ export class World {
         `node ${id} hears of epoch ${change.epoch}: members ${change.members.join()} dead ${change.dead.join()} leaving ${change.leaving.join()}`,
     );
     this.#perform(id, { kind: 'reconfigure', ...change });
+  }
+
+  settled(id: NodeId, epoch: number): void {
+    this.#perform(id, { kind: 'settled', epoch });
   }
 
   removed(id: NodeId): void {

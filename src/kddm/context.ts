@@ -84,7 +84,7 @@ export function handOver(context: Context, set: KddmSet, entry: Entry, to: NodeI
   keepBackup(set, entry);
   entry.handedOver = context.has('handed-over-not-kept')
     ? undefined
-    : { to, term: entry.term, kind, content, version: entry.version, isDelivered: false };
+    : { to, term: entry.term, kind, content, version: entry.version, isDelivered: false, isTargetDead: false };
   dropContent(set, entry);
   become(context, set, entry, 'INV_COPY');
   entry.copyset.clear();

@@ -16,6 +16,8 @@ export interface HandedOver {
   content: unknown;
   readonly version: number;
   isDelivered: boolean;
+  /** The other died. */
+  isTargetDead: boolean;
 }
 
 /** The one request that this node has made for the object and that is not answered. */

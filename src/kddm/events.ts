@@ -10,6 +10,8 @@ export type KddmEvent =
   | { readonly kind: 'message'; readonly from: NodeId; readonly envelope: Envelope }
   /** The membership has changed, or a link has lost messages. Nodes learn all epochs that they are members in, in their order. */
   | ({ readonly kind: 'reconfigure' } & Change)
+  /** All members have told `recovered` for this epoch. */
+  | { readonly kind: 'settled'; readonly epoch: number }
   /** This node may serve until then. */
   | { readonly kind: 'lease'; readonly until: number }
   /** The answer to `first-touch`. */
@@ -43,6 +45,8 @@ export type KddmEffect =
     }
   /** This node goes on in this epoch. */
   | { readonly kind: 'reconfigured'; readonly epoch: number }
+  /** All that this node owns has its backups again. */
+  | { readonly kind: 'recovered'; readonly epoch: number }
   /** Nothing is held here any more: the membership can go on without this node. */
   | { readonly kind: 'drained' }
   /** The others have all that was here. */

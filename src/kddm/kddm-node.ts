@@ -13,7 +13,7 @@ import type { Envelope, Message } from './messages.ts';
 import type { Mutation } from './mutations.ts';
 import { onObjectMessage } from './object-messages.ts';
 import { failed, type ObjectOperation, type SetOperation } from './operations.ts';
-import { type Change, type History, Reconfiguration } from './reconfiguration.ts';
+import { type Change, type History, noteDeaths, Reconfiguration } from './reconfiguration.ts';
 import { renewBackups } from './reports.ts';
 import { SetDirectory } from './set-directory.ts';
 import { type Doubt, homeOf, type KddmSet } from './sets.ts';
@@ -63,7 +63,9 @@ export class KddmNode {
   #state: 'reconfiguring' | 'running' | 'left' = 'reconfiguring';
   #isDraining = false;
   #reconfiguration: Reconfiguration | undefined;
-  readonly #history: History = { views: [], deaths: [], isSettled: false };
+  readonly #history: History = { view: undefined, views: [], deaths: [], recentDoubts: [] };
+  /** Entries whose backups are being made anew. */
+  readonly #recovering = new Set<Entry>();
   /** Wait for the lease; for the end of the reconfiguration; for a later epoch. */
   #suspended: Handled[] = [];
   #waitingOperations: (ObjectOperation | SetOperation)[] = [];
@@ -167,6 +169,11 @@ export class KddmNode {
         const { namespace, set, object, operation } = event;
         return this.#context.send(event.for, { kind: 'OBJECT_SYNC_ACK', namespace, set, object, operation });
       }
+      case 'settled':
+        if (event.epoch !== this.#epoch) return;
+        this.#history.deaths = [];
+        this.#history.recentDoubts = [];
+        return;
       case 'drain':
         this.#isDraining = true;
         return;
@@ -177,6 +184,7 @@ export class KddmNode {
 
   #tick(): void {
     if (this.#state !== 'running') return;
+    if (this.#recovering.size > 0) this.#noteRecovery();
     for (const node of this.#delivery.untold()) this.#emit(node, { kind: 'DELIVERED' });
     if (!this.#isDraining) return;
     const isIdle = this.#directory
@@ -287,7 +295,8 @@ export class KddmNode {
     this.#incoming.length = 0;
     this.#waitingMessages = [];
     this.#waitingOperations.unshift(...this.#restarts.splice(0));
-    this.#history.deaths = [...new Set([...this.#history.deaths, ...change.dead])];
+    this.#recovering.clear();
+    this.#context.doubts = [...this.#context.doubts, ...noteDeaths(this.#history, change.dead)];
     this.#reconfiguration = new Reconfiguration(this.#context, this.#directory, change);
     this.#reconfiguration.begin(this.#history, this.#context.doubts);
     this.#history.views.push(change.members);
@@ -311,14 +320,14 @@ export class KddmNode {
       this.#effects.push({ kind: 'left' });
       return;
     }
+    this.#history.view = this.#context.members;
     this.#history.views = [this.#context.members];
-    this.#history.deaths = [];
-    this.#history.isSettled = true;
     this.#state = 'running';
     this.#effects.push({ kind: 'reconfigured', epoch: this.#epoch });
     for (const set of this.#directory.all()) {
       for (const entry of Array.from(set.entries.values())) this.#resumeEntry(set, entry, reconfiguration);
     }
+    this.#noteRecovery();
     if (!this.#mutations.has('not-asked-again')) this.#directory.resume();
     const messages = this.#waitingMessages.splice(0);
     for (const { from, message } of messages) {
@@ -328,11 +337,17 @@ export class KddmNode {
     for (const operation of this.#waitingOperations.splice(0)) this.#start(operation);
   }
 
+  #noteRecovery(): void {
+    for (const entry of this.#recovering) if (entry.pendingBackups.length === 0) this.#recovering.delete(entry);
+    if (this.#recovering.size === 0) this.#effects.push({ kind: 'recovered', epoch: this.#epoch });
+  }
+
   #resumeEntry(set: KddmSet, entry: Entry, reconfiguration: Reconfiguration | undefined): void {
     const { namespace, set: id } = set.record;
     const isDecided = reconfiguration?.carriedOut.has(`${namespace}:${id}:${entry.object}`) === true;
     if (!isDecided && entry.state === 'INV_COPY') return forget(this.#context, set, entry);
     renewBackups(this.#context, set, entry);
+    if (entry.pendingBackups.length > 0) this.#recovering.add(entry);
     for (const operation of entry.waiters) if (operation.kind === 'sync-frozen') sync(this.#context, set, entry, operation);
     if (!this.#mutations.has('not-asked-again')) this.#context.touch(set, entry);
   }

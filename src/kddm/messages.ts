@@ -134,6 +134,8 @@ const setMessages = [
   z.object({ kind: z.literal('KDDM_SET_DESTROYED'), operation: natural, namespace: natural, set: natural, isOrder: z.boolean() }),
 ] as const;
 
+const doubt = z.object({ members: nodes, dead: nodes, deaths: natural });
+
 const report = z.object({
   object: natural,
   /** `none`: it was the owner before, or is the home, or has a backup. */
@@ -146,7 +148,9 @@ const report = z.object({
   copy: natural,
   /** The object's home was here: that it has an entry is evidence. */
   isHome: z.boolean(),
-  handedOver: z.object({ to: node, kind: z.enum(['content', 'first-touch', 'removed']), isDelivered: z.boolean() }).optional(),
+  handedOver: z
+    .object({ to: node, kind: z.enum(['content', 'first-touch', 'removed']), isDelivered: z.boolean(), isTargetDead: z.boolean() })
+    .optional(),
   backup: z.object({ term: natural, version: natural, bytes: bytes.optional() }).optional(),
   /** By a node that leaves: what it holds. */
   content: bytes.optional(),
@@ -173,10 +177,11 @@ const reconfigurationMessages = [
   /** What a node holds of the objects whose home the receiver is now, and what it knows of the past. One from each to each. */
   z.object({
     kind: z.literal('KDDM_COPYSET'),
-    /** Lists of members under which a home may have answered, since the last complete reconfiguration and with it. */
-    views: z.array(nodes),
+    /** Since all had recovered. */
     deaths: nodes,
-    doubts: z.array(z.object({ members: nodes, dead: nodes })),
+    recentDoubts: z.array(doubt),
+    /** Since ever. */
+    doubts: z.array(doubt),
     sets: z.array(z.object({ record: setRecord, termFloor: natural, reports: z.array(report) })),
   }),
   /** What the home decided (also KDDM_CHANGE_PROB_OWNER: decisions without `select`). One from each to each. */

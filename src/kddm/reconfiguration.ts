@@ -24,12 +24,13 @@ export interface Change {
 
 /** The past that matters to the next reconfiguration. */
 export interface History {
-  /** The members under which homes may have answered: those of the last complete reconfiguration first. */
+  /** The members of the last reconfiguration in which this node took part to the end. */
+  view: readonly NodeId[] | undefined;
+  /** Those under which homes may have answered: of that one, and of those that were broken off since. */
   views: (readonly NodeId[])[];
-  /** Since then. */
+  /** Since all members had recovered: their backups are made, and the past is past. */
   deaths: NodeId[];
-  /** The first of `views` is a membership in which this node took part to the end. */
-  isSettled: boolean;
+  recentDoubts: Doubt[];
 }
 
 type Copyset = MessageOf<'KDDM_COPYSET'>;
@@ -57,12 +58,12 @@ export class Reconfiguration {
   begin(history: History, doubts: readonly Doubt[]): void {
     const { members, leaving } = this.#change;
     const isLeaving = leaving.includes(this.#context.self);
-    const view = history.isSettled ? history.views[0] : undefined;
+    const { view } = history;
     const reports = new Map<NodeId, Copyset['sets']>(members.map((member) => [member, []]));
     for (const set of this.#directory.all()) {
       const perMember = new Map<NodeId, Report[]>(members.map((member) => [member, []]));
       for (const entry of set.entries.values()) {
-        quiesce(this.#context, set, entry);
+        quiesce(this.#context, set, entry, this.#change.dead);
         const report = reportOf(this.#context, set, entry, view, isLeaving);
         if (report !== undefined) perMember.get(homeOf(set, entry.object, members))?.push(report);
       }
@@ -71,9 +72,9 @@ export class Reconfiguration {
     for (const [member, sets] of reports) {
       this.#context.send(member, {
         kind: 'KDDM_COPYSET',
-        views: history.views.map((list) => [...list]),
         deaths: history.deaths,
-        doubts: doubts.map((doubt) => ({ members: [...doubt.members], dead: [...doubt.dead] })),
+        recentDoubts: copyOf(history.recentDoubts),
+        doubts: copyOf(doubts),
         sets,
       });
     }
@@ -86,40 +87,26 @@ export class Reconfiguration {
     if (this.hasDecided || ![...members, ...leaving].every((node) => this.#reports.has(node))) return undefined;
     const all = [...this.#reports.values()];
     for (const { sets } of all) for (const { record } of sets) this.#directory.install(record);
-    const deaths = this.#deaths();
     const known = new Map<string, Doubt>();
-    const add = (doubt: Doubt): unknown => known.set(JSON.stringify(doubt), doubt);
-    for (const { doubts } of all) for (const doubt of doubts) add(doubt);
-    for (const { views } of all) {
-      for (const view of views) {
-        const dead = deaths.filter((node) => view.includes(node));
-        if (dead.length > 0) add({ members: view, dead });
-      }
-    }
+    for (const { doubts } of all) for (const doubt of doubts) known.set(JSON.stringify(doubt), doubt);
     return limit([...known.values()]);
-  }
-
-  #deaths(): NodeId[] {
-    return [...new Set([...this.#reports.values()].flatMap(({ deaths }) => deaths))].toSorted((a, b) => a - b);
   }
 
   /** The objects whose home is here. */
   decide(): void {
     this.hasDecided = true;
     const { members, leaving } = this.#change;
-    const views = [...this.#reports.values()].flatMap((report) => report.views);
-    const deaths = this.#deaths();
-    const dead = new Set(deaths);
+    const recentDoubts = [...this.#reports.values()].flatMap((report) => report.recentDoubts);
+    const deaths = new Set([...this.#reports.values()].flatMap((report) => report.deaths)).size;
     const recipients = [...new Set([...members, ...leaving])];
     const decisions = new Map<NodeId, MessageOf<'KDDM_SELECT_OWNER'>['sets']>(recipients.map((node) => [node, []]));
     for (const set of this.#directory.all()) {
       const perNode = new Map<NodeId, Decision[]>(recipients.map((node) => [node, []]));
       for (const [object, witnesses] of this.#witnesses(set)) {
         const outcome = resolve(witnesses, {
-          alive: new Set(recipients.filter((node) => !dead.has(node))),
-          deaths: deaths.length,
+          deaths,
           replicas: set.record.replicas,
-          hasHomeDied: views.some((view) => dead.has(homeOf(set, object, view))),
+          hasHomeDied: recentDoubts.some(({ members: view, dead }) => dead.includes(homeOf(set, object, view))),
           isUnknownLost: set.record.unknownAfterCrash === 'lost',
           has: (mutation) => this.#context.has(mutation),
         });
@@ -192,8 +179,23 @@ export class Reconfiguration {
   }
 }
 
+function copyOf(doubts: readonly Doubt[]): Copyset['doubts'] {
+  return doubts.map(({ members, dead, deaths }) => ({ members: [...members], dead: [...dead], deaths }));
+}
+
+/** What this death makes doubtful. */
+export function noteDeaths(history: History, dead: readonly NodeId[]): Doubt[] {
+  history.deaths = [...new Set([...history.deaths, ...dead])];
+  const doubts = history.views.flatMap((members): Doubt[] => {
+    const those = dead.filter((node) => members.includes(node));
+    return those.length === 0 ? [] : [{ members, dead: those, deaths: history.deaths.length }];
+  });
+  history.recentDoubts.push(...doubts);
+  return doubts;
+}
+
 function limit(doubts: Doubt[]): Doubt[] {
   if (doubts.length <= MOST_DOUBTS) return doubts;
   const dead = [...new Set(doubts.flatMap((doubt) => doubt.dead))];
-  return [{ members: [], dead }, ...doubts.slice(1 - MOST_DOUBTS)];
+  return [{ members: [], dead, deaths: dead.length }, ...doubts.slice(1 - MOST_DOUBTS)];
 }

@@ -9,7 +9,8 @@ import { homeOf, isDoubtful, type KddmSet } from './sets.ts';
 import { isOwner } from './states.ts';
 
 /** Messages of the old epoch will not come: a state that waits for one becomes what it holds. */
-export function quiesce(context: Context, set: KddmSet, entry: Entry): void {
+export function quiesce(context: Context, set: KddmSet, entry: Entry, dead: readonly NodeId[]): void {
+  if (entry.handedOver !== undefined && dead.includes(entry.handedOver.to)) entry.handedOver.isTargetDead = true;
   const kept = entry.content === undefined ? 'INV_COPY' : 'READ_COPY';
   switch (entry.state) {
     case 'WAIT_OBJ_READ':
@@ -25,7 +26,15 @@ export function quiesce(context: Context, set: KddmSet, entry: Entry): void {
     case 'WAIT_OBJ_RM_ACK':
     case 'WAIT_OBJ_RM_ACK2': {
       const to = entry.removal?.remover ?? context.self;
-      entry.handedOver = { to, term: entry.term, kind: 'removed', content: undefined, version: entry.version, isDelivered: true };
+      entry.handedOver = {
+        to,
+        term: entry.term,
+        kind: 'removed',
+        content: undefined,
+        version: entry.version,
+        isDelivered: true,
+        isTargetDead: false,
+      };
       become(context, set, entry, 'INV_COPY');
       break;
     }
@@ -68,7 +77,9 @@ export function reportOf(
     copy: entry.copySerial,
     isHome,
     born: entry.born,
-    ...(handedOver && { handedOver: { to: handedOver.to, kind: handedOver.kind, isDelivered: handedOver.isDelivered } }),
+    ...(handedOver && {
+      handedOver: { to: handedOver.to, kind: handedOver.kind, isDelivered: handedOver.isDelivered, isTargetDead: handedOver.isTargetDead },
+    }),
     ...(backup && { backup: { term: backup.term, version: backup.version, ...(isLeaving && { bytes: backup.bytes }) } }),
     ...(isLeaving && content !== undefined && { content: set.linker.exportObject(content, entry.object) }),
   };

@@ -9,9 +9,7 @@ export interface Witness extends Report {
 }
 
 export interface Circumstances {
-  /** Members, and nodes that leave: a hand-over to one of them that it does not know never came. */
-  readonly alive: ReadonlySet<NodeId>;
-  /** Deaths since the last complete reconfiguration. */
+  /** Deaths from which the replicas may not have recovered. */
   readonly deaths: number;
   readonly replicas: number;
   /** One of those that died was the home: what it knew is not reported. */
@@ -65,10 +63,10 @@ export function resolve(witnesses: readonly Witness[], circumstances: Circumstan
 }
 
 /** It gave the object to somebody who lives and has never got it. */
-function isRestorable({ handedOver, term }: Witness, latest: number, { alive, has }: Circumstances): boolean {
+function isRestorable({ handedOver, term }: Witness, latest: number, { has }: Circumstances): boolean {
   if (handedOver === undefined || handedOver.kind === 'removed') return false;
   if (has('stale-handover-restored')) return true;
-  return !handedOver.isDelivered && term === latest && alive.has(handedOver.to);
+  return !handedOver.isDelivered && !handedOver.isTargetDead && term === latest;
 }
 
 function isBackup({ backup }: Witness): boolean {

@@ -18,6 +18,8 @@ export interface KddmSet {
 export interface Doubt {
   readonly members: readonly NodeId[];
   readonly dead: readonly NodeId[];
+  /** How many died from which the replicas had not recovered, these included. */
+  readonly deaths: number;
 }
 
 /** The node that answers for an object without owner. */
@@ -56,6 +58,6 @@ export function managerOfName(name: string, members: readonly NodeId[]): NodeId 
 export function isDoubtful(set: KddmSet, object: ObjectId, doubts: readonly Doubt[]): boolean {
   if (set.record.unknownAfterCrash === 'absent') return false;
   return doubts.some(
-    ({ members, dead }) => dead.length > set.record.replicas && (members.length === 0 || dead.includes(homeOf(set, object, members))),
+    ({ members, dead, deaths }) => deaths > set.record.replicas && (members.length === 0 || dead.includes(homeOf(set, object, members))),
   );
 }
