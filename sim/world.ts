@@ -4,7 +4,7 @@
  * leaving parts of it out (`shrink.ts`).
  *
  * * `scenario` (what clients do and which faults happen, from a seed) · `network` (FIFO links with random delays, cuts) · `membership` (an oracle: leases, suspicion,
- *   epochs) · `client` · `faults` · `check-copies` (single writer, at every step) · `check-history` with `histories` (every value read is the last one put; loss is declared, and
+ *   epochs) · `client` · `faults` · `check-copies` (single writer, at every step) · `check-turns` · `check-history` with `histories` (every value read is the last one put; loss is declared, and
  *   only where the last copy died) · `world` (nodes, and the event loop) · `shrink` · `main` (`npm run sim`).
  */
 import {
@@ -18,6 +18,7 @@ import {
   type Result,
 } from '../src/kddm/index.ts';
 import { checkCopies } from './check-copies.ts';
+import { watchTurn } from './check-turns.ts';
 import { RunningClient, type OperationOf } from './client.ts';
 import { EventQueue } from './event-queue.ts';
 import { Faults } from './faults.ts';
@@ -269,13 +270,17 @@ export class World {
       if (event.kind !== 'tick') slot.inbox.push(event);
       return;
     }
-    for (const effect of node.step(event, this.nowMs)) this.#carryOut(slot, node, effect);
+    const turn = watchTurn(node, event);
+    const effects = node.step(event, this.nowMs);
+    const passedOver = turn();
+    for (const effect of effects) this.#carryOut(slot, node, effect);
     this.#histories.stepEnds();
     const serving = [...this.#slots.values()].flatMap((each) =>
       each.node !== undefined && !each.isZombie && !this.membership.leaving.has(each.id) ? [each.node] : [],
     );
     const violation = checkCopies(serving);
     if (violation !== undefined) this.fail(violation);
+    if (passedOver !== undefined) this.fail(passedOver);
   }
 
   #carryOut(slot: Slot, node: KddmNode, effect: KddmEffect): void {

@@ -48,8 +48,7 @@ export function resolve(witnesses: readonly Witness[], circumstances: Circumstan
   const [holder] = has('surviving-copy-ignored') ? [] : witnesses.filter(({ holds }) => holds === 'copy');
   if (holder !== undefined) return { fate: 'lives', owner: holder, from: 'copy' };
 
-  // Whoever removed it, or was the home meanwhile, knows: no copy is left, so that nobody can tell whether the removal was complete.
-  if (witnesses.some(({ handedOver, term, isHome }) => handedOver?.kind === 'removed' && (term === latest || isHome))) return ABSENT;
+  if (witnesses.some((witness) => isRemoved(witness, latest, circumstances))) return ABSENT;
 
   const existed = witnesses.some(({ isHome }) => isHome);
   if (!existed && !circumstances.hasHomeDied) return ABSENT;
@@ -60,6 +59,15 @@ export function resolve(witnesses: readonly Witness[], circumstances: Circumstan
     return backup === undefined ? ABSENT : { fate: 'lives', owner: backup, from: 'backup' };
   }
   return existed || circumstances.isUnknownLost ? lost : ABSENT;
+}
+
+/**
+ * No copy is left, so that a removal may count as complete: for its remover, for the home that waits for its end, and for the former owner, unless the home has died and may
+ * have let the object be created again.
+ */
+function isRemoved({ node, handedOver, term, isHome }: Witness, latest: number, { hasHomeDied }: Circumstances): boolean {
+  if (handedOver?.kind !== 'removed') return false;
+  return isHome || (term === latest && (!hasHomeDied || handedOver.to === node));
 }
 
 /** It gave the object to somebody who lives and has never got it. */
