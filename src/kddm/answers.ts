@@ -26,6 +26,7 @@ export function onObject(
     return context.send(from, { kind: 'INVALIDATION_ACK', ...addressOf(set, message), holder: context.self, copy: serial });
   }
   const entry = known ?? makeEntry();
+  bringForward(entry);
   entry.content = set.linker.importObject(message.content, entry.object);
   if (ownership === undefined) {
     entry.version = version;
@@ -38,6 +39,12 @@ export function onObject(
   }
   set.linker.insertObject?.(entry.object, entry.content);
   context.touch(set, entry);
+}
+
+/** The operation for which the object was asked has its turn first: a grab before it would send what has come away again. */
+function bringForward({ waiters, request }: Entry): void {
+  const index = waiters.findIndex(({ id }) => id === request?.operation);
+  if (index > 0) waiters.unshift(...waiters.splice(index, 1));
 }
 
 /** The copy here may be written when all others are gone. */

@@ -183,15 +183,17 @@ function copyOf(doubts: readonly Doubt[]): Copyset['doubts'] {
   return doubts.map(({ members, dead, deaths }) => ({ members: [...members], dead: [...dead], deaths }));
 }
 
-/** What this death makes doubtful. */
+/** @returns what these deaths make doubtful, with those before them from which not all have recovered */
 export function noteDeaths(history: History, dead: readonly NodeId[]): Doubt[] {
   history.deaths = [...new Set([...history.deaths, ...dead])];
   const doubts = history.views.flatMap((members): Doubt[] => {
     const those = dead.filter((node) => members.includes(node));
     return those.length === 0 ? [] : [{ members, dead: those, deaths: history.deaths.length }];
   });
-  history.recentDoubts.push(...doubts);
-  return doubts;
+  // With each death the replicas of what the earlier ones left have become fewer.
+  const all = [...history.recentDoubts, ...doubts].map((doubt) => ({ ...doubt, deaths: history.deaths.length }));
+  history.recentDoubts = [...new Map(all.map((doubt) => [JSON.stringify(doubt), doubt])).values()];
+  return dead.length > 0 ? history.recentDoubts : [];
 }
 
 function limit(doubts: Doubt[]): Doubt[] {
