@@ -87,7 +87,11 @@ export class Histories {
         const { replicas, unknownAfterCrash } = set.record;
         sets.set(set.record.set, { replicas, isForgetful: unknownAfterCrash === 'absent' });
         for (const { state, object, handedOver } of set.entries.values()) {
-          const isOnItsWay = handedOver?.kind === 'content' && !handedOver.isDelivered && living.some(({ id }) => id === handedOver.to);
+          const isOnItsWay =
+            handedOver?.kind === 'content' &&
+            !handedOver.isDelivered &&
+            !handedOver.isTargetDead &&
+            living.some(({ id }) => id === handedOver.to);
           if (isReadable(state) || state === 'READ_COPY' || isOnItsWay) kept.add(`${set.record.set}/${object}`);
         }
       }
