@@ -113,7 +113,7 @@ export class Faults {
     const victim = Math.max(node, other);
     this.#suspect(victim, forMs);
     world.after(forMs, () => {
-      world.network.heal(node, other);
+      world.network.heal(node, other, world.membership.epoch);
       if (!world.isUp(victim)) {
         this.pending--;
         return;
@@ -132,7 +132,7 @@ export class Faults {
     this.#suspect(node, forMs);
     world.after(forMs, () => {
       this.#isolated.delete(node);
-      for (const other of others) world.network.heal(node, other);
+      for (const other of others) world.network.heal(node, other, world.membership.epoch);
       if (!world.isUp(node)) {
         this.pending--;
         return;

@@ -8,6 +8,8 @@ interface Link {
   lastArrivalMs: number;
   /** Counts cuts: what was sent before the last one is lost. */
   generation: number;
+  /** A link that has lost something carries nothing more of that epoch. */
+  afterEpoch: number;
 }
 
 export interface NetworkHost {
@@ -32,7 +34,7 @@ export class Network {
     const key = `${from}>${to}`;
     const known = this.#links.get(key);
     if (known !== undefined) return known;
-    const link = { random: new Random(this.#seed, 'link', from, to), lastArrivalMs: 0, generation: 0 };
+    const link = { random: new Random(this.#seed, 'link', from, to), lastArrivalMs: 0, generation: 0, afterEpoch: 0 };
     this.#links.set(key, link);
     return link;
   }
@@ -47,7 +49,9 @@ export class Network {
     this.#link(b, a).generation++;
   }
 
-  heal(a: NodeId, b: NodeId): void {
+  /** @param epoch the one that ends with this */
+  heal(a: NodeId, b: NodeId, epoch: number): void {
+    for (const link of [this.#link(a, b), this.#link(b, a)]) link.afterEpoch = epoch;
     this.#cuts.set(pair(a, b), (this.#cuts.get(pair(a, b)) ?? 1) - 1);
   }
 
@@ -55,7 +59,7 @@ export class Network {
     const link = this.#link(from, to);
     const { random } = link;
     const delayMs = random.chance(0.05) ? random.next() * 60 : 0.1 + random.next() * 3;
-    if (this.isCut(from, to)) {
+    if (this.isCut(from, to) || envelope.epoch <= link.afterEpoch) {
       this.lost++;
       return;
     }

@@ -141,6 +141,7 @@ function touchFirst(context: Context, set: KddmSet, entry: Entry, operation: Use
 function request(context: Context, set: KddmSet, entry: Entry, operation: Use): Result | undefined {
   const write = operation.kind === 'grab';
   const serial = context.nextSerial();
+  entry.isDisowned = false;
   entry.request = { serial, write, operation: operation.async === true ? undefined : operation.id };
   become(context, set, entry, write ? 'WAIT_OBJ_WRITE' : 'WAIT_OBJ_READ');
   context.send(entry.probOwner, {

@@ -84,6 +84,8 @@ export interface Entry {
   earlyAcks: { readonly node: NodeId; readonly serial: Serial }[];
   handedOver: HandedOver | undefined;
   removal: Removal | undefined;
+  /** The object was removed while this node waited for it: it is not the next owner, and others do not wait here. */
+  isDisowned: boolean;
   /** Injected here and not used yet. */
   isGhost: boolean;
   backup: Backup | undefined;
@@ -116,6 +118,7 @@ export function createEntry(object: ObjectId, state: State, probOwner: NodeId): 
     earlyAcks: [],
     handedOver: undefined,
     removal: undefined,
+    isDisowned: false,
     isGhost: false,
     backup: undefined,
     pendingBackups: [],

@@ -19,7 +19,7 @@
  *   which nothing is known any more, because its home died too, is LOST as well (`unknownAfterCrash`), until it is removed.
  * * A node serves nobody when its lease has run out: others may have gone on without it.
  *
- * Files: `identity`, `states`, `entry`, `messages`, `operations`, `linker` (words) · `client` and `holds` (local operations) · `owner` (requests for copies) · `answers` · `first-touch` · `invalidation` ·
+ * Files: `identity`, `states`, `entry`, `messages`, `operations`, `linker` (words) · `client`, `holds` and `waiters` (local operations) · `owner` (requests for copies) · `answers` · `first-touch` · `invalidation` ·
  * `removal` · `eviction` · `replicas` · `sets` and `set-directory` (sets, homes, names) · `reconfiguration` with `reports` and `resolution` (membership changes) · `delivery` · `events`,
  * `object-messages` and `kddm-node` (the dispatcher) · `statistics`. `mutations` are breaks of the protocol that only the simulator makes.
  */

@@ -109,6 +109,7 @@ export function becomeOwner(
   entry.removal = undefined;
   entry.handedOver = undefined;
   entry.isLost = false;
+  entry.isDisowned = false;
   entry.copySerial = 0;
   entry.term = term;
   entry.version = version;

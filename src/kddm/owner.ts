@@ -36,11 +36,13 @@ export function onCopyRequest(
         return deferOrRefuse(context, set, entry, from, message);
       return message.write ? serveWrite(context, set, entry, message) : serveRead(context, set, entry, message);
     case 'WAIT_OBJ_WRITE':
+    case 'WAIT_OBJ_RM_DONE':
+      if (entry.isDisowned) return forward(context, home, message);
+      return deferOrRefuse(context, set, entry, from, message);
     case 'WAIT_ACK_INV':
     case 'WAIT_ACK_WRITE':
     case 'WAIT_CHG_OWN_ACK':
     case 'INV_FILLING':
-    case 'WAIT_OBJ_RM_DONE':
     case 'WAIT_OBJ_RM_ACK':
     case 'WAIT_OBJ_RM_ACK2':
       return deferOrRefuse(context, set, entry, from, message);

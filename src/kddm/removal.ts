@@ -14,6 +14,7 @@ import { isDoubtful, type KddmSet } from './sets.ts';
 /** A removal by a node that is not the owner. */
 export function askRemoval(context: Context, set: KddmSet, entry: Entry, operation: ObjectOperation): void {
   const serial = context.nextSerial();
+  entry.isDisowned = false;
   entry.removal = { remover: context.self, serial, operation: operation.id, awaited: new Set(), early: new Set(), informed: new Set() };
   become(context, set, entry, 'WAIT_OBJ_RM_DONE');
   context.send(entry.probOwner, {
@@ -114,11 +115,13 @@ export function onRemoveToManager(
       if (isHeld(context, entry, 'write')) return defer(entry, from, message);
       return giveRemoval(context, set, entry, message);
     case 'WAIT_OBJ_WRITE':
+    case 'WAIT_OBJ_RM_DONE':
+      if (entry.isDisowned) return forward(context, home, message);
+      return defer(entry, from, message);
     case 'WAIT_ACK_INV':
     case 'WAIT_ACK_WRITE':
     case 'WAIT_CHG_OWN_ACK':
     case 'INV_FILLING':
-    case 'WAIT_OBJ_RM_DONE':
     case 'WAIT_OBJ_RM_ACK':
     case 'WAIT_OBJ_RM_ACK2':
       return defer(entry, from, message);
@@ -172,6 +175,9 @@ export function onRemove(
       context.touch(set, entry);
     } else if (entry.state === 'INV_COPY' || entry.state === 'READ_COPY') {
       forget(context, set, entry);
+    } else {
+      entry.isDisowned = true;
+      for (const waiting of entry.deferred.splice(0)) context.redeliver(waiting.from, waiting.message);
     }
   }
   context.send(remover, { kind: 'REMOVE_ACK', ...addressOf(set, message), serial });
