@@ -18,7 +18,7 @@ import { Settlements } from './settlements.ts';
 import type { GhostWorkers } from './workers.ts';
 
 /** A family that changes, and a process that waits for a disk, are tried again for so long, and at least so often. */
-const PATIENCE_MILLISECONDS = 2000;
+const PATIENCE_MILLISECONDS = 5000;
 const LEAST_ATTEMPTS = 5;
 const CHANGE_MILLISECONDS = 5;
 

@@ -66,13 +66,13 @@ export function examineProcess(pid: number): Finding[] {
   if (label !== readProcessFile(process.pid, 'attr/current') && label !== undefined && label.trim() !== UNCONFINED)
     refuse('security label', `it runs as ${label.trim()}, which the other node may not know`);
 
-  const areas = readDetailedMaps(pid);
+  const areas = areasOf(pid);
   if (areas.length === 0 && stat.state !== 'Z') refuse('memory', 'it has no user memory: a kernel thread or a process that is just ending');
   for (const area of areas) {
     const resource = `memory ${area.start.toString(16)}-${area.end.toString(16)} ${area.name}`.trim();
     const obstacle = judgeArea(area);
     if (obstacle !== undefined) refuse(resource, `${obstacle} cannot move yet`);
-    else if (area.start < REGION_LIMIT && area.end > REGION_ADDRESS) refuse(resource, 'it lies where the restore program must lie');
+    else if (isInRegion(area)) refuse(resource, 'it lies where the restore program must lie');
   }
   if (findings.length === 0) {
     const kilobytes = status.get('VmRSS')?.replace(/\D/g, '') ?? '0';
@@ -126,4 +126,21 @@ function computeVdsoDigest(pid: number): string {
     if (name === '[vdso]') hash.update(readMemory(pid, start, end - start));
   }
   return hash.digest('hex');
+}
+
+/** Looks at the memory of a process that a thread of this daemon holds for a moment: what is seen of its region at first is gone, or it is held still. */
+const LOOKS = 3;
+
+/** The areas of a process, without the region of a thread of this daemon that is at work in it. */
+function areasOf(pid: number): ReturnType<typeof readDetailedMaps> {
+  let areas = readDetailedMaps(pid);
+  for (let look = 1; look < LOOKS && areas.some(isInRegion); look++) {
+    if (isHeldByColleague(pid)) return areas.filter((area) => !isInRegion(area));
+    areas = readDetailedMaps(pid);
+  }
+  return areas;
+}
+
+function isInRegion({ start, end }: { start: number; end: number }): boolean {
+  return start < REGION_LIMIT && end > REGION_ADDRESS;
 }
