@@ -135,7 +135,8 @@ const LOOKS = 3;
 function areasOf(pid: number): ReturnType<typeof readDetailedMaps> {
   let areas = readDetailedMaps(pid);
   for (let look = 1; look < LOOKS && areas.some(isInRegion); look++) {
-    if (isHeldByColleague(pid)) return areas.filter((area) => !isInRegion(area));
+    const isTraced = readStatus(pid)?.get('TracerPid') !== '0';
+    if (isTraced && isHeldByColleague(pid)) return areas.filter((area) => !isInRegion(area));
     areas = readDetailedMaps(pid);
   }
   return areas;

@@ -1,12 +1,8 @@
 /** What became of processes, passed on from node to node by their homes, and followed by their husks. */
-import { isKorriganError } from '../linux/index.ts';
 import type { NodeId } from '../rpc/index.ts';
 import type { Notice } from './messages.ts';
 import type { NodeFamilies } from './node-families.ts';
 import { INIT_PID } from './relatives.ts';
-
-/** How long a husk may be held by another thread. */
-const HELD_MILLISECONDS = 10_000;
 
 type Told = Exclude<Notice, { kind: 'signal' | 'group-signal' }>;
 
@@ -50,22 +46,10 @@ export class News {
     const { keeper, table } = this.families;
     for (; !this.families.isClosed; await this.families.again()) {
       this.collecting.add(pid);
-      if (await this.patiently(() => keeper.do('collect', pid))) return;
+      if (await this.families.patiently(() => keeper.do('collect', pid))) return;
       this.collecting.delete(pid);
       const zombie = table.find(pid);
       if (zombie?.ended === undefined || zombie.parent === INIT_PID) return;
-    }
-  }
-
-  /** Another thread may still hold what has just become a husk. */
-  private async patiently<T>(action: () => Promise<T>): Promise<T> {
-    for (const until = performance.now() + HELD_MILLISECONDS; ; await this.families.again()) {
-      try {
-        return await action();
-      } catch (error) {
-        const isHeld = isKorriganError(error, 'KRG_TRACED') || isKorriganError(error, 'KRG_PROCESS_BUSY');
-        if (!isHeld || performance.now() > until || this.families.isClosed) throw error;
-      }
     }
   }
 
@@ -79,13 +63,13 @@ export class News {
       case 'ended':
         if (!present.delete(pid)) return;
         ending.add(pid);
-        await this.patiently(() => keeper.do('end', pid, news.status));
+        await this.families.patiently(() => keeper.do('end', pid, news.status));
         this.onEnded();
         return;
       case 'stopped':
         if (!present.has(pid)) return;
         if (news.signal === 0) await keeper.do('continue', pid);
-        else await this.patiently(() => keeper.do('stop', pid, news.signal));
+        else await this.families.patiently(() => keeper.do('stop', pid, news.signal));
         return;
       case 'collected':
         await this.collect(pid);

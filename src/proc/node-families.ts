@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Container } from '../container/index.ts';
+import { isKorriganError } from '../linux/index.ts';
 import type { NodeId, RpcNode } from '../rpc/index.ts';
 import { Directory } from './directory.ts';
 import { HuskKeeper } from './husk-keeper.ts';
@@ -9,6 +10,8 @@ import type { MonitorEvent } from './monitor-events.ts';
 import { Outbox } from './outbox.ts';
 import { ContainerTable } from './process-table.ts';
 
+/** How long a husk may be held by another thread. */
+const HELD_MILLISECONDS = 10_000;
 /** A process that is just being moved is asked again. */
 const AGAIN_MILLISECONDS = 2;
 
@@ -90,6 +93,18 @@ export class NodeFamilies implements AsyncDisposable {
   /** A moment later what is just being moved may have arrived. */
   async again(): Promise<void> {
     await delay(AGAIN_MILLISECONDS, undefined, { ref: false });
+  }
+
+  /** Another thread may still hold what has just become a husk. */
+  async patiently<T>(action: () => Promise<T>): Promise<T> {
+    for (const until = performance.now() + HELD_MILLISECONDS; ; await this.again()) {
+      try {
+        return await action();
+      } catch (error) {
+        const isHeld = isKorriganError(error, 'KRG_TRACED') || isKorriganError(error, 'KRG_PROCESS_BUSY');
+        if (!isHeld || performance.now() > until || this.isClosed) throw error;
+      }
+    }
   }
 
   /** For a call that is carried out once, whatever becomes of the link. */

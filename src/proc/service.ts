@@ -325,7 +325,8 @@ export class ProcService implements AsyncDisposable {
   }
 
   private async tellOfChildren(parent: number): Promise<void> {
-    for (const { pid, stopped } of await this.families.keeper.do('children', parent)) {
+    const { keeper } = this.families;
+    for (const { pid, stopped } of await this.families.patiently(() => keeper.do('children', parent))) {
       if (!this.families.present.has(pid)) void this.take({ kind: 'stopped', pid, signal: stopped }, this.families.node);
     }
   }
