@@ -2,12 +2,14 @@
  * Parent-death signals (PR_SET_PDEATHSIG, prctl(2)) of children while a thread of their parent is made to end. The kernel counts the
  * death of the thread that forked a child as its parent's.
  */
-import { isKorriganError, RemoteProcess } from '../linux/index.ts';
-import { holdHusk, isHusk, resumeHusk } from './held-husk.ts';
+import { isKorriganError, type RemoteProcess } from '../linux/index.ts';
+import { holdHusk, holdProcess, isHusk, resumeHusk } from './held-husk.ts';
 
 const PR_SET_PDEATHSIG = 1;
 const PR_GET_PDEATHSIG = 2;
 const REGION_SIZE = 4096;
+/** How long one that just becomes a husk, or a process, may take. */
+const CHANGE_MILLISECONDS = 1000;
 
 /**
  * Does `action` while none of the processes has a parent-death signal, and gives them theirs back.
@@ -39,17 +41,19 @@ export function withoutDeathSignals(
 
 function hold(pid: number, held: RemoteProcess | undefined): { remote: RemoteProcess; letGo: () => void } | undefined {
   if (held !== undefined) return { remote: held, letGo: () => undefined };
-  try {
-    if (isHusk(pid)) {
-      const husk = holdHusk(pid);
-      return { remote: husk, letGo: () => resumeHusk(husk) };
+  for (const until = performance.now() + CHANGE_MILLISECONDS; ; ) {
+    try {
+      if (isHusk(pid)) {
+        const husk = holdHusk(pid);
+        return { remote: husk, letGo: () => resumeHusk(husk) };
+      }
+      const remote = holdProcess(pid);
+      remote.openRegion(REGION_SIZE);
+      return { remote, letGo: () => remote.release() };
+    } catch (error) {
+      if (isKorriganError(error, 'KRG_NO_SUCH_PROCESS')) return undefined;
+      if (!isKorriganError(error, 'KRG_PROCESS_BUSY') || performance.now() > until) throw error;
     }
-    const remote = RemoteProcess.stop(pid);
-    remote.openRegion(REGION_SIZE);
-    return { remote, letGo: () => remote.release() };
-  } catch (error) {
-    if (isKorriganError(error, 'KRG_NO_SUCH_PROCESS')) return undefined;
-    throw error;
   }
 }
 

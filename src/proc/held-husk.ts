@@ -38,14 +38,35 @@ export function wasProcess(hostPid: number, initPid: number): boolean {
 
 /**
  * Stops a husk between two signals: one that it has taken already is written to the record pipe first, so somebody must be reading it.
- * @throws KorriganError KRG_NO_SUCH_PROCESS, KRG_TRACED, KRG_CANNOT_STOP
+ * @throws KorriganError KRG_NO_SUCH_PROCESS, KRG_TRACED, KRG_CANNOT_STOP, KRG_PROCESS_BUSY when it is no husk; nothing is held then
  */
 export function holdHusk(hostPid: number): RemoteProcess {
-  if (!isHusk(hostPid)) throw new KorriganError('KRG_PROCESS_BUSY', `process ${hostPid} is no husk, or has just ended; try again`);
-  const remote = RemoteProcess.stop(hostPid);
-  finishTurn(remote);
+  const remote = holdIf(hostPid, true);
+  try {
+    finishTurn(remote);
+  } catch (error) {
+    remote.leave();
+    throw error;
+  }
   remote.useRegion(HUSK_ADDRESS, HUSK_REGION_SIZE);
   return remote;
+}
+
+/** Stops a process that is no husk. @throws KorriganError as {@link holdHusk}, KRG_PROCESS_BUSY when it is one */
+export function holdProcess(hostPid: number): RemoteProcess {
+  return holdIf(hostPid, false);
+}
+
+/** Another thread may have held it until now, and made the one of the other. */
+function holdIf(hostPid: number, husk: boolean): RemoteProcess {
+  const isIt = (): boolean => isHusk(hostPid) === husk;
+  const busy = (): KorriganError =>
+    new KorriganError('KRG_PROCESS_BUSY', `process ${hostPid} is just becoming a husk or a process, or has just ended; try again`);
+  if (!isIt()) throw busy();
+  const remote = RemoteProcess.stop(hostPid);
+  if (isIt()) return remote;
+  remote.leave();
+  throw busy();
 }
 
 /** Sends a held or deflated husk into its loop and lets go of it. One that is stopped stays so (kernel/ptrace.c, __ptrace_unlink). */

@@ -6,10 +6,10 @@
  * Rules: a husk that is killed stays in its last stop (PTRACE_EVENT_EXIT) until {@link HuskMonitor.end}, so its parent hears of the end
  * when it is true. SIGSTOP is swallowed and reported: the process stops, and then the husk by {@link HuskMonitor.stop}.
  */
-import { ControlGroup, isErrno, isKorriganError, readStat, RemoteProcess, trySyscall } from '../linux/index.ts';
+import { ControlGroup, isErrno, isKorriganError, readStat, type RemoteProcess, trySyscall } from '../linux/index.ts';
 import { EndWatch } from './end-watch.ts';
 import type { FamilyDescription } from './family-description.ts';
-import { isHusk, resumeHusk } from './held-husk.ts';
+import { holdProcess, isHusk, resumeHusk } from './held-husk.ts';
 import { TracedHusks } from './traced-husks.ts';
 import { endHeldHusk, stopHeldHusk } from './husk-end.ts';
 import { HuskFamily, type HuskFamilyOptions } from './husk-family.ts';
@@ -167,7 +167,7 @@ export class HuskMonitor {
       const wasTraced = this.husks.pidOf(hostPid) !== undefined;
       const letGo = (remote: RemoteProcess): void => this.letGoOf(pid, remote, wasTraced);
       try {
-        if (isSubreaper(isHusk(hostPid) ? this.husks.hold(hostPid) : RemoteProcess.stop(hostPid), letGo)) return true;
+        if (isSubreaper(isHusk(hostPid) ? this.husks.hold(hostPid) : holdProcess(hostPid), letGo)) return true;
       } catch (error) {
         if (
           isKorriganError(error, 'KRG_PROCESS_BUSY') ||
@@ -293,7 +293,7 @@ export class HuskMonitor {
       this.whileHeld(pid, enter);
       return;
     }
-    const remote = RemoteProcess.stop(hostPid);
+    const remote = holdProcess(hostPid);
     try {
       enter(remote);
     } finally {

@@ -343,7 +343,7 @@ export class ProcService implements AsyncDisposable {
 
   private async followInto(pid: number, group: number): Promise<void> {
     this.relating.add(pid);
-    await this.families.keeper.do('relate', pid, group).finally(() => this.relating.delete(pid));
+    await this.families.patiently(() => this.families.keeper.do('relate', pid, group)).finally(() => this.relating.delete(pid));
   }
 
   // Who has husks

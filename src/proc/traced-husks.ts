@@ -10,7 +10,7 @@ import {
   trySyscall,
   type WaitStatus,
 } from '../linux/index.ts';
-import { holdHusk } from './held-husk.ts';
+import { holdHusk, isHusk } from './held-husk.ts';
 import type { MonitorEvent } from './monitor-events.ts';
 import { plainSignal } from './records.ts';
 
@@ -76,13 +76,23 @@ export class TracedHusks implements Disposable {
     if (traced?.dying === true || !this.letGo(hostPid)) {
       throw new KorriganError('KRG_PROCESS_BUSY', `the husk of process ${traced?.pid ?? hostPid} is just ending; try again`);
     }
-    const remote = holdHusk(hostPid);
+    const remote = this.holdAgain(hostPid, traced?.pid);
     // It was stopped when nobody traced it.
     if (traced !== undefined && remote.main.groupStop !== 0 && !this.stopped.has(hostPid)) {
       this.stopped.add(hostPid);
       this.report({ kind: 'signal', pid: traced.pid, information: plainSignal(SIGSTOP) });
     }
     return remote;
+  }
+
+  /** One that cannot be held stays traced, if it is a husk. */
+  private holdAgain(hostPid: number, pid: number | undefined): RemoteProcess {
+    try {
+      return holdHusk(hostPid);
+    } catch (error) {
+      if (pid !== undefined && isHusk(hostPid)) this.trace(pid, hostPid);
+      throw error;
+    }
   }
 
   /** Nothing happens when it has ended, is just being held, or is traced already. */
