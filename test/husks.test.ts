@@ -208,4 +208,14 @@ describe('husks', () => {
       atFirst,
     );
   });
+
+  test('one that is killed while a plan is carried out keeps no other one held', async () => {
+    const [first, ...others] = [LEADER + 20, LEADER + 21, LEADER + 22];
+    const family = make([first, ...others].map((pid) => ({ pid, parent: 1, group: pid, session: pid })));
+    process.kill(hostPid(first), 'SIGKILL');
+    family.finish();
+    for (const pid of others) resumeHusk(holdHusk(hostPid(pid)));
+    for (const pid of others) process.kill(hostPid(pid), 'SIGKILL');
+    await untilGone([first, ...others]);
+  });
 });

@@ -14,7 +14,6 @@ import {
   type RemoteProcess,
   stealDescriptor,
   syscall,
-  tolerateDeath,
 } from '../linux/index.ts';
 import { DescriptorStore, enterContainerRoot, type FilesImage, filesImageSchema, installFiles, takeRecordLocks } from '../fs/index.ts';
 import { discardSignals } from '../ghost/index.ts';
@@ -223,7 +222,7 @@ export class LocalTargetParts implements TargetParts {
     this.releaseFiles();
     for (const { remote } of this.made.values()) {
       const isUntouched = remote.hasRegion && remote.regionAddress === HUSK_MEMORY.start;
-      if (isUntouched) tolerateDeath(remote.main.tracee, () => resumeHusk(remote));
+      if (isUntouched) resumeHusk(remote);
       else remote.abandon();
     }
     this.made.clear();

@@ -1,5 +1,5 @@
 /** A husk under our hand: stopped at the start of its loop, ready to run programs or to be inflated. */
-import { ERRNO, isErrno, KorriganError, readMaps, readProcessLink, RemoteProcess, SYS } from '../linux/index.ts';
+import { ERRNO, isErrno, KorriganError, readMaps, readProcessLink, RemoteProcess, SYS, tolerateDeath } from '../linux/index.ts';
 import { describeHusk, HUSK_ADDRESS, HUSK_ENTRY, HUSK_LOOP, HUSK_REGION_SIZE, HUSK_SIZE } from './husk-body.ts';
 
 const SIGSTOP = 19;
@@ -69,13 +69,18 @@ function holdIf(hostPid: number, husk: boolean): RemoteProcess {
   throw busy();
 }
 
-/** Sends a held or deflated husk into its loop and lets go of it. One that is stopped stays so (kernel/ptrace.c, __ptrace_unlink). */
+/**
+ * Sends a held or deflated husk into its loop and lets go of it. One that is stopped stays so (kernel/ptrace.c, __ptrace_unlink). Nothing happens to one
+ * that was killed meanwhile.
+ */
 export function resumeHusk(remote: RemoteProcess): void {
   const { tracee, registers } = remote.main;
-  tracee.setRegisters(registers.copy().set('rip', HUSK_ENTRY).set('rbx', HUSK_LOOP).set('r12', 0).set('originalRax', -1));
-  tracee.setSignalMask(ALL_SIGNALS);
-  // Without a signal: at the begin of a system call the husk would be sent it, and it would count as the process's.
-  tracee.detach();
+  tolerateDeath(tracee, () => {
+    tracee.setRegisters(registers.copy().set('rip', HUSK_ENTRY).set('rbx', HUSK_LOOP).set('r12', 0).set('originalRax', -1));
+    tracee.setSignalMask(ALL_SIGNALS);
+    // Without a signal: at the begin of a system call the husk would be sent it, and it would count as the process's.
+    tracee.detach();
+  });
 }
 
 /** What the husk goes on with is the start of its loop from here on, also when the one who holds it dies. */
