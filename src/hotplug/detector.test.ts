@@ -71,6 +71,20 @@ test('a cut link between two nodes is no death, a side without a majority declar
   assert.deepEqual(cluster.lastEvents, ['1 majority true', '2 majority true']);
 });
 
+test('a daemon that has ended on a machine that lives is waited for', () => {
+  const cluster = new Cluster(3);
+  cluster.run(1000);
+  cluster.stopped.add(3);
+  for (const id of [1, 2]) {
+    const detector = cluster.detectors.get(id) ?? assert.fail();
+    cluster.detectors.set(id, stepDetector(detector, { kind: 'link-lost', to: 3 }, cluster.now + 1).detector);
+  }
+  cluster.run(DETECTION.restart - 1000);
+  assert.deepEqual(cluster.lastEvents, []);
+  cluster.run(2000);
+  assert.deepEqual(cluster.lastEvents, ['1 dead 3', '2 dead 3']);
+});
+
 test('who is taken out is not listened to, who is taken in has time to speak', () => {
   const before = createDetector(1, [1, 2], 0);
   const { detector } = stepDetector(before, { kind: 'members', members: [1, 3] }, 10_000);

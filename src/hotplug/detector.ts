@@ -16,6 +16,8 @@ export const DETECTION = {
   suspicion: 600,
   /** Silence after which a node that a majority suspects is dead. */
   death: 1500,
+  /** The same for a node whose daemon has ended while its machine lived: it is being started again, and its processes go on. */
+  restart: 20_000,
   /** A tick that comes so much later than it should tells that this node stood still. */
   stall: 150,
 } as const;
@@ -27,6 +29,8 @@ export interface SignOfLife {
 
 interface Peer {
   readonly heardAt: number;
+  /** The link to it was closed by its machine. */
+  readonly isRestarting: boolean;
   readonly suspects: readonly NodeId[];
 }
 
@@ -37,12 +41,15 @@ export interface Detector {
   readonly tickedAt: number;
   readonly dead: ReadonlySet<NodeId>;
   readonly hasMajority: boolean;
+  /** See {@link DETECTION.restart}. */
+  readonly restart: number;
 }
 
 export type DetectorEvent =
   /** Every {@link DETECTION.interval}. */
   | { readonly kind: 'tick' }
   | { readonly kind: 'heard'; readonly from: NodeId; readonly sign: SignOfLife }
+  | { readonly kind: 'link-lost'; readonly to: NodeId }
   | { readonly kind: 'members'; readonly members: readonly NodeId[] };
 
 export type DetectorEffect =
@@ -56,16 +63,23 @@ export interface DetectorStep {
 }
 
 /** @param now milliseconds of a clock that never goes back */
-export function createDetector(self: NodeId, members: readonly NodeId[], now: number): Detector {
-  const peers = new Map(members.filter((node) => node !== self).map((node) => [node, { heardAt: now, suspects: [] }]));
-  return { self, peers, tickedAt: now, dead: new Set(), hasMajority: true };
+export function createDetector(self: NodeId, members: readonly NodeId[], now: number, restart: number = DETECTION.restart): Detector {
+  const peers = new Map(members.filter((node) => node !== self).map((node) => [node, { heardAt: now, isRestarting: false, suspects: [] }]));
+  return { self, peers, tickedAt: now, dead: new Set(), hasMajority: true, restart };
 }
 
 export function stepDetector(detector: Detector, event: DetectorEvent, now: number): DetectorStep {
   switch (event.kind) {
     case 'heard': {
       if (!detector.peers.has(event.from)) return { detector, effects: [] };
-      const peers = new Map(detector.peers).set(event.from, { heardAt: now, suspects: event.sign.suspects });
+      const peers = new Map(detector.peers).set(event.from, { heardAt: now, isRestarting: false, suspects: event.sign.suspects });
+      return { detector: { ...detector, peers }, effects: [] };
+    }
+    case 'link-lost': {
+      const peer = detector.peers.get(event.to);
+      // One that has been silent for a while has not closed it: this side has.
+      if (peer === undefined || now - peer.heardAt >= DETECTION.suspicion) return { detector, effects: [] };
+      const peers = new Map(detector.peers).set(event.to, { ...peer, isRestarting: true });
       return { detector: { ...detector, peers }, effects: [] };
     }
     case 'members': {
@@ -97,8 +111,10 @@ function tick(detector: Detector, now: number): DetectorStep {
   const votes = (node: NodeId): number =>
     voters.filter((voter) => (voter === self ? suspects : (peers.get(voter)?.suspects ?? [])).includes(node)).length;
   const needed = majority(members);
-  const dead = new Set(suspects.filter((node) => silence(node) >= DETECTION.death && votes(node) >= needed));
-  const hasMajority = members.filter((node) => node === self || silence(node) < DETECTION.death).length >= needed;
+  const isSilent = (node: NodeId): boolean =>
+    silence(node) >= (peers.get(node)?.isRestarting === true ? detector.restart : DETECTION.death);
+  const dead = new Set(suspects.filter((node) => isSilent(node) && votes(node) >= needed));
+  const hasMajority = members.filter((node) => node === self || !isSilent(node)).length >= needed;
   return {
     detector: { ...detector, tickedAt: now, dead, hasMajority },
     effects: [

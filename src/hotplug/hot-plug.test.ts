@@ -49,7 +49,13 @@ async function startNodes(count: number, members: number): Promise<{ nodes: Node
     const told: string[] = [];
     const first = rpc.id <= members ? sampleView(members) : undefined;
     const store = new RegisterStore({ rpc, path: join(directory, `acceptor-${rpc.id}`), first });
-    const hotPlug = new HotPlug({ rpc, store, stages: [recorder('low', told), recorder('high', told)], log: SILENT });
+    const hotPlug = new HotPlug({
+      rpc,
+      store,
+      stages: [recorder('low', told), recorder('high', told)],
+      restartMilliseconds: 1500,
+      log: SILENT,
+    });
     const close = async (): Promise<void> => {
       await hotPlug[Symbol.asyncDispose]();
       await rpc.close();

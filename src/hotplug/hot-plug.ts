@@ -19,6 +19,8 @@ export interface HotPlugOptions {
   readonly stages: readonly Stage[];
   /** Milliseconds of a clock that never goes back. @default performance.now */
   readonly now?: () => number;
+  /** How long a daemon may take to be started again. @default DETECTION.restart */
+  readonly restartMilliseconds?: number;
   readonly log: { info(details: object, message: string): void; warn(details: object, message: string): void };
 }
 
@@ -35,14 +37,17 @@ export class HotPlug implements AsyncDisposable {
   private isClosed = false;
 
   constructor(options: HotPlugOptions) {
-    const { rpc, store, stages, now = () => performance.now() } = options;
+    const { rpc, store, stages, now = () => performance.now(), restartMilliseconds } = options;
     this.options = options;
     this.now = now;
     this.stages = new Stages(stages);
-    this.detector = createDetector(rpc.id, membersOf(store.known), now());
+    this.detector = createDetector(rpc.id, membersOf(store.known), now(), restartMilliseconds);
     rpc.handleNotice(aliveNotice, ({ suspects, epoch }, { caller }) => {
       this.step({ kind: 'heard', from: caller, sign: { suspects } });
       if (epoch > store.known.epoch) this.catchUp();
+    });
+    rpc.onLinkChange(({ peer, up }) => {
+      if (!up) this.step({ kind: 'link-lost', to: peer });
     });
     store.watch(() => this.follow());
     this.timer = setInterval(() => this.step({ kind: 'tick' }), DETECTION.interval);

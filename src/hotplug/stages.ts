@@ -31,12 +31,13 @@ export function transitionOf(before: View, after: View): Transition | undefined 
     return new Map(view.nodes.filter(({ id }) => members.has(id)).map(({ id, life }) => [id, life]));
   };
   const [earlier, now] = [lives(before), lives(after)];
-  const gone = [...earlier].filter(([id, life]) => now.get(id) !== life).map(([id]) => id);
+  const isSame = (id: NodeId): boolean => now.has(id) && (earlier.get(id) === '' || now.get(id) === earlier.get(id));
+  const gone = [...earlier.keys()].filter((id) => !isSame(id));
   const isLost = (id: NodeId): boolean => after.nodes.find((node) => node.id === id)?.lost === earlier.get(id);
   const transition = {
     before,
     after,
-    joined: [...now].filter(([id, life]) => earlier.get(id) !== life).map(([id]) => id),
+    joined: [...now.keys()].filter((id) => !earlier.has(id) || !isSame(id)),
     left: gone.filter((id) => !isLost(id)),
     died: gone.filter(isLost),
   };

@@ -17,7 +17,7 @@ const nodeRecord = z
     address: z.string(),
     port: z.int(),
     state: z.enum(['possible', 'present', 'online', 'leaving']),
-    /** Names the container that it has, or had when it was last up. */
+    /** Names the container that it has, or had when it was last up; empty until it has said so. */
     life: z.string(),
     /** The life in which it was declared dead. */
     lost: z.string().optional(),
@@ -55,7 +55,7 @@ export function appear(view: View, node: Omit<NodeRecord, 'state' | 'lost'>): Vi
       'KRG_NODE_FENCED',
       `${node.name} was declared dead while it could not be reached, and others took its processes for killed; they have to end before it may come back`,
     );
-  if (known !== undefined && takesPart(known) && known.life !== node.life)
+  if (known !== undefined && takesPart(known) && known.life !== '' && known.life !== node.life)
     throw new KorriganError('KRG_NODE_ONLINE', `${node.name} is ${known.state} with another container; it has to be declared dead first`);
   const state = known === undefined || known.state === 'possible' ? 'present' : known.state;
   return withNode(view, { ...node, state, lost: known?.lost });
