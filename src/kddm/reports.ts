@@ -70,7 +70,8 @@ export function reportOf(
   return {
     object: entry.object,
     holds,
-    exists: entry.content !== undefined || entry.state === 'INV_FILLING',
+    // What a node that leaves was just creating it will not bring to its end: who wants it asks the next home.
+    exists: entry.content !== undefined || (entry.state === 'INV_FILLING' && !isLeaving),
     isLost: entry.isLost,
     term: entry.term,
     version: entry.version,
