@@ -15,6 +15,8 @@ export class GroupSignals {
   private readonly post: SignalPost;
   /** The proxy of each group that has one here. */
   proxies = new Map<number, number>();
+  /** By group: where members were that had husks here, or visited. The one that is killed first may be gone before the proxy tells of the signal. */
+  private places = new Map<number, ReadonlyMap<number, NodeId>>();
 
   constructor(families: NodeFamilies, post: SignalPost) {
     this.families = families;
@@ -33,13 +35,30 @@ export class GroupSignals {
     if (present.size + visitors.size + this.proxies.size === 0) return;
     const husks = [...present].filter((pid) => !arriving.has(pid));
     this.proxies = await keeper.do('proxies', husks, [...visitors], this.proxies);
+    this.places = new Map([...this.proxies.keys()].map((group) => [group, this.placesOf(group)]));
+  }
+
+  private placesOf(group: number): ReadonlyMap<number, NodeId> {
+    const { families } = this;
+    const places = new Map(this.places.get(group));
+    for (const pid of this.membersOf(group)) {
+      if (families.present.has(pid) && families.isHome(pid)) places.set(pid, families.directory.nodeOf(pid));
+      else if (families.present.has(pid) || families.visitors.has(pid)) places.set(pid, families.options.homeOf(pid));
+    }
+    return places;
   }
 
   /** A proxy has recorded a signal: the group's members here, husks included, have got it. */
   sent(group: number, information: Uint8Array): void {
     const broadcast = randomUUID();
     this.post.note(broadcast);
-    this.spread({ kind: 'group-signal', pid: group, to: 'home', group, reached: this.membersOf(group), information, broadcast });
+    const reached = this.membersOf(group);
+    const signal: GroupSignal = { kind: 'group-signal', pid: group, to: 'home', group, reached, information, broadcast };
+    this.spread(signal);
+    for (const [pid, node] of this.places.get(group) ?? []) {
+      const isGone = !reached.includes(pid) && node !== this.families.node;
+      if (isGone) this.families.outbox.put(node, { ...signal, pid, to: this.families.isHome(pid) ? 'process' : 'home' });
+    }
   }
 
   /** On its way to the process that it names, or to the home of that, or there. */

@@ -9,12 +9,18 @@ import {
   Tracee,
   trySyscall,
   type WaitStatus,
+  readStat,
+  readStatus,
+  syscall,
+  tolerateDeath,
 } from '../linux/index.ts';
 import { holdHusk, isHusk } from './held-husk.ts';
 import type { MonitorEvent } from './monitor-events.ts';
 import { plainSignal } from './records.ts';
 
 const SIGSTOP = 19;
+/** State in /proc/PID/stat of a process that its tracer has stopped. */
+const TRACED_STOP = 't';
 
 interface Traced {
   readonly pid: number;
@@ -27,6 +33,8 @@ export class TracedHusks implements Disposable {
   private readonly report: (event: MonitorEvent) => void;
   /** By host pid. */
   private readonly traced = new Map<number, Traced>();
+  /** The only one that may do anything to them. */
+  private readonly thread = syscall('gettid');
   /** Host pids of husks that are stopped as their processes are. */
   private readonly stopped = new Set<number>();
 
@@ -72,6 +80,7 @@ export class TracedHusks implements Disposable {
 
   /** @throws KorriganError KRG_PROCESS_BUSY for one that is about to end */
   hold(hostPid: number): RemoteProcess {
+    if (!this.traced.has(hostPid) && tracerOf(hostPid) === this.thread) letGoOfForgotten(hostPid);
     const traced = this.traced.get(hostPid);
     if (traced?.dying === true || !this.letGo(hostPid)) {
       throw new KorriganError('KRG_PROCESS_BUSY', `the husk of process ${traced?.pid ?? hostPid} is just ending; try again`);
@@ -171,4 +180,20 @@ export class TracedHusks implements Disposable {
     for (let status = tracee.wait(); status.kind !== 'exited' && status.kind !== 'killed'; status = tracee.wait()) tracee.resume();
     return true;
   }
+}
+
+function tracerOf(hostPid: number): number {
+  return Number(readStatus(hostPid)?.get('TracerPid') ?? '0');
+}
+
+/** Of one that this thread holds and nobody knows of any more: nobody could ever hold it again. */
+function letGoOfForgotten(hostPid: number): void {
+  const tracee = new Tracee(hostPid);
+  tolerateDeath(tracee, () => {
+    if (readStat(hostPid)?.state !== TRACED_STOP) {
+      tracee.interrupt();
+      tracee.wait();
+    }
+    tracee.detach();
+  });
 }
