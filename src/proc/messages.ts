@@ -54,7 +54,10 @@ export const deliverCall = defineCall(
 /** To the home, and from it to all others: the process is about to lead a session (`group` 0) or to enter a group, and its husks do so first. */
 export const relateCall = defineCall('proc.relate', z.object({ pid, group: z.number().int().nonnegative() }), nothing);
 
-/** To the home: the process runs on `node` from now on. A husk stays behind on the node that says so. */
+/**
+ * To the home: the process runs on `node` from now on. A husk stays behind on the node that says so. It is repeated until the home answers, so it may
+ * come when the process is at home again, and says nothing then.
+ */
 export const movedCall = defineCall('proc.moved', z.object({ pid, node }), nothing);
 
 /** To the home: the node has husks of these processes. Answered with those that have ended. */

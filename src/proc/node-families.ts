@@ -70,6 +70,11 @@ export class NodeFamilies implements AsyncDisposable {
     return this.isHome(pid) ? !this.present.has(pid) && this.directory.nodeOf(pid) === this.node : this.visitors.has(pid);
   }
 
+  /** A process, no husk. What runs here and there at once is being moved: undecided, or the other node has not heard of it yet. */
+  isHere(pid: number): boolean {
+    return !this.present.has(pid) && this.options.container.hostPidOf(pid) !== undefined;
+  }
+
   /** Is it not known where this process runs? Its home has a husk of it, was started again, and no node has claimed it so far. */
   isUnclaimed(pid: number): boolean {
     return this.isHome(pid) && this.present.has(pid) && !this.arriving.has(pid) && this.directory.nodeOf(pid) === this.node;

@@ -53,7 +53,7 @@ export class Reconciliation {
       };
       try {
         const { running, husks, undecided } = await rpc.call(peer, reconcileCall, request, { deadlineMs: ANSWER_MILLISECONDS });
-        for (const pid of running) if (!this.isHere(pid)) families.directory.moved(pid, rpc.id, peer);
+        for (const pid of running) if (!families.isHere(pid)) families.directory.moved(pid, rpc.id, peer);
         for (const pid of husks) families.directory.held(pid, peer);
         await families.keeper.do(
           'watch',
@@ -75,7 +75,7 @@ export class Reconciliation {
     ended: readonly Ended[],
   ): { running: number[]; husks: number[]; undecided: number[] } {
     const { directory, present, visitors, arriving, node, options } = this.families;
-    for (const pid of running) if (!this.isHere(pid)) directory.moved(pid, node, from);
+    for (const pid of running) if (!this.families.isHere(pid)) directory.moved(pid, node, from);
     for (const pid of husks) directory.held(pid, from);
     const statuses = new Map(ended.map(({ pid, status }) => [pid, status]));
     for (const { pid, node: place } of directory.away) {
@@ -88,11 +88,6 @@ export class Reconciliation {
       husks: [...present].filter(isTheirs),
       undecided: [...arriving].filter(isTheirs),
     };
-  }
-
-  /** A process, no husk. What runs here and there at once is being moved: undecided, or the other node has not heard of it yet. */
-  private isHere(pid: number): boolean {
-    return !this.families.present.has(pid) && this.isAnythingHere(pid);
   }
 
   private isAnythingHere(pid: number): boolean {

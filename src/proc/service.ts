@@ -56,7 +56,7 @@ export class ProcService implements AsyncDisposable {
       return {};
     });
     rpc.handle(movedCall, ({ pid, node }, { caller }) => {
-      this.families.directory.moved(pid, caller, node);
+      if (!this.families.isHere(pid)) this.families.directory.moved(pid, caller, node);
       return {};
     });
     rpc.handle(holdCall, async ({ pids }, { caller }) => ({ ended: await this.heldElsewhere(pids, caller) }));
@@ -71,7 +71,7 @@ export class ProcService implements AsyncDisposable {
   async locate(pid: number): Promise<NodeId> {
     const { visitors, directory, node, options } = this.families;
     while (this.families.isUnclaimed(pid) && !this.families.isClosed) await this.families.again();
-    if (visitors.has(pid)) return node;
+    if (visitors.has(pid) || (this.families.isHome(pid) && this.families.isHere(pid))) return node;
     if (this.families.isHome(pid)) return directory.nodeOf(pid);
     return (await options.rpc.call(options.homeOf(pid), locateCall, { pid })).node;
   }
