@@ -56,7 +56,7 @@ export class ProcService implements AsyncDisposable {
       return {};
     });
     rpc.handle(movedCall, ({ pid, node }, { caller }) => {
-      if (!this.families.isHere(pid)) this.families.directory.moved(pid, caller, node);
+      if (node === rpc.id || !this.families.isHere(pid)) this.families.directory.moved(pid, caller, node);
       return {};
     });
     rpc.handle(holdCall, async ({ pids }, { caller }) => ({ ended: await this.heldElsewhere(pids, caller) }));
