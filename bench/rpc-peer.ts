@@ -17,13 +17,11 @@ function echo(socket: Socket): void {
 
 function sink(socket: Socket): void {
   socket.setNoDelay(true);
-  let announced = 0;
   let missing = 0;
   socket.on('data', (bytes) => {
     let taken = bytes.length;
     if (missing === 0) {
-      announced = Number(bytes.readBigUInt64LE());
-      missing = announced;
+      missing = Number(bytes.readBigUInt64LE());
       taken -= COUNT_SIZE;
     }
     missing -= taken;

@@ -15,9 +15,13 @@ import {
   readStatus,
   REGION_ADDRESS,
   REGION_LIMIT,
+  tracerOf,
 } from '../linux/index.ts';
 import { judgeArea } from '../mm/index.ts';
 import { examineHiddenState } from './hidden-state.ts';
+
+/** Looks at the memory of a process that a thread of this daemon holds for a moment: what is seen of its region at first is gone, or it is held still. */
+const LOOKS = 3;
 
 export type Verdict = 'moves' | 'reconnects' | 'relayed' | 'lost' | 'refused';
 
@@ -128,15 +132,11 @@ function computeVdsoDigest(pid: number): string {
   return hash.digest('hex');
 }
 
-/** Looks at the memory of a process that a thread of this daemon holds for a moment: what is seen of its region at first is gone, or it is held still. */
-const LOOKS = 3;
-
 /** The areas of a process, without the region of a thread of this daemon that is at work in it. */
 function areasOf(pid: number): ReturnType<typeof readDetailedMaps> {
   let areas = readDetailedMaps(pid);
   for (let look = 1; look < LOOKS && areas.some(isInRegion); look++) {
-    const isTraced = readStatus(pid)?.get('TracerPid') !== '0';
-    if (isTraced && isHeldByColleague(pid)) return areas.filter((area) => !isInRegion(area));
+    if (tracerOf(pid) !== 0 && isHeldByColleague(pid)) return areas.filter((area) => !isInRegion(area));
     areas = readDetailedMaps(pid);
   }
   return areas;

@@ -37,7 +37,7 @@ export function transitionOf(before: View, after: View): Transition | undefined 
   const transition = {
     before,
     after,
-    joined: [...now.keys()].filter((id) => !earlier.has(id) || !isSame(id)),
+    joined: [...now.keys()].filter((id) => !isSame(id)),
     left: gone.filter((id) => !isLost(id)),
     died: gone.filter(isLost),
   };

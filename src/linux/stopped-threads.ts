@@ -78,8 +78,13 @@ export function stopThreads(pid: number, options: StopOptions): StoppedThread[] 
 
 /** Whether a thread of this daemon traces the process, or nobody does any more. */
 export function isHeldByColleague(pid: number): boolean {
-  const tracer = /^TracerPid:\t(\d+)$/m.exec(readProcessFile(pid, 'status') ?? '')?.[1] ?? '0';
-  return tracer === '0' || readProcessFile(process.pid, `task/${tracer}/comm`) !== undefined;
+  const tracer = tracerOf(pid);
+  return tracer === 0 || readProcessFile(process.pid, `task/${tracer}/comm`) !== undefined;
+}
+
+/** The thread that traces a process; 0: none does. */
+export function tracerOf(pid: number): number {
+  return Number(/^TracerPid:\t(\d+)$/m.exec(readProcessFile(pid, 'status') ?? '')?.[1] ?? '0');
 }
 
 function tryStopThreads(pid: number, { traceOptions, deadlineMs }: StopOptions): StoppedThread[] {

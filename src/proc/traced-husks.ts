@@ -3,16 +3,16 @@ import {
   EXIT_EVENT,
   isErrno,
   KorriganError,
+  readStat,
   releaseLate,
   type RemoteProcess,
-  TRACE_OPTION,
-  Tracee,
-  trySyscall,
-  type WaitStatus,
-  readStat,
-  readStatus,
   syscall,
   tolerateDeath,
+  TRACE_OPTION,
+  Tracee,
+  tracerOf,
+  trySyscall,
+  type WaitStatus,
 } from '../linux/index.ts';
 import { holdHusk, isHusk } from './held-husk.ts';
 import type { MonitorEvent } from './monitor-events.ts';
@@ -180,10 +180,6 @@ export class TracedHusks implements Disposable {
     for (let status = tracee.wait(); status.kind !== 'exited' && status.kind !== 'killed'; status = tracee.wait()) tracee.resume();
     return true;
   }
-}
-
-function tracerOf(hostPid: number): number {
-  return Number(readStatus(hostPid)?.get('TracerPid') ?? '0');
 }
 
 /** Of one that this thread holds and nobody knows of any more: nobody could ever hold it again. */
