@@ -1,8 +1,8 @@
 /** Hot plug on one node: says that it lives, hears of the others, and takes the node's modules from view to view. */
-import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { isKorriganError } from '../linux/errors.ts';
 import { defineNotice, type NodeId, type RpcNode } from '../rpc/index.ts';
+import { type Clock, machineClock } from './clock.ts';
 import { createDetector, type Detector, type DetectorEvent, DETECTION, stepDetector } from './detector.ts';
 import { type Stage, Stages, transitionOf } from './stages.ts';
 import type { ClusterStore } from './store.ts';
@@ -13,12 +13,12 @@ const aliveNotice = defineNotice('hotplug.alive', z.object({ suspects: z.array(z
 const DECLARATION_MILLISECONDS = 300;
 
 export interface HotPlugOptions {
-  readonly rpc: RpcNode;
+  readonly rpc: Pick<RpcNode, 'id' | 'handleNotice' | 'notify' | 'onLinkChange'>;
   readonly store: ClusterStore;
   /** From below. */
   readonly stages: readonly Stage[];
-  /** Milliseconds of a clock that never goes back. @default performance.now */
-  readonly now?: () => number;
+  /** @default that of this machine */
+  readonly clock?: Clock;
   /** How long a daemon may take to be started again. @default DETECTION.restart */
   readonly restartMilliseconds?: number;
   readonly log: { info(details: object, message: string): void; warn(details: object, message: string): void };
@@ -27,21 +27,21 @@ export interface HotPlugOptions {
 export class HotPlug implements AsyncDisposable {
   private readonly options: HotPlugOptions;
   private readonly stages: Stages;
-  private readonly now: () => number;
+  private readonly clock: Clock;
   private detector: Detector;
   /** What the modules have been taken to. */
   private current: View = { epoch: 0, nodes: [] };
-  private readonly timer: NodeJS.Timeout;
+  private readonly stopTicking: () => void;
   private work: Promise<void> = Promise.resolve();
   private isCatchingUp = false;
   private isClosed = false;
 
   constructor(options: HotPlugOptions) {
-    const { rpc, store, stages, now = () => performance.now(), restartMilliseconds } = options;
+    const { rpc, store, stages, clock = machineClock, restartMilliseconds } = options;
     this.options = options;
-    this.now = now;
+    this.clock = clock;
     this.stages = new Stages(stages);
-    this.detector = createDetector(rpc.id, membersOf(store.known), now(), restartMilliseconds);
+    this.detector = createDetector(rpc.id, membersOf(store.known), clock.now(), restartMilliseconds);
     rpc.handleNotice(aliveNotice, ({ suspects, epoch }, { caller }) => {
       this.step({ kind: 'heard', from: caller, sign: { suspects } });
       if (epoch > store.known.epoch) this.catchUp();
@@ -50,8 +50,7 @@ export class HotPlug implements AsyncDisposable {
       if (!up) this.step({ kind: 'link-lost', to: peer });
     });
     store.watch(() => this.follow());
-    this.timer = setInterval(() => this.step({ kind: 'tick' }), DETECTION.interval);
-    this.timer.unref();
+    this.stopTicking = clock.every(DETECTION.interval, () => this.step({ kind: 'tick' }));
     this.follow();
   }
 
@@ -72,12 +71,12 @@ export class HotPlug implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.isClosed = true;
-    clearInterval(this.timer);
+    this.stopTicking();
     await this.settled();
   }
 
   private step(event: DetectorEvent): void {
-    const { detector, effects } = stepDetector(this.detector, event, this.now());
+    const { detector, effects } = stepDetector(this.detector, event, this.clock.now());
     this.detector = detector;
     const { rpc, store, log } = this.options;
     for (const effect of effects) {
@@ -97,7 +96,7 @@ export class HotPlug implements AsyncDisposable {
     const { rpc, store, log } = this.options;
     const life = store.known.nodes.find(({ id }) => id === node)?.life;
     const living = membersOf(store.known).filter((id) => !this.detector.dead.has(id));
-    await delay(DECLARATION_MILLISECONDS * living.indexOf(rpc.id), undefined, { ref: false });
+    await this.clock.delay(DECLARATION_MILLISECONDS * living.indexOf(rpc.id));
     if (life === undefined || this.isClosed || !this.detector.dead.has(node)) return;
     log.warn({ node }, 'a node is silent, and a majority says so: it is declared dead');
     try {

@@ -10,7 +10,16 @@
  * * `etcd-store` (over `etcd-client`): the same record in etcd.
  * * `detector`: signs of life, suspicion, death by the word of a majority, and whether this node hears of a majority itself.
  * * `stages`: how all modules go from one view to the next, in their order; `hot-plug` joins all of these on one node.
+ * * `clock`: time, for those of them that wait; the simulator in `sim/` has another one, and other links and disks.
  *
  * To come, in this order: joining it to the daemon (a node that is dead ends the moves and the husks that waited for it), `krgadm`, joining with a token, draining.
  */
+export { type Clock, machineClock } from './clock.ts';
+export { DETECTION } from './detector.ts';
+export { HotPlug, type HotPlugOptions } from './hot-plug.ts';
 export * from './membership.ts';
+export { type AcceptorDisk, RegisterStore, type RegisterStoreOptions } from './register-store.ts';
+export { type AcceptorState, type Ballot, compareBallots, majority } from './register.ts';
+export type { Stage, Transition } from './stages.ts';
+export type { ClusterStore } from './store.ts';
+export * from './view.ts';

@@ -1,8 +1,8 @@
 /** The cluster's record without another service: the members are its acceptors, each with its part on its own disk. See `register`. */
-import { setTimeout as delay } from 'node:timers/promises';
 import { KorriganError } from '../linux/errors.ts';
 import type { RpcNode } from '../rpc/index.ts';
 import { AcceptorFile } from './acceptor-file.ts';
+import { type Clock, machineClock } from './clock.ts';
 import { chosenNotice, registerCall } from './register-calls.ts';
 import {
   type Accepted,
@@ -29,18 +29,25 @@ const BACKOFF_MILLISECONDS = 10;
 const LONGEST_BACKOFF_MILLISECONDS = 400;
 
 export interface RegisterStoreOptions {
-  readonly rpc: RpcNode;
-  /** Where this node's part lies. */
+  readonly rpc: Pick<RpcNode, 'id' | 'peers' | 'call' | 'handle' | 'notify' | 'handleNotice'>;
+  /** Where this node's part lies: the path of a file. */
   readonly path: string;
+  /** @default a file of this machine */
+  readonly open?: (path: string) => AcceptorDisk;
   /** The record with which the cluster begins, the same on all nodes that are in it; undefined on one that joins later. */
   readonly first: View | undefined;
   /** Between 0 and 1, for pauses of different lengths. @default Math.random */
   readonly random?: () => number;
+  /** @default that of this machine */
+  readonly clock?: Clock;
 }
+
+export type AcceptorDisk = Pick<AcceptorFile, 'read' | 'write'>;
 
 export class RegisterStore implements ClusterStore {
   private readonly options: RegisterStoreOptions;
-  private readonly file: AcceptorFile;
+  private readonly file: AcceptorDisk;
+  private readonly clock: Clock;
   private acceptor: AcceptorState<View>;
   /** The latest that is known to be chosen. */
   private latest: Accepted<View>;
@@ -53,8 +60,9 @@ export class RegisterStore implements ClusterStore {
   /** @throws Error when the file is damaged */
   constructor(options: RegisterStoreOptions) {
     this.options = options;
-    this.file = new AcceptorFile(options.path);
-    const { first } = options;
+    const { first, path, open = (file) => new AcceptorFile(file), clock = machineClock } = options;
+    this.clock = clock;
+    this.file = open(path);
     const accepted = first === undefined ? undefined : { ballot: FIRST_BALLOT, value: first };
     this.acceptor = this.file.read() ?? { promised: FIRST_BALLOT, accepted };
     this.latest = accepted ?? { ballot: FIRST_BALLOT, value: { epoch: 0, nodes: [] } };
@@ -94,7 +102,7 @@ export class RegisterStore implements ClusterStore {
   private async propose(options: ProposalOptions<View>): Promise<View> {
     const { rpc, random = Math.random } = this.options;
     let backoff = BACKOFF_MILLISECONDS;
-    for (const until = performance.now() + PATIENCE_MILLISECONDS; !this.isClosed && performance.now() < until; ) {
+    for (const until = this.clock.now() + PATIENCE_MILLISECONDS; !this.isClosed && this.clock.now() < until; ) {
       const proposal = await this.attempt(beginProposal(rpc.id, this.accepted, this.above, options), options);
       this.above = later(this.above, proposal.ballot);
       const outcome = proposal.phase === 'settled' ? proposal.outcome : undefined;
@@ -104,7 +112,7 @@ export class RegisterStore implements ClusterStore {
         return outcome.value;
       }
       if (outcome?.kind === 'conflict') this.above = later(this.above, outcome.above);
-      await delay(backoff * random());
+      await this.clock.delay(backoff * random());
       backoff = Math.min(2 * backoff, LONGEST_BACKOFF_MILLISECONDS);
     }
     const members = membersOf(this.accepted.value);
