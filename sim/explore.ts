@@ -1,28 +1,31 @@
 /** Runs one seed after the other. */
-import type { Mutation } from '../src/kddm/index.ts';
-import { createScenario, type Scenario, type ScenarioSize } from './scenario.ts';
-import { addTotals, createTotals, type Totals } from './totals.ts';
-import { World } from './world.ts';
+import { Counts, type Explored, type ScenarioSize, type Simulation } from './simulation.ts';
 
-export interface Exploration {
+export interface Exploration<Scenario> {
   readonly seeds: number;
-  readonly totals: Totals;
+  readonly explored: Explored;
   /** In simulated time. */
   readonly simulatedMs: number;
   /** The first one; nothing is explored after it. */
   readonly failure: { readonly seed: number; readonly scenario: Scenario; readonly violation: string } | undefined;
 }
 
-export function explore(first: number, seeds: number, size: ScenarioSize, mutations?: ReadonlySet<Mutation>): Exploration {
-  const totals = createTotals();
+export async function explore<Scenario>(
+  simulation: Simulation<Scenario>,
+  first: number,
+  seeds: number,
+  size: ScenarioSize,
+  mutation?: string,
+): Promise<Exploration<Scenario>> {
+  const counts = new Counts();
+  const { explored } = counts;
   let simulatedMs = 0;
   for (let seed = first; seed < first + seeds; seed++) {
-    const scenario = createScenario(seed, size);
-    const result = new World(scenario, mutations && { mutations }).run();
-    addTotals(totals, result.totals);
-    simulatedMs += result.atMs;
-    const { violation } = result;
-    if (violation !== undefined) return { seeds: seed - first + 1, totals, simulatedMs, failure: { seed, scenario, violation } };
+    const scenario = simulation.create(seed, size);
+    const { violation, atMs, explored: seen } = await simulation.run(scenario, { mutation });
+    counts.addAll(seen);
+    simulatedMs += atMs;
+    if (violation !== undefined) return { seeds: seed - first + 1, explored, simulatedMs, failure: { seed, scenario, violation } };
   }
-  return { seeds, totals, simulatedMs, failure: undefined };
+  return { seeds, explored, simulatedMs, failure: undefined };
 }

@@ -3,18 +3,19 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Mutation, MUTATIONS } from '../src/kddm/index.ts';
 import { explore } from './explore.ts';
+import { kddmSimulation as kddm } from './kddm-simulation.ts';
 import { createScenario } from './scenario.ts';
 import { shrink } from './shrink.ts';
 import { World } from './world.ts';
 
 const SMALL = { nodes: 4, objects: 2, durationMs: 1200 };
 
-test('200 seeds with faults: one writer, the last value, no loss but a declared one, and everything settles', () => {
-  const { failure, totals } = explore(1, 200, SMALL);
+test('200 seeds with faults: one writer, the last value, no loss but a declared one, and everything settles', async () => {
+  const { failure, explored } = await explore(kddm, 1, 200, SMALL);
   assert.equal(failure?.violation, undefined, `seed ${failure?.seed}`);
   // What is explored is worth something: every fault and every state occurred.
-  assert.deepEqual([...totals.faults.keys()].toSorted(), ['crash', 'cut', 'isolate', 'join', 'leave', 'pause']);
-  assert.equal(totals.states.size, 15);
+  assert.deepEqual([...(explored.get('faults')?.keys() ?? [])].toSorted(), ['crash', 'cut', 'isolate', 'join', 'leave', 'pause']);
+  assert.equal(explored.get('states')?.size, 15);
 });
 
 /** Each was a violation once: of 4 nodes and 3 objects, as `npm run sim` takes them. */
@@ -22,8 +23,8 @@ const ONCE_WRONG = {
   1561: 'a node left while it was creating an object',
 };
 for (const [seed, what] of Object.entries(ONCE_WRONG)) {
-  test(`seed ${seed}: ${what}`, () => {
-    const { failure } = explore(Number(seed), 1, { nodes: 4, objects: 3, durationMs: 1800 });
+  test(`seed ${seed}: ${what}`, async () => {
+    const { failure } = await explore(kddm, Number(seed), 1, { nodes: 4, objects: 3, durationMs: 1800 });
     assert.equal(failure?.violation, undefined);
   });
 }
@@ -39,14 +40,14 @@ test('a seed replays bit for bit', () => {
   assert.deepEqual(traceOf(), first);
 });
 
-test('a failing seed is made smaller and fails in the same way', () => {
-  const mutations = new Set<Mutation>(['invalidation-ignored']);
-  const { failure } = explore(1, 20, SMALL, mutations);
+test('a failing seed is made smaller and fails in the same way', async () => {
+  const mutation: Mutation = 'invalidation-ignored';
+  const { failure } = await explore(kddm, 1, 20, SMALL, mutation);
   assert.ok(failure);
-  const { scenario, violation } = shrink(failure.scenario, failure.violation, { mutations });
+  const { scenario, violation } = await shrink(kddm, failure.scenario, failure.violation, { mutation });
   const steps = scenario.clients.reduce((sum, client) => sum + client.steps.length, 0);
   assert.ok(steps <= 10, `${steps} steps`);
-  assert.equal(new World(scenario, { mutations }).run().violation, violation);
+  assert.equal((await kddm.run(scenario, { mutation })).violation, violation);
   assert.equal(new World(scenario).run().violation, undefined);
 });
 
@@ -56,10 +57,10 @@ const SEEDS = 150;
 const RARE: ReadonlySet<string> = new Set<Mutation>(['copy-serial-ignored', 'copy-in-flight-ignored']);
 
 for (const mutation of Object.keys(MUTATIONS) as Mutation[]) {
-  test(`found: ${mutation}`, () => {
+  test(`found: ${mutation}`, async () => {
     const { failure } = RARE.has(mutation)
-      ? explore(1, 3 * SEEDS, { nodes: 5, objects: 1, durationMs: 1000 }, new Set([mutation]))
-      : explore(1, SEEDS, SMALL, new Set([mutation]));
+      ? await explore(kddm, 1, 3 * SEEDS, { nodes: 5, objects: 1, durationMs: 1000 }, mutation)
+      : await explore(kddm, 1, SEEDS, SMALL, mutation);
     assert.ok(failure, 'no seed fails');
     // It is the mutation that was found.
     assert.equal(new World(failure.scenario).run().violation, undefined);

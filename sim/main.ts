@@ -1,74 +1,95 @@
 /**
- * `npm run sim -- --seed S --seeds N --nodes N --minutes M --objects N [--mutation NAME] [--trace]`: explores seeds, one after the other, and prints what it has seen. At the
- * first violation it makes the scenario smaller (not with `--trace`), prints its trace and ends with status 1; `--seed` with the same options repeats it.
+ * `npm run sim -- [--world kddm|membership|hand-over|cluster] --seed S --seeds N --nodes N --minutes M --objects N [--mutation NAME] [--trace]`: explores seeds, one after the
+ * other, of one world or of each in turn, and prints what it has seen. At the first violation it makes the scenario smaller (not with `--trace`), prints its trace and
+ * ends with status 1; `--seed` with the same options repeats it.
  */
 import { parseArgs } from 'node:util';
-import { type Mutation, MUTATIONS } from '../src/kddm/index.ts';
 import { type Exploration, explore } from './explore.ts';
+import { kddmSimulation } from './kddm-simulation.ts';
 import { shrink } from './shrink.ts';
-import { World } from './world.ts';
+import type { ScenarioSize, Simulation } from './simulation.ts';
+
+const WORLDS = [kddmSimulation] as unknown as readonly Simulation<unknown>[];
 
 const { values } = parseArgs({
   options: {
+    world: { type: 'string' },
     seed: { type: 'string', default: '1' },
-    seeds: { type: 'string', default: '200' },
-    nodes: { type: 'string', default: '4' },
-    objects: { type: 'string', default: '3' },
-    /** Of simulated time in which clients begin something, per seed. */
-    minutes: { type: 'string', default: '0.03' },
+    seeds: { type: 'string' },
+    nodes: { type: 'string' },
+    objects: { type: 'string' },
+    /** Of simulated time in which something new begins, per seed. */
+    minutes: { type: 'string' },
     mutation: { type: 'string' },
     trace: { type: 'boolean', default: false },
   },
 });
 
-function isMutation(name: string): name is Mutation {
-  return Object.hasOwn(MUTATIONS, name);
+function refuse(message: string): never {
+  console.error(message);
+  process.exit(2);
 }
 
-function list(counts: ReadonlyMap<string, number>): string {
-  return [...counts]
-    .toSorted(([, a], [, b]) => b - a)
-    .map(([key, times]) => `${key} ${times}`)
-    .join(', ');
+function numberOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const number = Number(text);
+  return Number.isFinite(number) && number > 0 ? number : refuse(`"${text}" is no number above 0`);
 }
 
 function sum(counts: ReadonlyMap<string, number>): number {
   return counts.values().reduce((total, times) => total + times, 0);
 }
 
-function print({ seeds, totals, simulatedMs }: Exploration, elapsedMs: number): void {
-  console.log(`${seeds} seeds, ${(simulatedMs / 60_000).toFixed(1)} minutes simulated in ${(elapsedMs / 1000).toFixed(1)} s`);
-  console.log(`operations ${sum(totals.operations)}: ${list(totals.operations)}`);
-  console.log(`results: ${list(totals.results)}`);
-  console.log(`gets and grabs: ${totals.hits} at once, ${totals.misses} waited`);
-  console.log(`messages ${sum(totals.messages)}: ${list(totals.messages)}`);
-  console.log(
-    `forwarded ${totals.forwarded}, came back ${totals.loopBacks}, outdated ${totals.outdated}, lost with links ${totals.lostMessages}`,
-  );
-  console.log(`faults ${sum(totals.faults)}: ${list(totals.faults)}`);
-  console.log(`states: ${list(totals.states)}`);
+function print(name: string, { seeds, explored, simulatedMs }: Exploration<unknown>, elapsedMs: number): void {
+  const minutes = (simulatedMs / 60_000).toFixed(1);
+  console.log(`${name}: ${seeds} seeds, ${minutes} minutes simulated in ${(elapsedMs / 1000).toFixed(1)} s`);
+  for (const [heading, counts] of explored) {
+    const kinds = [...counts].toSorted(([, a], [, b]) => b - a).map(([kind, times]) => `${kind} ${times}`);
+    console.log(`  ${heading} ${sum(counts)}: ${kinds.join(', ')}`);
+  }
 }
 
-const { mutation } = values;
-if (mutation !== undefined && !isMutation(mutation)) {
-  console.error(`there is no mutation ${mutation}; there are ${Object.keys(MUTATIONS).join(', ')}`);
-  process.exit(2);
-}
-const mutations = mutation === undefined ? undefined : new Set<Mutation>([mutation]);
-const size = { nodes: Number(values.nodes), objects: Number(values.objects), durationMs: Number(values.minutes) * 60_000 };
-const startedMs = performance.now();
-const exploration = explore(Number(values.seed), Number(values.seeds), size, mutations);
-print(exploration, performance.now() - startedMs);
-const { failure } = exploration;
-if (failure !== undefined) {
-  console.log(`\nseed ${failure.seed}: ${failure.violation}`);
-  const options = mutations && { mutations };
-  const { scenario, violation, runs } = shrink(failure.scenario, failure.violation, options ?? {}, values.trace ? 0 : undefined);
-  const steps = scenario.clients.reduce((total, client) => total + client.steps.length, 0);
-  console.log(
-    `made smaller in ${runs} runs: ${scenario.nodes} nodes, ${scenario.clients.length} clients, ${steps} steps, ${scenario.faults.length} faults`,
+/** @returns whether nothing was found */
+async function search(simulation: Simulation<unknown>): Promise<boolean> {
+  const { mutation } = values;
+  if (mutation !== undefined && !Object.hasOwn(simulation.mutations, mutation))
+    refuse(`${simulation.name} has no mutation ${mutation}; it has ${Object.keys(simulation.mutations).join(', ')}`);
+  const minutes = numberOf(values.minutes);
+  const size: ScenarioSize = {
+    nodes: numberOf(values.nodes) ?? simulation.usual.nodes,
+    objects: numberOf(values.objects) ?? simulation.usual.objects,
+    durationMs: minutes === undefined ? simulation.usual.durationMs : minutes * 60_000,
+  };
+  const startedMs = performance.now();
+  const exploration = await explore(
+    simulation,
+    numberOf(values.seed) ?? 1,
+    numberOf(values.seeds) ?? simulation.usual.seeds,
+    size,
+    mutation,
   );
+  print(simulation.name, exploration, performance.now() - startedMs);
+  const { failure } = exploration;
+  if (failure === undefined) return true;
+  console.log(`\nseed ${failure.seed}: ${failure.violation}`);
+  const { scenario, violation, runs } = await shrink(
+    simulation,
+    failure.scenario,
+    failure.violation,
+    { mutation },
+    values.trace ? 0 : undefined,
+  );
+  console.log(`made smaller in ${runs} runs: ${simulation.describe(scenario)}`);
   console.log(violation);
-  new World(scenario, { ...options, trace: console.log }).run();
+  await simulation.run(scenario, { mutation, trace: console.log });
+  return false;
+}
+
+const chosen = WORLDS.filter(({ name }) => values.world === undefined || name === values.world);
+if (chosen.length === 0) refuse(`there is no world ${values.world ?? ''}; there are ${WORLDS.map(({ name }) => name).join(', ')}`);
+if (values.mutation !== undefined && chosen.length > 1) refuse('--mutation needs --world');
+for (const simulation of chosen) {
+  if (await search(simulation)) continue;
   process.exitCode = 1;
+  break;
 }

@@ -1,6 +1,7 @@
 /** What happens in a run, as plain data: made from a seed, and made smaller by leaving parts of it out. Times are in milliseconds. */
 import { type NodeId, type SetRecord, uniqueId, type Variant } from '../src/kddm/index.ts';
 import { Random } from './random.ts';
+import type { ScenarioSize } from './simulation.ts';
 
 /** One action of a client. `value` is what it writes, unique in the run. */
 export interface Step {
@@ -43,12 +44,6 @@ export interface Scenario {
   readonly sets: readonly SetRecord[];
   readonly clients: readonly Client[];
   readonly faults: readonly Fault[];
-}
-
-export interface ScenarioSize {
-  readonly nodes: number;
-  readonly objects: number;
-  readonly durationMs: number;
 }
 
 const NAMESPACE = 0;

@@ -1,6 +1,5 @@
 /** Makes a failing scenario smaller by leaving parts of it out, as long as it fails in the same way. */
-import type { Scenario } from './scenario.ts';
-import { type RunOptions, World } from './world.ts';
+import type { Part, RunSettings, Simulation } from './simulation.ts';
 
 /** What kind of violation it is: numbers and nodes differ from run to run. */
 function kindOf(violation: string): string {
@@ -10,78 +9,51 @@ function kindOf(violation: string): string {
     .slice(0, 25);
 }
 
-export interface Shrunk {
+export interface Shrunk<Scenario> {
   readonly scenario: Scenario;
   readonly violation: string;
   readonly runs: number;
 }
 
 /** @param mostRuns bounds the work @returns the smallest scenario that was found, with its violation */
-export function shrink(scenario: Scenario, violation: string, options: RunOptions, mostRuns = 600): Shrunk {
+export async function shrink<Scenario>(
+  simulation: Simulation<Scenario>,
+  scenario: Scenario,
+  violation: string,
+  settings: RunSettings,
+  mostRuns = 600,
+): Promise<Shrunk<Scenario>> {
   const kind = kindOf(violation);
-  let best: Shrunk = { scenario, violation, runs: 0 };
+  let best: Shrunk<Scenario> = { scenario, violation, runs: 0 };
   let runs = 0;
-  const attempt = (candidate: Scenario): boolean => {
+  const attempt = async (candidate: Scenario): Promise<boolean> => {
     if (runs >= mostRuns) return false;
     runs++;
-    const found = new World(candidate, options).run().violation;
+    const found = (await simulation.run(candidate, settings)).violation;
     if (found === undefined || kindOf(found) !== kind) return false;
     best = { scenario: candidate, violation: found, runs };
     return true;
   };
+  const leaveOut = async (part: Part<Scenario>): Promise<void> => {
+    const list = (): readonly unknown[] => part.of(best.scenario);
+    // Halves, quarters … of the list, then single items.
+    for (let size = Math.ceil(list().length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {
+      for (let start = 0; start < list().length; ) {
+        const rest = [...list().slice(0, start), ...list().slice(start + size)];
+        if (!(await attempt(part.with(best.scenario, rest)))) start += size;
+      }
+    }
+  };
   let before: Scenario | undefined;
   while (before !== best.scenario) {
     before = best.scenario;
-    leaveOut(
-      () => best.scenario.faults,
-      (faults) => attempt({ ...best.scenario, faults }),
-    );
-    leaveOut(
-      () => best.scenario.clients,
-      (clients) => attempt({ ...best.scenario, clients }),
-    );
-    leaveOut(
-      () => best.scenario.sets,
-      (sets) => attempt({ ...best.scenario, sets }),
-    );
-    for (let index = 0; index < best.scenario.clients.length; index++) {
-      leaveOut(
-        () => best.scenario.clients[index]?.steps ?? [],
-        (steps) =>
-          attempt({
-            ...best.scenario,
-            clients: best.scenario.clients.map((client, place) => (place === index ? { ...client, steps } : client)),
-          }),
-      );
+    // One that is left out changes which parts there are.
+    for (let index = 0; ; index++) {
+      const part = simulation.parts(best.scenario)[index];
+      if (part === undefined) break;
+      await leaveOut(part);
     }
-    if (best.scenario.nodes > 2) attempt(withFewerNodes(best.scenario));
+    for (const candidate of simulation.smaller?.(best.scenario) ?? []) if (await attempt(candidate)) break;
   }
   return { ...best, runs };
-}
-
-/** Leaves out halves, quarters … of a list, then single items. */
-function leaveOut<Item>(current: () => readonly Item[], attempt: (rest: readonly Item[]) => boolean): void {
-  for (let size = Math.ceil(current().length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {
-    for (let start = 0; start < current().length; ) {
-      const rest = [...current().slice(0, start), ...current().slice(start + size)];
-      if (!attempt(rest)) start += size;
-    }
-  }
-}
-
-/** What named the last node names the first one. */
-function withFewerNodes(scenario: Scenario): Scenario {
-  const nodes = scenario.nodes - 1;
-  const keep = (node: number): number => (node === scenario.nodes ? 1 : node);
-  return {
-    ...scenario,
-    nodes,
-    clients: scenario.clients.map((client) => ({
-      node: keep(client.node),
-      steps: client.steps.map((step) => ({ ...step, destination: keep(step.destination) })),
-    })),
-    faults: scenario.faults.map((fault) =>
-      fault.kind === 'cut' ? { ...fault, node: keep(fault.node), other: keep(fault.other) } : { ...fault, node: keep(fault.node) },
-    ),
-  };
 }

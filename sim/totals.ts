@@ -44,11 +44,3 @@ export function createTotals(): Totals {
     },
   };
 }
-
-/** Adds what a run did to a sum of runs. */
-export function addTotals(sum: Totals, run: Totals): void {
-  for (const name of ['operations', 'results', 'messages', 'faults', 'states'] as const) {
-    for (const [key, times] of run[name]) count(sum[name], key, times);
-  }
-  for (const name of ['hits', 'misses', 'forwarded', 'loopBacks', 'outdated', 'lostMessages'] as const) sum[name] += run[name];
-}

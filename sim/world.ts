@@ -28,6 +28,7 @@ import { type EpochChange, Membership } from './membership.ts';
 import { Network } from './network.ts';
 import { Random } from './random.ts';
 import type { Scenario } from './scenario.ts';
+import { Violation } from './simulation.ts';
 import { count, createTotals, type Totals } from './totals.ts';
 
 const TICK_MS = 40;
@@ -64,9 +65,6 @@ interface Slot {
 function durationMs({ steps }: Scenario['clients'][number]): number {
   return steps.reduce((sum, { pauseMs, holdMs }) => sum + pauseMs + holdMs, 0);
 }
-
-/** Thrown to end a run. */
-class Violation extends Error {}
 
 export class World {
   readonly random: Random;

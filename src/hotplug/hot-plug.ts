@@ -19,6 +19,8 @@ export interface HotPlugOptions {
   readonly stages: readonly Stage[];
   /** @default that of this machine */
   readonly clock?: Clock;
+  /** The simulator has broken ones. @default stepDetector */
+  readonly detect?: typeof stepDetector;
   /** How long a daemon may take to be started again. @default DETECTION.restart */
   readonly restartMilliseconds?: number;
   readonly log: { info(details: object, message: string): void; warn(details: object, message: string): void };
@@ -76,7 +78,8 @@ export class HotPlug implements AsyncDisposable {
   }
 
   private step(event: DetectorEvent): void {
-    const { detector, effects } = stepDetector(this.detector, event, this.clock.now());
+    const { detect = stepDetector } = this.options;
+    const { detector, effects } = detect(this.detector, event, this.clock.now());
     this.detector = detector;
     const { rpc, store, log } = this.options;
     for (const effect of effects) {

@@ -40,6 +40,14 @@ export interface RegisterStoreOptions {
   readonly random?: () => number;
   /** @default that of this machine */
   readonly clock?: Clock;
+  /** The simulator has broken ones. @default that of `register` */
+  readonly protocol?: RegisterProtocol;
+}
+
+export interface RegisterProtocol {
+  readonly answerRequest: typeof answerRequest<View>;
+  readonly beginProposal: typeof beginProposal<View>;
+  readonly stepProposal: typeof stepProposal<View>;
 }
 
 export type AcceptorDisk = Pick<AcceptorFile, 'read' | 'write'>;
@@ -48,6 +56,7 @@ export class RegisterStore implements ClusterStore {
   private readonly options: RegisterStoreOptions;
   private readonly file: AcceptorDisk;
   private readonly clock: Clock;
+  private readonly protocol: RegisterProtocol;
   private acceptor: AcceptorState<View>;
   /** The latest that is known to be chosen. */
   private latest: Accepted<View>;
@@ -61,13 +70,14 @@ export class RegisterStore implements ClusterStore {
   constructor(options: RegisterStoreOptions) {
     this.options = options;
     const { first, path, open = (file) => new AcceptorFile(file), clock = machineClock } = options;
+    this.protocol = options.protocol ?? { answerRequest, beginProposal, stepProposal };
     this.clock = clock;
     this.file = open(path);
     const accepted = first === undefined ? undefined : { ballot: FIRST_BALLOT, value: first };
     this.acceptor = this.file.read() ?? { promised: FIRST_BALLOT, accepted };
     this.latest = accepted ?? { ballot: FIRST_BALLOT, value: { epoch: 0, nodes: [] } };
     options.rpc.handle(registerCall, (request) => {
-      const { state, reply } = answerRequest(this.acceptor, request);
+      const { state, reply } = this.protocol.answerRequest(this.acceptor, request);
       if (state !== this.acceptor) this.file.write(state);
       this.acceptor = state;
       return reply;
@@ -103,7 +113,7 @@ export class RegisterStore implements ClusterStore {
     const { rpc, random = Math.random } = this.options;
     let backoff = BACKOFF_MILLISECONDS;
     for (const until = this.clock.now() + PATIENCE_MILLISECONDS; !this.isClosed && this.clock.now() < until; ) {
-      const proposal = await this.attempt(beginProposal(rpc.id, this.accepted, this.above, options), options);
+      const proposal = await this.attempt(this.protocol.beginProposal(rpc.id, this.accepted, this.above, options), options);
       this.above = later(this.above, proposal.ballot);
       const outcome = proposal.phase === 'settled' ? proposal.outcome : undefined;
       if (outcome?.kind === 'failed') throw outcome.error;
@@ -137,7 +147,7 @@ export class RegisterStore implements ClusterStore {
         asked++;
         this.options.rpc
           .call(to, registerCall, request, { deadlineMs: ANSWER_MILLISECONDS })
-          .then((reply) => take(stepProposal(proposal, to, reply, options)))
+          .then((reply) => take(this.protocol.stepProposal(proposal, to, reply, options)))
           .catch(() => undefined)
           .finally(() => {
             if (--asked === 0) resolve(proposal);
