@@ -20,6 +20,6 @@ export { HotPlug, type HotPlugOptions } from './hot-plug.ts';
 export * from './membership.ts';
 export { type AcceptorDisk, RegisterStore, type RegisterStoreOptions } from './register-store.ts';
 export { type AcceptorState, type Ballot, compareBallots, majority } from './register.ts';
-export type { Stage, Transition } from './stages.ts';
+export { type Stage, type Transition, transitionOf } from './stages.ts';
 export type { ClusterStore } from './store.ts';
 export * from './view.ts';

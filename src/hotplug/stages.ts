@@ -14,6 +14,8 @@ export interface Transition {
   readonly left: readonly NodeId[];
   /** What ran there, and was there alone, is lost. */
   readonly died: readonly NodeId[];
+  /** Their daemons ended and others took their places: what was in their memory alone is lost, their containers live. */
+  readonly restarted: readonly NodeId[];
 }
 
 export interface Stage {
@@ -24,7 +26,7 @@ export interface Stage {
   readonly resume?: () => Promise<void>;
 }
 
-/** Undefined when the same nodes, in the same lives, take part. */
+/** Undefined when the same nodes, in the same lives and with the same daemons, take part, and in the same epoch. */
 export function transitionOf(before: View, after: View): Transition | undefined {
   const lives = (view: View): Map<NodeId, string> => {
     const members = new Set(membersOf(view));
@@ -34,14 +36,16 @@ export function transitionOf(before: View, after: View): Transition | undefined 
   const isSame = (id: NodeId): boolean => now.has(id) && (earlier.get(id) === '' || now.get(id) === earlier.get(id));
   const gone = [...earlier.keys()].filter((id) => !isSame(id));
   const isLost = (id: NodeId): boolean => after.nodes.find((node) => node.id === id)?.lost === earlier.get(id);
+  const daemonOf = ({ nodes }: View, id: NodeId): string | undefined => nodes.find((node) => node.id === id)?.daemon;
   const transition = {
     before,
     after,
     joined: [...now.keys()].filter((id) => !isSame(id)),
     left: gone.filter((id) => !isLost(id)),
     died: gone.filter(isLost),
+    restarted: [...now.keys()].filter((id) => isSame(id) && daemonOf(before, id) !== daemonOf(after, id)),
   };
-  return transition.joined.length + gone.length === 0 ? undefined : transition;
+  return before.epoch === after.epoch && transition.joined.length + gone.length === 0 ? undefined : transition;
 }
 
 export class Stages {
@@ -71,9 +75,10 @@ export class Stages {
     const perform = async (stages: readonly Stage[], part: Transition): Promise<void> => {
       for (const { name, change } of stages) await change?.(part).catch((error: unknown) => failures.set(name, error));
     };
-    const { joined, left, died } = transition;
-    if (left.length + died.length > 0) await perform(this.stages.toReversed(), { ...transition, joined: [] });
-    if (joined.length > 0) await perform(this.stages, { ...transition, left: [], died: [] });
+    const { joined, left, died, restarted } = transition;
+    if (left.length + died.length + restarted.length > 0 || joined.length === 0)
+      await perform(this.stages.toReversed(), { ...transition, joined: [] });
+    if (joined.length > 0) await perform(this.stages, { ...transition, left: [], died: [], restarted: [] });
     return failures;
   }
 }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type ErrorCode, isKorriganError } from '../linux/errors.ts';
-import { add, appear, coordinatorOf, declareDead, drain, keep, membersOf, removed, vanish, type View } from './view.ts';
+import { transitionOf } from './stages.ts';
+import { add, appear, coordinatorOf, declareDead, drain, keep, membersOf, removed, renew, vanish, type View } from './view.ts';
 
 const node = (id: number, life = `life ${id}`): Parameters<typeof appear>[1] => ({
   id,
@@ -47,5 +48,10 @@ test('a life that was declared dead does not come back; another one does', () =>
 
 test('a daemon that is started again is what it was; another container of a node that takes part is refused', () => {
   assert.deepEqual(appear(ONLINE, node(2)), ONLINE);
+  const [first, second] = ['first', 'second'].map((daemon) => appear(ONLINE, { ...node(2), daemon }));
+  assert.deepEqual([first?.epoch, second?.epoch], [4, 4], 'what its daemon had in its memory is lost: an epoch begins');
+  assert.equal(renew(ONLINE).epoch, 4);
+  const transition = transitionOf(first ?? assert.fail(), appear(first ?? assert.fail(), { ...node(2), daemon: 'second' }));
+  assert.deepEqual([transition?.restarted, transition?.joined, transition?.died], [[2], [], []]);
   refuses('KRG_NODE_ONLINE', () => appear(ONLINE, node(2, 'another life')));
 });

@@ -2,7 +2,7 @@
  * Who is in the cluster, as all nodes agree on it, and how that changes. Pure. The states are Kerrighed's: *possible* (known, but not up), *present*
  * (its daemon is up and enrolled), *online* (it takes part in all that is shared), and *leaving*, which is online while it is being emptied.
  *
- * Rules: every change of who takes part begins a new epoch. A node that crashed is possible again, and the *life* that it had then (of its container,
+ * Rules: every change of who takes part, and with which daemon, begins a new epoch. A node that crashed is possible again, and the *life* that it had then (of its container,
  * with all processes) is over for everybody: it comes back only with another one.
  */
 import { z } from 'zod';
@@ -19,6 +19,8 @@ const nodeRecord = z
     state: z.enum(['possible', 'present', 'online', 'leaving']),
     /** Names the container that it has, or had when it was last up; empty until it has said so. */
     life: z.string(),
+    /** Names its daemon, whose memory is lost when it ends: another daemon in the same life begins an epoch, too. */
+    daemon: z.string().optional(),
     /** The life in which it was declared dead. */
     lost: z.string().optional(),
   })
@@ -102,10 +104,20 @@ export function removed(view: View, id: NodeId): View {
   return node.state === 'leaving' ? withNode(view, { ...node, state: 'present' }) : view;
 }
 
+/** A new epoch with the same nodes: begun by who knows that members have not got all that was said to them. */
+export function renew(view: View): View {
+  return { ...view, epoch: view.epoch + 1 };
+}
+
 /** Nobody hears of it any more. @param life that was meant: if the node has another one by now nothing is changed */
 export function declareDead(view: View, id: NodeId, life: string): View {
   const node = nodeOf(view, id);
   return takesPart(node) && node.life === life ? withNode(view, { ...node, state: 'possible', lost: life }) : view;
+}
+
+/** Who takes part, and with which daemon. */
+function members({ nodes }: View): string {
+  return JSON.stringify(nodes.filter(takesPart).map(({ id, daemon }) => [id, daemon]));
 }
 
 function takesPart({ state }: NodeRecord): boolean {
@@ -122,6 +134,6 @@ function nodeOf({ nodes }: View, id: NodeId): NodeRecord {
 function withNode(view: View, node: NodeRecord): View {
   const nodes = [...view.nodes.filter(({ id }) => id !== node.id), node].toSorted((one, other) => one.id - other.id);
   const changed = { epoch: view.epoch, nodes };
-  const isSame = membersOf(view).join() === membersOf(changed).join();
+  const isSame = members(view) === members(changed);
   return isSame ? changed : { ...changed, epoch: view.epoch + 1 };
 }
