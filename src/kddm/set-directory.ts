@@ -18,7 +18,7 @@ interface Lookup {
 
 interface Running {
   readonly operation: SetOperation;
-  /** Of a set with a name: its manager has agreed, the manager of the name has not. */
+  /** Of a set with a name: the manager of the name has agreed, its own has not. */
   isNamed: boolean;
 }
 
@@ -90,7 +90,7 @@ export class SetDirectory {
     switch (operation.kind) {
       case 'create-set': {
         const { record } = operation;
-        const manager = isNamed && record.name !== undefined ? managerOfName(record.name, members) : managerOf(record.set, members);
+        const manager = !isNamed && record.name !== undefined ? managerOfName(record.name, members) : managerOf(record.set, members);
         return this.#context.send(manager, { kind: 'REQ_KDDM_SET_LOOKUP', operation: id, namespace, set: record.set, record });
       }
       case 'find-set':
@@ -126,15 +126,19 @@ export class SetDirectory {
       const [namespace, set] = key.split(':').map(Number);
       if (namespace !== undefined && set !== undefined) this.#look(namespace, set);
     }
-    for (const running of this.#running.values()) this.#ask(running);
+    for (const running of this.#running.values()) {
+      running.isNamed = false;
+      this.#ask(running);
+    }
+  }
+
+  #named(namespace: number, name: string | undefined): KddmSet | undefined {
+    return name === undefined ? undefined : this.all().find(({ record }) => record.namespace === namespace && record.name === name);
   }
 
   onLookup(from: NodeId, message: MessageOf<'REQ_KDDM_SET_LOOKUP'>): void {
     const { operation, namespace, set, name, record } = message;
-    let known =
-      set === undefined
-        ? this.all().find((one) => one.record.namespace === namespace && one.record.name === name)
-        : this.find(namespace, set);
+    let known = this.#named(namespace, name ?? record?.name) ?? (set === undefined ? undefined : this.find(namespace, set));
     if (known === undefined && record !== undefined) known = this.install(record);
     this.#context.send(from, {
       kind: 'KDDM_SET_RECORD',
@@ -149,7 +153,9 @@ export class SetDirectory {
     if (record !== undefined) this.install(record);
     const running = this.#running.get(operation);
     if (running !== undefined) {
-      if (running.operation.kind === 'create-set' && running.operation.record.name !== undefined && !running.isNamed) {
+      const { operation: started, isNamed } = running;
+      const isMine = started.kind === 'create-set' && started.record.name !== undefined && started.record.set === record?.set;
+      if (isMine && !isNamed) {
         running.isNamed = true;
         return this.#ask(running);
       }
