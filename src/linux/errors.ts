@@ -55,6 +55,14 @@ export const ERROR_CODES = {
   KRG_NO_SUCH_STREAM: { meaning: 'the node has no end of this stream, or has no more', status: 410, exit: 1 },
   KRG_STREAM_BROKEN: { meaning: 'the stream was broken off before its end', status: 502, exit: 1 },
 
+  // Objects that nodes share
+  KRG_OBJECT_LOST: { meaning: 'the only copy of the object was on a node that died', status: 410, exit: 1 },
+  KRG_OBJECT_BUSY: { meaning: 'somebody else holds the object', status: 409, exit: 1 },
+  KRG_NO_SUCH_OBJECT: { meaning: 'the object, or its set, does not exist or is not here', status: 404, exit: 3 },
+  KRG_NOT_HELD: { meaning: 'the object is not held by who wants to give it back', status: 409, exit: 1 },
+  KRG_LAST_COPY: { meaning: 'the last copy of an object has no node to go to', status: 409, exit: 5 },
+  KRG_NODE_LEAVING: { meaning: 'the node leaves the cluster and takes nothing new', status: 503, exit: 6 },
+
   // Containers and what is started in them
   KRG_CONTAINER_LOST: { meaning: 'the container of the node has ended, and all its processes with it', status: 500, exit: 1 },
   KRG_COMMAND_NOT_FOUND: { meaning: 'the program to run does not exist', status: 404, exit: 127 },

@@ -42,6 +42,7 @@ export type { CallContext } from './incoming-call.ts';
 export { DEFAULT_LIMITS, PROTOCOL_VERSION, type RpcLimits } from './limits.ts';
 export type { RpcLog } from './log.ts';
 export type { CallOptions } from './outgoing-call.ts';
+export { pack, unpack } from './message.ts';
 export type { Address, LinkListener } from './peer.ts';
 export type { NoticeContext } from './registry.ts';
 export type { StreamOptions } from './open-stream.ts';
