@@ -1,22 +1,40 @@
 /** Makes the faults of a scenario, and ends them. */
 import type { NodeId } from '../src/kddm/index.ts';
-import { SUSPICION_MS } from './membership.ts';
+import { type Membership, SUSPICION_MS } from './membership.ts';
 import type { Fault } from './scenario.ts';
 import { count } from './totals.ts';
-import type { World } from './world.ts';
 
 /** A node that was removed and comes back goes on serving for that long before it hears of it. */
 const IGNORANCE_MS = 25;
 const REJOIN_POLL_MS = 50;
 
+/** A world that has faults. */
+export interface FaultyWorld {
+  readonly membership: Membership;
+  readonly network: { cut(a: NodeId, b: NodeId): void; heal(a: NodeId, b: NodeId, epoch: number): void };
+  readonly totals: { readonly faults: Map<string, number> };
+  isUp(node: NodeId): boolean;
+  isReachable(node: NodeId): boolean;
+  isDoomed(node: NodeId): boolean;
+  everybody(): NodeId[];
+  boot(node: NodeId): void;
+  kill(node: NodeId): void;
+  pause(node: NodeId): void;
+  resume(node: NodeId): void;
+  drain(node: NodeId): void;
+  resumeClients(node: NodeId): void;
+  after(delayMs: number, run: () => void): void;
+  trace(line: () => string): void;
+}
+
 export class Faults {
-  readonly #world: World;
+  readonly #world: FaultyWorld;
   readonly #isolated = new Set<NodeId>();
   readonly #leavers = new Set<NodeId>();
   /** Faults that are not over. */
   pending = 0;
 
-  constructor(world: World) {
+  constructor(world: FaultyWorld) {
     this.#world = world;
   }
 

@@ -1,5 +1,5 @@
 /**
- * `npm run sim -- [--world kddm|membership|hand-over|cluster] --seed S --seeds N --nodes N --minutes M --objects N [--mutation NAME] [--trace]`: explores seeds, one after the
+ * `npm run sim -- [--world kddm|sync|membership|hand-over|cluster] --seed S --seeds N --nodes N --minutes M --objects N [--mutation NAME] [--trace]`: explores seeds, one after the
  * other, of one world or of each in turn, and prints what it has seen. At the first violation it makes the scenario smaller (not with `--trace`), prints its trace and
  * ends with status 1; `--seed` with the same options repeats it.
  */
@@ -8,8 +8,9 @@ import { type Exploration, explore } from './explore.ts';
 import { kddmSimulation } from './kddm-simulation.ts';
 import { shrink } from './shrink.ts';
 import type { ScenarioSize, Simulation } from './simulation.ts';
+import { syncSimulation } from './sync-simulation.ts';
 
-const WORLDS = [kddmSimulation] as unknown as readonly Simulation<unknown>[];
+const WORLDS = [kddmSimulation, syncSimulation] as unknown as readonly Simulation<unknown>[];
 
 const { values } = parseArgs({
   options: {

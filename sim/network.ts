@@ -12,20 +12,25 @@ interface Link {
   afterEpoch: number;
 }
 
-export interface NetworkHost {
-  readonly nowMs: number;
-  schedule(timeMs: number, run: () => void): void;
-  arrive(from: NodeId, to: NodeId, envelope: Envelope): void;
+/** What it carries belongs to an epoch. */
+interface Sent {
+  readonly epoch: number;
 }
 
-export class Network {
-  readonly #host: NetworkHost;
+export interface NetworkHost<Carried extends Sent = Envelope> {
+  readonly nowMs: number;
+  schedule(timeMs: number, run: () => void): void;
+  arrive(from: NodeId, to: NodeId, envelope: Carried): void;
+}
+
+export class Network<Carried extends Sent = Envelope> {
+  readonly #host: NetworkHost<Carried>;
   readonly #seed: number;
   readonly #links = new Map<string, Link>();
   readonly #cuts = new Map<string, number>();
   lost = 0;
 
-  constructor(host: NetworkHost, seed: number) {
+  constructor(host: NetworkHost<Carried>, seed: number) {
     this.#host = host;
     this.#seed = seed;
   }
@@ -55,7 +60,7 @@ export class Network {
     this.#cuts.set(pair(a, b), (this.#cuts.get(pair(a, b)) ?? 1) - 1);
   }
 
-  send(from: NodeId, to: NodeId, envelope: Envelope): void {
+  send(from: NodeId, to: NodeId, envelope: Carried): void {
     const link = this.#link(from, to);
     const { random } = link;
     const delayMs = random.chance(0.05) ? random.next() * 60 : 0.1 + random.next() * 3;

@@ -130,7 +130,8 @@ function createClient(seed: number, index: number, size: ScenarioSize, records: 
   return { node, steps };
 }
 
-function createFault(random: Random, size: ScenarioSize, joiners: NodeId[]): Fault {
+/** @param joiners nodes that join; this may add one */
+export function createFault(random: Random, size: ScenarioSize, joiners: NodeId[]): Fault {
   const node = random.between(1, size.nodes);
   const other = (node % size.nodes) + 1;
   const atMs = random.between(50, size.durationMs);

@@ -1,0 +1,65 @@
+/** What each kind of request begins. */
+import type { Request } from './events.ts';
+import { nameOf } from './owners.ts';
+import { type Asked, claimant, type SyncNode } from './sync-node.ts';
+import type { LockMode } from './lock.ts';
+import type { Table } from './table.ts';
+
+export function begin(node: SyncNode, asked: Asked, request: Request): void {
+  const { id, client, atMs } = asked;
+  switch (request.kind) {
+    case 'acquire': {
+      const { key, mode, timeoutMs } = request;
+      const claim = node.claim(asked, key, { kind: 'lock', mode }, timeoutMs);
+      const action = { kind: 'acquire', claim: { ...claimant(claim), mode, since: atMs }, isTry: timeoutMs === 0 } as const;
+      return node.stake(claim, action, (table) => waitsForItself(table, key, mode, client.session));
+    }
+    case 'take': {
+      const { key, count, undo, timeoutMs } = request;
+      const claim = node.claim(asked, key, { kind: 'semaphore', count, undo }, timeoutMs);
+      return node.stake(claim, { kind: 'take', claim: { ...claimant(claim), count, undo, since: atMs }, isTry: timeoutMs === 0 });
+    }
+    case 'arrive': {
+      const { key, parties, timeoutMs } = request;
+      const claim = node.claim(asked, key, { kind: 'barrier' }, timeoutMs);
+      return node.stake(claim, { kind: 'arrive', claim: { ...claimant(claim), since: atMs }, parties });
+    }
+    case 'wait': {
+      const lock = node.claims.held(request.lock, client);
+      if (lock?.wanted.kind !== 'lock') return node.reply(id, { kind: 'not-held' });
+      const { mode } = lock.wanted;
+      const claim = node.claim(asked, request.key, { kind: 'condition', lock, mode }, request.timeoutMs);
+      // It stands in the queue before others can have the lock: no signal is missed.
+      return node.stake(claim, { kind: 'wait', claim: { ...claimant(claim), since: atMs } }, undefined, () => node.releaseForWait(lock));
+    }
+    case 'release':
+    case 'give-back': {
+      const held = node.claims.held(request.claim, client);
+      return held === undefined ? node.reply(id, { kind: 'not-held' }) : node.release(id, held);
+    }
+    case 'repair': {
+      const held = node.claims.held(request.claim, client);
+      if (held?.wanted.kind !== 'lock') return node.reply(id, { kind: 'not-held' });
+      return node.perform(id, held.key, { kind: 'repair', name: nameOf(held) });
+    }
+    case 'post':
+    case 'signal':
+    case 'reserve':
+      return node.perform(id, request.key, { kind: request.kind, count: request.count });
+    case 'create-semaphore':
+      return node.perform(id, request.key, { kind: 'create-semaphore', value: request.value });
+    case 'remove':
+      return node.perform(id, request.key, { kind: 'remove' });
+  }
+}
+
+/** Whoever has it waits for the end of this very client. */
+function waitsForItself(table: Table, key: string, mode: LockMode, session: string): boolean {
+  const lock = table.objects.get(key);
+  if (lock?.kind !== 'lock') return false;
+  return lock.holders.some(
+    (each) =>
+      (mode === 'exclusive' || each.mode === 'exclusive') &&
+      (each.owner.session === session || session.startsWith(`${each.owner.session}/`)),
+  );
+}

@@ -1,0 +1,378 @@
+/** Sync on one node, pure and deterministic: takes events, changes tables by way of `work`, and answers clients. */
+import type { FailureCode, NodeId } from '../kddm/index.ts';
+import type { Action, Actor } from './actions.ts';
+import { type Claim, Claims, type Wanted } from './claims.ts';
+import { begin } from './beginnings.ts';
+import type { Client, Notice, Reply, SyncEffect, SyncEvent } from './events.ts';
+import { Greetings } from './greetings.ts';
+import type { SyncMutation } from './mutations.ts';
+import type { Outcome } from './outcomes.ts';
+import { Living, nameOf } from './owners.ts';
+import { outcomeOf, ownersOf, type Table, tableOf } from './table.ts';
+import { type Done, Works } from './work.ts';
+
+export interface SyncNodeOptions {
+  readonly self: NodeId;
+  /** Greater than those of all earlier lives of this node's daemon. */
+  readonly incarnation: number;
+  /** How often who waits looks for what it may not have been told. @default 5000 */
+  readonly lookMs?: number;
+  /** How long a table may be out of reach before a client whose time is over is told so without it. @default 2000 */
+  readonly graceMs?: number;
+  readonly mutations?: ReadonlySet<SyncMutation>;
+}
+
+export interface Asked {
+  readonly id: number;
+  readonly client: Client;
+  readonly atMs: number;
+}
+
+export class SyncNode {
+  readonly self: NodeId;
+  readonly incarnation: number;
+  readonly claims = new Claims();
+  readonly works: Works;
+  readonly #living: Living;
+  readonly #greetings: Greetings;
+  readonly #actor: Actor;
+  readonly #lookMs: number;
+  readonly #graceMs: number;
+  #effects: SyncEffect[] = [];
+  #now = 0;
+  #lastLook = 0;
+  #nextClaim = 0;
+  #isDraining = false;
+  #isDrained = false;
+  /** Came before this node knew that it is in the cluster. */
+  #early: (SyncEvent & { readonly kind: 'request' })[] = [];
+
+  constructor({ self, incarnation, lookMs = 5000, graceMs = 2000, mutations = new Set() }: SyncNodeOptions) {
+    this.self = self;
+    this.incarnation = incarnation;
+    this.#lookMs = lookMs;
+    this.#graceMs = graceMs;
+    this.#actor = { self, has: (mutation) => mutations.has(mutation) };
+    this.#living = new Living(this.#actor.has);
+    this.#living.hear(self, incarnation);
+    this.#greetings = new Greetings(self, incarnation, this.#living, (to, notice) => this.#emit({ kind: 'send', to, notice }));
+    this.works = new Works({
+      self,
+      living: this.#living,
+      actor: this.#actor,
+      emit: (effect) => this.#emit(effect),
+      answered: ({ owner, claim, outcome }) => {
+        if (owner.incarnation === incarnation) this.#settle(this.claims.get(claim), outcome);
+      },
+      inspected: (table, content) => this.#inspect(table, content),
+    });
+  }
+
+  /** @param now milliseconds of a clock that never goes back */
+  step(event: SyncEvent, now: number): readonly SyncEffect[] {
+    this.#effects = [];
+    this.#now = now;
+    this.#take(event);
+    if (this.#isDraining && !this.#isDrained && this.claims.size === 0 && this.works.isIdle) {
+      this.#isDrained = true;
+      this.#emit({ kind: 'drained' });
+    }
+    return this.#effects;
+  }
+
+  #take(event: SyncEvent): void {
+    switch (event.kind) {
+      case 'request':
+        if (this.#isDraining) return this.reply(event.id, { kind: 'leaving' });
+        if (this.#living.epoch === 0) this.#early.push(event);
+        else begin(this, event, event.request);
+        return;
+      case 'cancel':
+        this.#early = this.#early.filter(({ id }) => id !== event.id);
+        for (const claim of this.claims.all()) if (claim.request === event.id) this.#endWait(claim, 'cancelled');
+        return;
+      case 'client-gone':
+        this.#early = this.#early.filter(({ client }) => client.client !== event.client);
+        for (const claim of this.claims.all()) if (claim.client.client === event.client) this.#giveUp(claim);
+        return;
+      case 'grabbed':
+        return this.works.grabbed(event.table, event.content);
+      case 'put':
+        return this.works.put(event.table);
+      case 'seen':
+        return this.#see(event.table, event.content);
+      case 'notice':
+        return this.#hear(event.from, event.notice);
+      case 'view':
+        return this.#follow(event.epoch, event.members);
+      case 'drain':
+        return this.#drain();
+      case 'tick':
+        return this.#tick();
+    }
+  }
+
+  #emit(effect: SyncEffect): void {
+    this.#effects.push(effect);
+  }
+
+  // For `begin`
+
+  reply(id: number, reply: Reply): void {
+    this.#emit({ kind: 'reply', id, reply });
+  }
+
+  claim({ id, client }: Asked, key: string, wanted: Wanted, timeoutMs: number | undefined): Claim {
+    const waitsMs = timeoutMs === undefined ? undefined : this.#now + timeoutMs;
+    const claim: Claim = {
+      owner: { ...client, node: this.self, incarnation: this.incarnation, epoch: this.#living.epoch },
+      claim: ++this.#nextClaim,
+      client,
+      request: id,
+      key,
+      table: tableOf(key),
+      wanted,
+      status: 'starting',
+      deadline: timeoutMs === 0 ? undefined : waitsMs,
+      giveUpAt: waitsMs === undefined ? undefined : waitsMs + this.#graceMs,
+      ending: undefined,
+      isUnwanted: false,
+    };
+    this.claims.add(claim);
+    return claim;
+  }
+
+  /** @param queued called when it stands in the queue */
+  stake(claim: Claim, action: Action, unless?: (table: Table) => boolean, queued?: () => void): void {
+    this.works.add(claim.table, {
+      key: claim.key,
+      action,
+      ...(unless && { unless }),
+      done: (done) => {
+        const current = this.claims.get(claim.claim);
+        if (current?.status !== 'starting') return;
+        if (done === 'refused') {
+          this.claims.delete(claim);
+          return claim.isUnwanted ? undefined : this.reply(claim.request, { kind: 'deadlock' });
+        }
+        if (typeof done === 'string') return this.#fail(claim, done);
+        claim.status = 'waiting';
+        const object = done.after.objects.get(claim.key);
+        const holders = object?.kind === 'lock' || object?.kind === 'semaphore' ? object.holders.map(({ owner }) => owner.label) : [];
+        this.#emit({ kind: 'queued', id: claim.request, holders });
+        queued?.();
+      },
+    });
+  }
+
+  /** An action that is no claim; its result is the answer. */
+  perform(id: number | undefined, key: string, action: Action): void {
+    this.works.add(tableOf(key), {
+      key,
+      action,
+      done: (done) => {
+        if (id === undefined) return;
+        if (typeof done === 'string') this.reply(id, { kind: done === 'leaving' ? 'leaving' : 'lost' });
+        else this.reply(id, done.result);
+      },
+    });
+  }
+
+  // What becomes of claims
+
+  #fail(claim: Claim, code: FailureCode): void {
+    this.claims.delete(claim);
+    if (claim.status === 'held') this.#emit({ kind: 'hold-lost', client: claim.client.client, claim: claim.claim });
+    else if (!claim.isUnwanted) this.reply(claim.request, { kind: code === 'leaving' ? 'leaving' : 'lost' });
+  }
+
+  #settle(claim: Claim | undefined, outcome: Outcome): void {
+    if (claim === undefined || claim.status === 'held') return;
+    if (claim.isUnwanted || this.#isDraining) {
+      this.claims.delete(claim);
+      if (!claim.isUnwanted) this.reply(claim.request, { kind: 'leaving' });
+      return this.#passOn(claim, outcome);
+    }
+    switch (outcome.kind) {
+      case 'granted':
+        return this.#grant(claim, outcome);
+      case 'withdrawn':
+        this.claims.delete(claim);
+        if (claim.wanted.kind === 'condition') return this.#lockAgain(claim, 'not-signalled');
+        return this.reply(claim.request, { kind: claim.ending ?? 'timed-out' });
+      case 'signalled':
+        this.claims.delete(claim);
+        return this.#lockAgain(claim, 'signalled');
+      case 'busy':
+      case 'not-recoverable':
+      case 'removed':
+      case 'mismatch':
+      case 'absent':
+      case 'passed':
+        this.claims.delete(claim);
+        return this.reply(claim.request, outcome);
+      case 'lost':
+        return this.#fail(claim, 'lost');
+    }
+  }
+
+  #grant(claim: Claim, { token, ownerDied }: Outcome & { readonly kind: 'granted' }): void {
+    const { wanted } = claim;
+    if (wanted.kind === 'semaphore' && !wanted.undo) this.claims.delete(claim);
+    else claim.status = 'held';
+    const kind = wanted.kind === 'lock' ? (wanted.after ?? 'granted') : 'granted';
+    this.reply(claim.request, { kind, claim: claim.claim, token, ownerDied });
+  }
+
+  /** After a wait on a condition variable. */
+  #lockAgain(waited: Claim, after: 'signalled' | 'not-signalled'): void {
+    if (waited.wanted.kind !== 'condition') return;
+    const { lock, mode } = waited.wanted;
+    const { key } = lock;
+    this.releaseForWait(lock);
+    const claim = this.claim({ id: waited.request, client: waited.client, atMs: 0 }, key, { kind: 'lock', mode, after }, undefined);
+    this.stake(claim, { kind: 'acquire', claim: { ...claimant(claim), mode, since: 0 }, isTry: false });
+  }
+
+  /** What a claim got that nobody wants any more goes to the next. */
+  #passOn({ key, wanted, ...claim }: Claim, outcome: Outcome | 'waits' | undefined): void {
+    if (outcome === undefined || outcome === 'waits') return;
+    if (outcome.kind === 'signalled') return this.perform(undefined, key, { kind: 'signal', count: 1 });
+    if (outcome.kind !== 'granted') return;
+    if (wanted.kind === 'semaphore' && !wanted.undo) this.perform(undefined, key, { kind: 'post', count: wanted.count });
+    else this.perform(undefined, key, { kind: 'abandon', name: nameOf(claim), isUnused: true });
+  }
+
+  /** Its client is gone. */
+  #giveUp(claim: Claim): void {
+    this.claims.delete(claim);
+    const isUnused = claim.status !== 'held';
+    this.works.add(claim.table, {
+      key: claim.key,
+      action: { kind: 'abandon', name: nameOf(claim), isUnused },
+      done: (done) => {
+        const isUndone = claim.wanted.kind === 'lock' || (claim.wanted.kind === 'semaphore' && claim.wanted.undo);
+        if (typeof done !== 'string' && isUnused && !isUndone) this.#passOn(claim, done.stood);
+      },
+    });
+  }
+
+  #endWait(claim: Claim, ending: 'timed-out' | 'cancelled' | 'leaving'): void {
+    if (claim.status === 'held' || claim.ending !== undefined) return;
+    // Who has waited for a signal has to have its lock again.
+    if (claim.wanted.kind === 'lock' && claim.wanted.after !== undefined && ending !== 'leaving') return;
+    claim.ending = ending;
+    this.works.add(claim.table, {
+      key: claim.key,
+      action: { kind: 'withdraw', name: nameOf(claim) },
+      done: (done: Done | FailureCode | 'refused') => {
+        if (this.claims.get(claim.claim) !== claim || claim.status === 'held') return;
+        if (done === 'refused') return;
+        if (typeof done === 'string') this.#fail(claim, done);
+        else this.#settle(claim, done.stood === undefined || done.stood === 'waits' ? { kind: 'lost' } : done.stood);
+      },
+    });
+  }
+
+  #tick(): void {
+    const now = this.#now;
+    for (const claim of this.claims.all()) {
+      if (claim.status === 'held') continue;
+      if (claim.deadline !== undefined && claim.deadline <= now) this.#endWait(claim, 'timed-out');
+      if (claim.giveUpAt === undefined || claim.giveUpAt > now || claim.isUnwanted || claim.wanted.kind === 'condition') continue;
+      claim.isUnwanted = true;
+      this.reply(claim.request, { kind: 'timed-out' });
+    }
+    if (now - this.#lastLook < this.#lookMs) return;
+    this.#greetings.greet();
+    this.#look();
+  }
+
+  // Tables as they are
+
+  #look(): void {
+    this.#lastLook = this.#now;
+    if (this.#actor.has('never-looks-again')) return;
+    for (const table of this.claims.awaitedTables()) if (!this.works.isBusy(table)) this.#emit({ kind: 'see', table });
+  }
+
+  #see(table: number, content: Table | FailureCode | undefined): void {
+    if (this.works.isBusy(table) || content === undefined) return;
+    if (typeof content !== 'string') return this.#inspect(table, content);
+    if (content === 'lost' || content === 'leaving') for (const claim of this.claims.ofTable(table)) this.#fail(claim, content);
+  }
+
+  /** Hears what it was not told, and sees who is dead. */
+  #inspect(table: number, content: Table): void {
+    if (this.#actor.has('never-looks-again')) return;
+    for (const claim of this.claims.ofTable(table)) {
+      if (claim.status !== 'waiting') continue;
+      const outcome = outcomeOf(content, claim.key, nameOf(claim));
+      if (outcome === 'waits') continue;
+      if (content.answers.some((each) => each.claim === claim.claim && each.owner.node === this.self)) this.#acknowledge(claim);
+      this.#settle(claim, outcome ?? { kind: 'lost' });
+    }
+    const owners = ownersOf(content);
+    for (const { node, incarnation } of owners) this.#living.hear(node, incarnation);
+    const isDirty = owners.some((owner) => this.#living.isDead(owner)) && !this.#actor.has('dead-not-purged');
+    if (isDirty && !this.works.isBusy(table)) this.works.add(table, { key: '', done: () => {} });
+  }
+
+  #acknowledge(claim: Claim): void {
+    this.works.add(claim.table, { key: claim.key, action: { kind: 'acknowledge', name: nameOf(claim) }, done: () => {} });
+  }
+
+  // The cluster
+
+  #hear(from: NodeId, notice: Notice): void {
+    if (notice.kind !== 'answers') {
+      if (this.#greetings.hear(from, notice)) this.#look();
+      return;
+    }
+    for (const { incarnation, claim: number, outcome, isKept } of notice.answers) {
+      if (incarnation !== this.incarnation) continue;
+      const claim = this.claims.get(number);
+      if (claim === undefined) continue;
+      // One that is just being looked for in its table is heard of there.
+      if (isKept && claim.ending === undefined) this.#acknowledge(claim);
+      this.#settle(claim, outcome);
+    }
+  }
+
+  #follow(epoch: number, members: readonly NodeId[]): void {
+    if (epoch <= this.#living.epoch) return;
+    this.#living.change(epoch, members);
+    this.#greetings.greet();
+    this.#look();
+    for (const event of this.#early.splice(0)) this.#take(event);
+  }
+
+  #drain(): void {
+    this.#isDraining = true;
+    for (const { id } of this.#early.splice(0)) this.reply(id, { kind: 'leaving' });
+    for (const claim of this.claims.all()) {
+      if (claim.status !== 'held') {
+        claim.ending = undefined;
+        this.#endWait(claim, 'leaving');
+        continue;
+      }
+      this.#emit({ kind: 'hold-lost', client: claim.client.client, claim: claim.claim });
+      this.#giveUp(claim);
+    }
+  }
+
+  /** The lock of who waits for a signal is given up once. */
+  releaseForWait(lock: Claim): void {
+    if (this.claims.get(lock.claim) === lock) this.release(undefined, lock);
+  }
+
+  /** The client gives it up itself. */
+  release(id: number | undefined, claim: Claim): void {
+    this.claims.delete(claim);
+    this.perform(id, claim.key, { kind: claim.wanted.kind === 'semaphore' ? 'give-back' : 'release', name: nameOf(claim) });
+  }
+}
+
+export function claimant({ owner, claim }: Claim): { readonly owner: Claim['owner']; readonly claim: number } {
+  return { owner, claim };
+}
