@@ -1,11 +1,32 @@
 /** What each kind of request begins. */
-import type { Request } from './events.ts';
-import { nameOf } from './owners.ts';
-import { type Asked, claimant, type SyncNode } from './sync-node.ts';
+import type { Action } from './actions.ts';
+import { type Claim, type Claims, claimant, type Wanted } from './claims.ts';
+import type { Client, Reply, Request } from './events.ts';
 import type { LockMode } from './lock.ts';
+import { nameOf } from './owners.ts';
 import type { Table } from './table.ts';
 
-export function begin(node: SyncNode, asked: Asked, request: Request): void {
+/** Who asks what, and when. */
+export interface Asked {
+  readonly id: number;
+  readonly client: Client;
+  readonly atMs: number;
+}
+
+/** The machine, as far as a beginning needs it. */
+export interface Beginner {
+  readonly claims: Claims;
+  reply(id: number, reply: Reply): void;
+  claim(asked: Asked, key: string, wanted: Wanted, timeoutMs: number | undefined): Claim;
+  /** @param unless refuses, with the table in hand @param queued called when the claim stands in the queue */
+  stake(claim: Claim, action: Action, unless?: (table: Table) => boolean, queued?: () => void): void;
+  /** An action that is no claim; its result is the answer. */
+  perform(id: number | undefined, key: string, action: Action): void;
+  release(id: number | undefined, claim: Claim): void;
+  releaseForWait(lock: Claim): void;
+}
+
+export function begin(node: Beginner, asked: Asked, request: Request): void {
   const { id, client, atMs } = asked;
   switch (request.kind) {
     case 'acquire': {

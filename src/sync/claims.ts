@@ -30,6 +30,11 @@ export interface Claim extends Claimant {
   isUnwanted: boolean;
 }
 
+/** What of it stands in its table. */
+export function claimant({ owner, claim }: Claim): { readonly owner: Owner; readonly claim: number } {
+  return { owner, claim };
+}
+
 export class Claims {
   readonly #claims = new Map<number, Claim>();
 

@@ -1,9 +1,9 @@
 /** Sync on one node, pure and deterministic: takes events, changes tables by way of `work`, and answers clients. */
 import type { FailureCode, NodeId } from '../kddm/index.ts';
 import type { Action, Actor } from './actions.ts';
-import { type Claim, Claims, type Wanted } from './claims.ts';
-import { begin } from './beginnings.ts';
-import type { Client, Notice, Reply, SyncEffect, SyncEvent } from './events.ts';
+import { type Asked, begin, type Beginner } from './beginnings.ts';
+import { type Claim, Claims, claimant, type Wanted } from './claims.ts';
+import type { Notice, Reply, SyncEffect, SyncEvent } from './events.ts';
 import { Greetings } from './greetings.ts';
 import type { SyncMutation } from './mutations.ts';
 import type { Outcome } from './outcomes.ts';
@@ -22,13 +22,7 @@ export interface SyncNodeOptions {
   readonly mutations?: ReadonlySet<SyncMutation>;
 }
 
-export interface Asked {
-  readonly id: number;
-  readonly client: Client;
-  readonly atMs: number;
-}
-
-export class SyncNode {
+export class SyncNode implements Beginner {
   readonly self: NodeId;
   readonly incarnation: number;
   readonly claims = new Claims();
@@ -371,8 +365,4 @@ export class SyncNode {
     this.claims.delete(claim);
     this.perform(id, claim.key, { kind: claim.wanted.kind === 'semaphore' ? 'give-back' : 'release', name: nameOf(claim) });
   }
-}
-
-export function claimant({ owner, claim }: Claim): { readonly owner: Claim['owner']; readonly claim: number } {
-  return { owner, claim };
 }

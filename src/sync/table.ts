@@ -2,7 +2,7 @@
  * Tables: the objects of sync's KDDM set. Each holds all things whose names fall to it, so that an idle thing takes no place and nothing is ever removed from kddm, and
  * the answers that nodes have not acknowledged. A table never changes; what is done to it makes another.
  */
-import { pack, unpack } from 'msgpackr';
+import { pack, unpack } from 'msgpackr/pack';
 import { z } from 'zod';
 import type { IoLinker, SetRecord } from '../kddm/index.ts';
 import { barrierOutcome, barrierOwners, barrierSchema } from './barrier.ts';
