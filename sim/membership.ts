@@ -15,9 +15,13 @@ export interface EpochChange {
   readonly members: readonly NodeId[];
   readonly dead: readonly NodeId[];
   readonly leaving: readonly NodeId[];
+  /** Of the members, where the world has them. */
+  readonly lives: ReadonlyMap<NodeId, string>;
 }
 
 export interface MembershipHost {
+  /** Names the node that is there now among all that were. */
+  lifeOf?(node: NodeId): string;
   readonly nowMs: number;
   schedule(timeMs: number, run: () => void): void;
   /** Whether the oracle can reach the node. */
@@ -69,7 +73,9 @@ export class Membership {
     this.epoch++;
     this.#running.clear();
     this.#deathsSinceSettled += dead.length;
-    const change = { epoch: this.epoch, members: this.members, dead, leaving: [...this.leaving].toSorted((a, b) => a - b) };
+    const leaving = [...this.leaving].toSorted((a, b) => a - b);
+    const lives = new Map(this.members.map((node) => [node, this.#host.lifeOf?.(node) ?? '']));
+    const change = { epoch: this.epoch, members: this.members, dead, leaving, lives };
     for (const node of [...this.members, ...this.leaving]) this.#tell(node, change);
   }
 

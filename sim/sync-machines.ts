@@ -37,6 +37,7 @@ export class SyncMachines {
   readonly #host: SyncMachinesHost;
   kddm: KddmNode | undefined;
   sync: SyncNode | undefined;
+  life = '';
   isPaused = false;
   /** Not a member any more, and does not know it yet. */
   isZombie = false;
@@ -51,11 +52,12 @@ export class SyncMachines {
     this.id = id;
   }
 
-  boot(incarnation: number, mutation: string | undefined): void {
+  boot(life: string, mutation: string | undefined): void {
     this.isZombie = false;
+    this.life = life;
     const mutations = new Set(mutation === undefined ? [] : [mutation as SyncMutation]);
     this.kddm = new KddmNode({ self: this.id, linkers: [tableLinker] });
-    this.sync = new SyncNode({ self: this.id, incarnation, lookMs: LOOK_MS, graceMs: GRACE_MS, mutations });
+    this.sync = new SyncNode({ self: this.id, life, lookMs: LOOK_MS, graceMs: GRACE_MS, mutations });
   }
 
   end(): void {

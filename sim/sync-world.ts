@@ -141,7 +141,7 @@ export class SyncWorld {
 
   boot(id: NodeId): void {
     const slot = this.#slot(id);
-    slot.boot(++this.#lives, this.#settings.mutation);
+    slot.boot(`life ${++this.#lives}`, this.#settings.mutation);
     this.trace(() => `node ${id} starts, life ${this.#lives}`);
     this.#tick(slot);
   }
@@ -242,7 +242,7 @@ export class SyncWorld {
       case 'send': {
         const { epoch } = slot.kddm ?? { epoch: 0 };
         this.trace(() => `${slot.id} sends ${effect.to} ${JSON.stringify(effect.notice)}`);
-        this.#counts.add('notices', effect.notice.kind);
+        this.#counts.add('notices', 'answers');
         return this.network.send(slot.id, effect.to, { epoch, notice: effect.notice });
       }
       case 'reply': {
@@ -263,6 +263,10 @@ export class SyncWorld {
         this.trace(() => `node ${slot.id}: sync is drained`);
         return slot.handle({ of: 'kddm', event: { kind: 'drain' } });
     }
+  }
+
+  lifeOf(id: NodeId): string {
+    return this.#slot(id).life;
   }
 
   // Clients
@@ -299,7 +303,7 @@ export class SyncWorld {
   arrive(from: NodeId, to: NodeId, carried: Carried): void {
     const slot = this.#slot(to);
     if ('notice' in carried)
-      slot.handle({ of: 'sync', event: { kind: 'notice', from, notice: noticeSchema.parse(structuredClone(carried.notice)) } });
+      slot.handle({ of: 'sync', event: { kind: 'notice', notice: noticeSchema.parse(structuredClone(carried.notice)) } });
     else slot.handle({ of: 'kddm', event: { kind: 'message', from, envelope: parseEnvelope(carried) } });
   }
 
@@ -313,7 +317,7 @@ export class SyncWorld {
     this.trace(() => `node ${id} hears of epoch ${change.epoch}: members ${change.members.join()} dead ${change.dead.join()}`);
     this.#quietSinceMs = this.nowMs;
     slot.handle({ of: 'kddm', event: { kind: 'reconfigure', ...change } });
-    slot.handle({ of: 'sync', event: { kind: 'view', epoch: change.epoch, members: change.members } });
+    slot.handle({ of: 'sync', event: { kind: 'view', epoch: change.epoch, members: change.lives } });
   }
 
   settled(id: NodeId, epoch: number): void {

@@ -213,7 +213,7 @@ function withObject(objects: Table['objects'], key: string, state: SyncObject | 
 /** An owner elsewhere is told, and may not hear it: what the object itself does not say is kept until it is acknowledged. */
 function isKept({ owner, claim, outcome }: Answer, state: SyncObject | undefined, { self, has }: Actor): boolean {
   if (owner.node === self || has('answer-not-kept')) return false;
-  const name = { node: owner.node, incarnation: owner.incarnation, claim };
+  const name = { node: owner.node, life: owner.life, claim };
   const isHolder = (state?.kind === 'lock' || state?.kind === 'semaphore') && state.holders.some((each) => isNamed(each, name));
   return outcome.kind !== 'granted' || !isHolder;
 }

@@ -7,16 +7,10 @@ import type { Table } from './table.ts';
 
 const natural = z.number().int().nonnegative();
 
-/** What nodes tell each other. All of it may get lost: the truth is in the tables. */
-export const noticeSchema = z.discriminatedUnion('kind', [
-  z.object({
-    kind: z.literal('answers'),
-    answers: z.array(z.object({ incarnation: natural, claim: natural, outcome: outcomeSchema, isKept: z.boolean() })),
-  }),
-  /** The life of the sender's daemon, which ends all earlier ones. */
-  z.object({ kind: z.literal('hello'), incarnation: natural }),
-  z.object({ kind: z.literal('hello-heard'), incarnation: natural }),
-]);
+/** What a node tells the owners of claims elsewhere. It may get lost: the truth is in the tables. */
+export const noticeSchema = z.object({
+  answers: z.array(z.object({ life: z.string(), claim: natural, outcome: outcomeSchema, isKept: z.boolean() })),
+});
 
 export type Notice = z.infer<typeof noticeSchema>;
 
@@ -80,8 +74,9 @@ export type SyncEvent =
   | { readonly kind: 'grabbed'; readonly table: number; readonly content: Table | FailureCode }
   | { readonly kind: 'put'; readonly table: number }
   | { readonly kind: 'seen'; readonly table: number; readonly content: Table | FailureCode | undefined }
-  | { readonly kind: 'notice'; readonly from: NodeId; readonly notice: Notice }
-  | { readonly kind: 'view'; readonly epoch: number; readonly members: readonly NodeId[] }
+  | { readonly kind: 'notice'; readonly notice: Notice }
+  /** `members` with their lives. */
+  | { readonly kind: 'view'; readonly epoch: number; readonly members: ReadonlyMap<NodeId, string> }
   /** This node will leave: nobody gets anything more here, and who has something loses it. */
   | { readonly kind: 'drain' }
   | { readonly kind: 'tick' };

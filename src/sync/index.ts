@@ -14,7 +14,7 @@
  * * A client is answered when the table is where it would survive: after the put with its backups.
  *
  * Files: `lock`, `semaphore`, `condition`, `barrier` (the kinds, with `outcomes`) · `owners` (who, and who is dead) · `table` · `actions` (what is done to a table) · `events` · `claims` (of this node's clients) ·
- * `work` (grab, change, put) · `greetings` (lives of daemons) · `beginnings`, `sync-node` (the machine: `step(event, now) → effects`) · `mutations` (breaks that only the simulator makes).
+ * `work` (grab, change, put) · `beginnings`, `sync-node` (the machine: `step(event, now) → effects`) · `mutations` (breaks that only the simulator makes).
  */
 export type { Client, Notice, Reply, Request, SyncEffect, SyncEvent } from './events.ts';
 export { noticeSchema } from './events.ts';

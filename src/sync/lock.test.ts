@@ -7,7 +7,7 @@ import type { Change, Outcome } from './outcomes.ts';
 import { isNamed, type Owner } from './owners.ts';
 
 function owner(client: number): Owner {
-  return { node: 1 + (client % 3), incarnation: 1, epoch: 1, client, session: String(client), label: `program ${client}` };
+  return { node: 1 + (client % 3), life: 'one', epoch: 1, client, session: String(client), label: `program ${client}` };
 }
 
 function tools(): Tools {
@@ -15,8 +15,8 @@ function tools(): Tools {
   return { has: () => false, nextToken: () => ++token };
 }
 
-function nameOf(claim: number): { node: number; incarnation: number; claim: number } {
-  return { node: owner(claim).node, incarnation: 1, claim };
+function nameOf(claim: number): { node: number; life: string; claim: number } {
+  return { node: owner(claim).node, life: 'one', claim };
 }
 
 /** A lock with what its claims were told. */

@@ -6,6 +6,7 @@ export const SYNC_MUTATIONS = {
   'dead-not-purged': 'what a dead owner held stays held',
   'death-not-told': 'who comes after a dead owner is not told of it',
   'living-taken-for-dead': 'who came before the last change of the membership is taken for dead',
+  'former-life-not-seen': 'what a node had in an earlier life counts as its own',
   'queue-overtaken': 'a claim is granted at once when nothing that is held excludes it, whoever waits',
   'reader-beside-writer': 'a shared claim is granted beside an exclusive holder',
   'time-out-grants': 'a claim whose time is over is told that it has the lock',

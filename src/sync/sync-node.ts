@@ -4,7 +4,6 @@ import type { Action, Actor } from './actions.ts';
 import { type Asked, begin, type Beginner } from './beginnings.ts';
 import { type Claim, Claims, claimant, type Wanted } from './claims.ts';
 import type { Notice, Reply, SyncEffect, SyncEvent } from './events.ts';
-import { Greetings } from './greetings.ts';
 import type { SyncMutation } from './mutations.ts';
 import type { Outcome } from './outcomes.ts';
 import { Living, nameOf } from './owners.ts';
@@ -13,8 +12,8 @@ import { type Done, Works } from './work.ts';
 
 export interface SyncNodeOptions {
   readonly self: NodeId;
-  /** Greater than those of all earlier lives of this node's daemon. */
-  readonly incarnation: number;
+  /** Of its container and its daemon, as it stands in the cluster's record. */
+  readonly life: string;
   /** How often who waits looks for what it may not have been told. @default 5000 */
   readonly lookMs?: number;
   /** How long a table may be out of reach before a client whose time is over is told so without it. @default 2000 */
@@ -24,11 +23,10 @@ export interface SyncNodeOptions {
 
 export class SyncNode implements Beginner {
   readonly self: NodeId;
-  readonly incarnation: number;
+  readonly life: string;
   readonly claims = new Claims();
   readonly works: Works;
   readonly #living: Living;
-  readonly #greetings: Greetings;
   readonly #actor: Actor;
   readonly #lookMs: number;
   readonly #graceMs: number;
@@ -41,22 +39,20 @@ export class SyncNode implements Beginner {
   /** Came before this node knew that it is in the cluster. */
   #early: (SyncEvent & { readonly kind: 'request' })[] = [];
 
-  constructor({ self, incarnation, lookMs = 5000, graceMs = 2000, mutations = new Set() }: SyncNodeOptions) {
+  constructor({ self, life, lookMs = 5000, graceMs = 2000, mutations = new Set() }: SyncNodeOptions) {
     this.self = self;
-    this.incarnation = incarnation;
+    this.life = life;
     this.#lookMs = lookMs;
     this.#graceMs = graceMs;
     this.#actor = { self, has: (mutation) => mutations.has(mutation) };
     this.#living = new Living(this.#actor.has);
-    this.#living.hear(self, incarnation);
-    this.#greetings = new Greetings(self, incarnation, this.#living, (to, notice) => this.#emit({ kind: 'send', to, notice }));
     this.works = new Works({
       self,
       living: this.#living,
       actor: this.#actor,
       emit: (effect) => this.#emit(effect),
       answered: ({ owner, claim, outcome }) => {
-        if (owner.incarnation === incarnation) this.#settle(this.claims.get(claim), outcome);
+        if (owner.life === life) this.#settle(this.claims.get(claim), outcome);
       },
       inspected: (table, content) => this.#inspect(table, content),
     });
@@ -96,7 +92,7 @@ export class SyncNode implements Beginner {
       case 'seen':
         return this.#see(event.table, event.content);
       case 'notice':
-        return this.#hear(event.from, event.notice);
+        return this.#hear(event.notice);
       case 'view':
         return this.#follow(event.epoch, event.members);
       case 'drain':
@@ -119,7 +115,7 @@ export class SyncNode implements Beginner {
   claim({ id, client }: Asked, key: string, wanted: Wanted, timeoutMs: number | undefined): Claim {
     const waitsMs = timeoutMs === undefined ? undefined : this.#now + timeoutMs;
     const claim: Claim = {
-      owner: { ...client, node: this.self, incarnation: this.incarnation, epoch: this.#living.epoch },
+      owner: { ...client, node: this.self, life: this.life, epoch: this.#living.epoch },
       claim: ++this.#nextClaim,
       client,
       request: id,
@@ -277,9 +273,7 @@ export class SyncNode implements Beginner {
       claim.isUnwanted = true;
       this.reply(claim.request, { kind: 'timed-out' });
     }
-    if (now - this.#lastLook < this.#lookMs) return;
-    this.#greetings.greet();
-    this.#look();
+    if (now - this.#lastLook >= this.#lookMs) this.#look();
   }
 
   // Tables as they are
@@ -306,9 +300,7 @@ export class SyncNode implements Beginner {
       if (content.answers.some((each) => each.claim === claim.claim && each.owner.node === this.self)) this.#acknowledge(claim);
       this.#settle(claim, outcome ?? { kind: 'lost' });
     }
-    const owners = ownersOf(content);
-    for (const { node, incarnation } of owners) this.#living.hear(node, incarnation);
-    const isDirty = owners.some((owner) => this.#living.isDead(owner)) && !this.#actor.has('dead-not-purged');
+    const isDirty = ownersOf(content).some((owner) => this.#living.isDead(owner)) && !this.#actor.has('dead-not-purged');
     if (isDirty && !this.works.isBusy(table)) this.works.add(table, { key: '', done: () => {} });
   }
 
@@ -318,13 +310,9 @@ export class SyncNode implements Beginner {
 
   // The cluster
 
-  #hear(from: NodeId, notice: Notice): void {
-    if (notice.kind !== 'answers') {
-      if (this.#greetings.hear(from, notice)) this.#look();
-      return;
-    }
-    for (const { incarnation, claim: number, outcome, isKept } of notice.answers) {
-      if (incarnation !== this.incarnation) continue;
+  #hear({ answers }: Notice): void {
+    for (const { life, claim: number, outcome, isKept } of answers) {
+      if (life !== this.life) continue;
       const claim = this.claims.get(number);
       if (claim === undefined) continue;
       // One that is just being looked for in its table is heard of there.
@@ -333,10 +321,10 @@ export class SyncNode implements Beginner {
     }
   }
 
-  #follow(epoch: number, members: readonly NodeId[]): void {
-    if (epoch <= this.#living.epoch) return;
+  /** Until this life stands in the record this node has no part in anything. */
+  #follow(epoch: number, members: ReadonlyMap<NodeId, string>): void {
+    if (epoch <= this.#living.epoch || (this.#living.epoch === 0 && members.get(this.self) !== this.life)) return;
     this.#living.change(epoch, members);
-    this.#greetings.greet();
     this.#look();
     for (const event of this.#early.splice(0)) this.#take(event);
   }

@@ -10,15 +10,15 @@ const SEMAPHORE = keyOf('semaphore', '0', 'units');
 const BARRIER = keyOf('barrier', '0', 'all');
 
 function owner(node: number, client = node): Owner {
-  return { node, incarnation: 7, epoch: 1, client, session: String(client), label: 'a program' };
+  return { node, life: 'one', epoch: 1, client, session: String(client), label: 'a program' };
 }
 
 function waiter(node: number): { owner: Owner; claim: number; since: number } {
   return { owner: owner(node), claim: node, since: 0 };
 }
 
-function name(node: number): { node: number; incarnation: number; claim: number } {
-  return { node, incarnation: 7, claim: node };
+function name(node: number): { node: number; life: string; claim: number } {
+  return { node, life: 'one', claim: node };
 }
 
 test('what a semaphore does not know afterwards is kept for another node until it has been heard', () => {

@@ -3,8 +3,8 @@ import type { FailureCode, NodeId } from '../kddm/index.ts';
 import { act, type Action, type ActionResult, type Actor, purge } from './actions.ts';
 import type { SyncEffect } from './events.ts';
 import type { Answer, Outcome } from './outcomes.ts';
-import { type ClaimName, isNamed, type Living } from './owners.ts';
-import { outcomeOf, ownersOf, type Table } from './table.ts';
+import { isNamed, type Living, nameOf } from './owners.ts';
+import { outcomeOf, type Table } from './table.ts';
 
 /** What a job came to, when it is in the table for good. */
 export interface Done {
@@ -81,7 +81,6 @@ export class Works {
       return;
     }
     const { living, actor } = this.#host;
-    for (const { node, incarnation } of ownersOf(content)) living.hear(node, incarnation);
     let current = content;
     const answers: Answer[] = [];
     const take = (step: { readonly table: Table; readonly answers: readonly Answer[] }): void => {
@@ -137,17 +136,10 @@ export class Works {
     if (actor.has('wake-up-not-sent')) return;
     for (const [to, all] of toNodes) {
       const told = all.map((each) => {
-        const name: ClaimName = { node: to, incarnation: each.owner.incarnation, claim: each.claim };
-        return { ...name, outcome: each.outcome, isKept: kept.some((one) => isNamed(one, name)) };
+        const name = nameOf(each);
+        return { life: name.life, claim: name.claim, outcome: each.outcome, isKept: kept.some((one) => isNamed(one, name)) };
       });
-      this.#host.emit({
-        kind: 'send',
-        to,
-        notice: {
-          kind: 'answers',
-          answers: told.map(({ incarnation, claim, outcome, isKept }) => ({ incarnation, claim, outcome, isKept })),
-        },
-      });
+      this.#host.emit({ kind: 'send', to, notice: { answers: told } });
     }
   }
 }
