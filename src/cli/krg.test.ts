@@ -43,7 +43,7 @@ const services: NodeServices = {
       cluster,
       version: '1',
       node: 'node1',
-      nodes: [{ id: 1, name: 'node1', address: '10.0.0.1', state: 'unreachable', daemon: null }],
+      nodes: [{ id: 1, name: 'node1', address: '10.0.0.1', port: 7420, state: 'unreachable', daemon: null }],
     }),
   processes: (_caller, request) => {
     asked = request;

@@ -1,4 +1,5 @@
 /** The container of a node: made once, adopted by every daemon of the node that comes after, destroyed with all that runs in it. */
+import { readFileSync } from 'node:fs';
 import {
   cgroupMountPoint,
   ControlGroup,
@@ -6,11 +7,13 @@ import {
   futexWait,
   futexWake,
   KorriganError,
+  openListener,
   PidNamespace,
   pidfdOpen,
   pidfdSendSignal,
   readStat,
   syscall,
+  SyscallError,
   trySyscall,
   type ClockOffsets,
   type WindowSize,
@@ -215,6 +218,25 @@ export class Container {
     return { readEnd, writeEnd };
   }
 
+  /**
+   * A listening socket of pid 1: while it is open, the container lives, whatever becomes of the daemon.
+   * @throws KorriganError KRG_PORT_IN_USE
+   */
+  openListener(host: string, port: number): number {
+    try {
+      return converse(this.lane, openListener(host, port));
+    } catch (cause) {
+      if (!(cause instanceof SyscallError)) throw cause;
+      throw new KorriganError('KRG_PORT_IN_USE', `cannot listen on ${host}:${port}: ${cause.message}`, { cause });
+    }
+  }
+
+  /** Names this container among all that any machine ever had: the boot of the machine, and when pid 1 began in it. */
+  get life(): string {
+    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+    return `${boot}/${readStat(this.initPid)?.startTime ?? 0}`;
+  }
+
   /** Closes a descriptor of pid 1. */
   closeDescriptor(fd: number): void {
     this.lane.call('close', fd);
@@ -262,6 +284,12 @@ export class Container {
     if (this.procfs !== undefined) syscall('close', this.procfs);
     this.arena.close();
     syscall('close', this.lock);
+  }
+
+  /** Ends pid 1, and every process of the container with it. */
+  async kill(): Promise<void> {
+    trySyscall('kill', this.initPid, SIGKILL);
+    await until(END_SECONDS, 'the container to end', () => hasEnded(this.initPid));
   }
 
   /** Ends every process of the container and leaves nothing of it. */

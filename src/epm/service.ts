@@ -33,6 +33,8 @@ export interface MigrationServiceOptions {
   /** Descriptor, in pid 1, of the write end of the husks' record pipe. */
   readonly recordPipe: number;
   readonly homeOf: (pid: number) => NodeId;
+  /** Does the node take part in the cluster? */
+  readonly isLiving: (node: NodeId) => boolean;
   readonly log: { info(details: object, message: string): void; warn(details: object, message: string): void };
 }
 
@@ -61,6 +63,8 @@ export class MigrationService implements Disposable {
       },
       onLeft: (record) => this.departures.left(record),
       onDeflated: ({ processes }) => proc.deflated(pidsOf(processes)),
+      onKilled: ({ processes }) => proc.died(pidsOf(processes)),
+      isLiving: options.isLiving,
       onAborted: ({ migration }) => this.relays.aborted(migration),
       onDecided: (record, runsHere) => this.arrivals.decided(record, runsHere),
     });

@@ -32,6 +32,10 @@ export interface SettlementsOptions {
   readonly onLeft: (record: SourceRecord) => Promise<void>;
   /** What was left here are husks now. */
   readonly onDeflated: (record: SourceRecord) => Promise<void>;
+  /** The target has died with them. */
+  readonly onKilled: (record: SourceRecord) => Promise<void>;
+  /** Does the node still take part in the cluster? What ran on one that does not has ended. */
+  readonly isLiving: (node: NodeId) => boolean;
   /** They go on here. */
   readonly onAborted: (record: SourceRecord) => void;
   readonly onDecided: (record: TargetRecord, runsHere: boolean) => Promise<void>;
@@ -124,7 +128,7 @@ export class Settlements {
   }
 
   private async settleSource(entry: JournalEntry<SourceRecord>): Promise<void> {
-    const { settle, onLeft, onDeflated, onAborted } = this.options;
+    const { settle, onLeft, onDeflated, onKilled, onAborted, isLiving } = this.options;
     for (let event: SourceEvent = { kind: 'restarted' }; ; ) {
       const { state, effects } = stepSource(entry.state, event);
       entry.setState(state);
@@ -136,16 +140,17 @@ export class Settlements {
           await onLeft(entry.record);
           await settle(entry.slot, 'deflate');
           await onDeflated(entry.record);
-        }
+        } else if (kind === 'declare-killed') await onKilled(entry.record);
       }
       if (state !== 'committed') return;
       const answer = await this.call(entry.record.peer, commitCall, entry.record.migration);
-      event = answer === 'running' || answer === 'refused' ? { kind: 'message', message: answer } : { kind: 'tick' };
+      if (answer === undefined && !isLiving(entry.record.peer)) event = { kind: 'peer-dead' };
+      else event = answer === 'running' || answer === 'refused' ? { kind: 'message', message: answer } : { kind: 'tick' };
     }
   }
 
   private async settleTarget(entry: JournalEntry<TargetRecord>): Promise<void> {
-    const { settle, onDecided } = this.options;
+    const { settle, onDecided, isLiving } = this.options;
     for (let event: TargetEvent = { kind: 'restarted' }; ; ) {
       const { state, effects } = stepTarget(entry.state, event);
       entry.setState(state);
@@ -157,7 +162,8 @@ export class Settlements {
       }
       if (state !== 'imported') return;
       const answer = await this.call(entry.record.peer, askCall, entry.record.migration);
-      event = answer === 'commit' || answer === 'abort' ? { kind: 'message', message: answer } : { kind: 'tick' };
+      if (answer === undefined && !isLiving(entry.record.peer)) event = { kind: 'peer-dead' };
+      else event = answer === 'commit' || answer === 'abort' ? { kind: 'message', message: answer } : { kind: 'tick' };
     }
   }
 

@@ -71,17 +71,28 @@ test('a cut link between two nodes is no death, a side without a majority declar
   assert.deepEqual(cluster.lastEvents, ['1 majority true', '2 majority true']);
 });
 
-test('a daemon that has ended on a machine that lives is waited for', () => {
+test('a daemon that has ended while its container lives is waited for; when that has gone, too, no longer', () => {
   const cluster = new Cluster(3);
+  const port = (isOpen: boolean): void => {
+    for (const id of [1, 2]) {
+      const detector = cluster.detectors.get(id) ?? assert.fail();
+      cluster.detectors.set(id, stepDetector(detector, { kind: 'port', of: 3, isOpen }, cluster.now + 1).detector);
+    }
+  };
   cluster.run(1000);
   cluster.stopped.add(3);
-  for (const id of [1, 2]) {
-    const detector = cluster.detectors.get(id) ?? assert.fail();
-    cluster.detectors.set(id, stepDetector(detector, { kind: 'link-lost', to: 3 }, cluster.now + 1).detector);
-  }
-  cluster.run(DETECTION.restart - 1000);
+  for (const end = cluster.now + DETECTION.restart - 1000; cluster.now < end; cluster.run(1000)) port(true);
   assert.deepEqual(cluster.lastEvents, []);
   cluster.run(2000);
+  assert.deepEqual(cluster.lastEvents, ['1 dead 3', '2 dead 3'], 'but not for ever');
+  cluster.stopped.delete(3);
+  cluster.run(1000);
+  cluster.stopped.add(3);
+  port(true);
+  cluster.run(1400);
+  assert.deepEqual(cluster.lastEvents, []);
+  port(false);
+  cluster.run(400);
   assert.deepEqual(cluster.lastEvents, ['1 dead 3', '2 dead 3']);
 });
 

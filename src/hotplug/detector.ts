@@ -2,6 +2,9 @@
  * Who is still there: a failure detector with suspicion. Every node says to every other, again and again, that it lives and of whom it has not heard for a
  * while. Who is not heard of by this node and is suspected by a majority is taken for dead: one bad link is no death. Pure: time comes with each event.
  *
+ * There are two signs of life: what a daemon says, and that the port of its node is open, which pid 1 of the container holds. A node whose daemon has ended
+ * while its container lives gets time to start it again, because its processes go on; one whose container has gone, or that hears and does not answer, gets none.
+ *
  * Rules: a node whose own clock jumped, because it was stopped or had no processor, has heard nobody for that reason alone: the time counts for nobody.
  * Who hears of less than a majority, itself included, may not change anything that is shared.
  */
@@ -16,8 +19,10 @@ export const DETECTION = {
   suspicion: 600,
   /** Silence after which a node that a majority suspects is dead. */
   death: 1500,
-  /** The same for a node whose daemon has ended while its machine lived: it is being started again, and its processes go on. */
+  /** The same for a node whose port is open: its daemon has ended and is being started again, and its processes go on. */
   restart: 20_000,
+  /** For so long an open port counts: longer than it takes to give up a connection that nobody answers (RpcLimits.connectMs), and to try again. */
+  openPort: 4000,
   /** A tick that comes so much later than it should tells that this node stood still. */
   stall: 150,
 } as const;
@@ -29,8 +34,8 @@ export interface SignOfLife {
 
 interface Peer {
   readonly heardAt: number;
-  /** The link to it was closed by its machine. */
-  readonly isRestarting: boolean;
+  /** When its port was last seen open since it was heard; undefined when it was not, or is closed now. */
+  readonly openAt: number | undefined;
   readonly suspects: readonly NodeId[];
 }
 
@@ -49,7 +54,8 @@ export type DetectorEvent =
   /** Every {@link DETECTION.interval}. */
   | { readonly kind: 'tick' }
   | { readonly kind: 'heard'; readonly from: NodeId; readonly sign: SignOfLife }
-  | { readonly kind: 'link-lost'; readonly to: NodeId }
+  /** This node has tried to connect to it. */
+  | { readonly kind: 'port'; readonly of: NodeId; readonly isOpen: boolean }
   | { readonly kind: 'members'; readonly members: readonly NodeId[] };
 
 export type DetectorEffect =
@@ -64,7 +70,7 @@ export interface DetectorStep {
 
 /** @param now milliseconds of a clock that never goes back */
 export function createDetector(self: NodeId, members: readonly NodeId[], now: number, restart: number = DETECTION.restart): Detector {
-  const peers = new Map(members.filter((node) => node !== self).map((node) => [node, { heardAt: now, isRestarting: false, suspects: [] }]));
+  const peers = new Map(members.filter((node) => node !== self).map((node) => [node, { heardAt: now, openAt: undefined, suspects: [] }]));
   return { self, peers, tickedAt: now, dead: new Set(), hasMajority: true, restart };
 }
 
@@ -72,18 +78,17 @@ export function stepDetector(detector: Detector, event: DetectorEvent, now: numb
   switch (event.kind) {
     case 'heard': {
       if (!detector.peers.has(event.from)) return { detector, effects: [] };
-      const peers = new Map(detector.peers).set(event.from, { heardAt: now, isRestarting: false, suspects: event.sign.suspects });
+      const peers = new Map(detector.peers).set(event.from, { heardAt: now, openAt: undefined, suspects: event.sign.suspects });
       return { detector: { ...detector, peers }, effects: [] };
     }
-    case 'link-lost': {
-      const peer = detector.peers.get(event.to);
-      // One that has been silent for a while has not closed it: this side has.
-      if (peer === undefined || now - peer.heardAt >= DETECTION.suspicion) return { detector, effects: [] };
-      const peers = new Map(detector.peers).set(event.to, { ...peer, isRestarting: true });
+    case 'port': {
+      const peer = detector.peers.get(event.of);
+      if (peer === undefined) return { detector, effects: [] };
+      const peers = new Map(detector.peers).set(event.of, { ...peer, openAt: event.isOpen ? now : undefined });
       return { detector: { ...detector, peers }, effects: [] };
     }
     case 'members': {
-      const fresh = createDetector(detector.self, event.members, now);
+      const fresh = createDetector(detector.self, event.members, now, detector.restart);
       const peers = new Map([...fresh.peers].map(([node, peer]) => [node, detector.peers.get(node) ?? peer]));
       const dead = new Set([...detector.dead].filter((node) => peers.has(node)));
       return { detector: { ...detector, peers, dead }, effects: [] };
@@ -97,7 +102,16 @@ export function stepDetector(detector: Detector, event: DetectorEvent, now: numb
 function afterStall(detector: Detector, now: number): Detector {
   const late = now - detector.tickedAt - DETECTION.interval;
   if (late < DETECTION.stall) return detector;
-  const peers = new Map([...detector.peers].map(([node, peer]) => [node, { ...peer, heardAt: Math.min(now, peer.heardAt + late) }]));
+  const peers = new Map(
+    [...detector.peers].map(([node, peer]) => [
+      node,
+      {
+        ...peer,
+        heardAt: Math.min(now, peer.heardAt + late),
+        openAt: peer.openAt === undefined ? undefined : Math.min(now, peer.openAt + late),
+      },
+    ]),
+  );
   return { ...detector, peers };
 }
 
@@ -111,8 +125,8 @@ function tick(detector: Detector, now: number): DetectorStep {
   const votes = (node: NodeId): number =>
     voters.filter((voter) => (voter === self ? suspects : (peers.get(voter)?.suspects ?? [])).includes(node)).length;
   const needed = majority(members);
-  const isSilent = (node: NodeId): boolean =>
-    silence(node) >= (peers.get(node)?.isRestarting === true ? detector.restart : DETECTION.death);
+  const isOpen = (node: NodeId): boolean => now - (peers.get(node)?.openAt ?? -Infinity) < DETECTION.openPort;
+  const isSilent = (node: NodeId): boolean => silence(node) >= (isOpen(node) ? detector.restart : DETECTION.death);
   const dead = new Set(suspects.filter((node) => isSilent(node) && votes(node) >= needed));
   const hasMajority = members.filter((node) => node === self || !isSilent(node)).length >= needed;
   return {

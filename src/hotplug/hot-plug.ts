@@ -4,19 +4,27 @@ import { isKorriganError } from '../linux/errors.ts';
 import { defineNotice, type NodeId, type RpcNode } from '../rpc/index.ts';
 import { type Clock, machineClock } from './clock.ts';
 import { createDetector, type Detector, type DetectorEvent, DETECTION, stepDetector } from './detector.ts';
-import { type Stage, Stages, transitionOf } from './stages.ts';
+import { type Stage, Stages, type Transition, transitionOf } from './stages.ts';
 import type { ClusterStore } from './store.ts';
-import { declareDead, membersOf, type View } from './view.ts';
+import { comeUp, coordinatorOf, declareDead, membersOf, type OwnRecord, vanish, type View } from './view.ts';
 
 const aliveNotice = defineNotice('hotplug.alive', z.object({ suspects: z.array(z.int()), epoch: z.int() }));
 /** The first of the living declares the dead; each of the others waits so much longer for it. */
 const DECLARATION_MILLISECONDS = 300;
+/** A node that is up and does not take part is possible only, when there has been no link to it for so long. */
+const ABSENCE_MILLISECONDS = 3000;
+const AGAIN_MILLISECONDS = 200;
 
 export interface HotPlugOptions {
-  readonly rpc: Pick<RpcNode, 'id' | 'handleNotice' | 'notify' | 'onLinkChange'>;
+  readonly rpc: Pick<RpcNode, 'id' | 'peers' | 'addPeer' | 'handleNotice' | 'notify' | 'isConnected' | 'disconnect' | 'onPortAnswer'>;
   readonly store: ClusterStore;
+  readonly self: OwnRecord;
   /** From below. */
   readonly stages: readonly Stage[];
+  /** What ran on this node was declared dead: others have seen it killed. It has to end, and the daemon with it. */
+  readonly onFenced: () => void;
+  /** The modules of this node have followed a change. */
+  readonly onChange?: (transition: Transition) => void;
   /** @default that of this machine */
   readonly clock?: Clock;
   /** The simulator has broken ones. @default stepDetector */
@@ -33,10 +41,15 @@ export class HotPlug implements AsyncDisposable {
   private detector: Detector;
   /** What the modules have been taken to. */
   private current: View = { epoch: 0, nodes: [] };
-  private readonly stopTicking: () => void;
+  private stopTicking: () => void = () => undefined;
   private work: Promise<void> = Promise.resolve();
+  /** The view that {@link HotPlug.start} has seen is known to be the cluster's. */
+  private hasBegun = false;
+  private isFenced = false;
   private isCatchingUp = false;
   private isClosed = false;
+  /** When there was a link to each node that is up and does not take part. */
+  private readonly linkedAt = new Map<NodeId, number>();
 
   constructor(options: HotPlugOptions) {
     const { rpc, store, stages, clock = machineClock, restartMilliseconds } = options;
@@ -46,14 +59,37 @@ export class HotPlug implements AsyncDisposable {
     this.detector = createDetector(rpc.id, membersOf(store.known), clock.now(), restartMilliseconds);
     rpc.handleNotice(aliveNotice, ({ suspects, epoch }, { caller }) => {
       this.step({ kind: 'heard', from: caller, sign: { suspects } });
-      if (epoch > store.known.epoch) this.catchUp();
+      const { known } = store;
+      if (epoch > known.epoch) this.catchUp();
+      // It takes itself for a member, and is to hear that it is none.
+      else if (epoch < known.epoch && !membersOf(known).includes(caller)) this.say(caller, []);
     });
-    rpc.onLinkChange(({ peer, up }) => {
-      if (!up) this.step({ kind: 'link-lost', to: peer });
-    });
+    rpc.onPortAnswer(({ peer, isOpen }) => this.step({ kind: 'port', of: peer, isOpen }));
     store.watch(() => this.follow());
-    this.stopTicking = clock.every(DETECTION.interval, () => this.step({ kind: 'tick' }));
+  }
+
+  /**
+   * Takes part from now on, as soon as a majority answers. Resolves when this node's modules have been told of the cluster as it is, or when this node is
+   * fenced or closed.
+   */
+  async start(): Promise<void> {
+    const { store, self, log } = this.options;
+    this.meet();
+    this.stopTicking = this.clock.every(DETECTION.interval, () => this.tick());
+    for (let isFirst = true; !this.isClosed; isFirst = false) {
+      try {
+        await store.change((view) => comeUp(view, self));
+        break;
+      } catch (error) {
+        if (isKorriganError(error, 'KRG_NODE_FENCED')) return this.fenced();
+        if (!isKorriganError(error, 'KRG_NO_MAJORITY')) throw error;
+        if (isFirst) log.warn({}, 'no majority of the cluster answers yet: this node waits for it before it takes part');
+        await this.clock.delay(AGAIN_MILLISECONDS);
+      }
+    }
+    this.hasBegun = true;
     this.follow();
+    await this.settled();
   }
 
   /** The view that all modules of this node have been taken to. */
@@ -64,6 +100,11 @@ export class HotPlug implements AsyncDisposable {
   /** Does this node hear of a majority? If not, what is shared stands still. */
   get hasMajority(): boolean {
     return this.detector.hasMajority;
+  }
+
+  /** Changes the cluster's record; see ClusterStore. */
+  change(change: (view: View) => View): Promise<View> {
+    return this.options.store.change(change);
   }
 
   /** Resolves when everything that has been heard of has been followed. */
@@ -77,16 +118,21 @@ export class HotPlug implements AsyncDisposable {
     await this.settled();
   }
 
+  private tick(): void {
+    this.step({ kind: 'tick' });
+    if (!this.detector.hasMajority) this.catchUp();
+    this.lookAfterPresent();
+  }
+
   private step(event: DetectorEvent): void {
     const { detect = stepDetector } = this.options;
     const { detector, effects } = detect(this.detector, event, this.clock.now());
     this.detector = detector;
-    const { rpc, store, log } = this.options;
     for (const effect of effects) {
-      if (effect.kind === 'send') rpc.notify(effect.to, aliveNotice, { suspects: [...effect.sign.suspects], epoch: store.known.epoch });
+      if (effect.kind === 'send') this.say(effect.to, effect.sign.suspects);
       else if (effect.kind === 'dead') void this.declare(effect.node);
       else {
-        log.warn(
+        this.options.log.warn(
           { hasMajority: effect.has },
           effect.has ? 'a majority of the cluster answers again' : 'no majority of the cluster answers: what is shared stands still',
         );
@@ -95,12 +141,18 @@ export class HotPlug implements AsyncDisposable {
     }
   }
 
+  private say(to: NodeId, suspects: readonly NodeId[]): void {
+    const { rpc, store } = this.options;
+    if (rpc.peers.includes(to)) rpc.notify(to, aliveNotice, { suspects: [...suspects], epoch: store.known.epoch });
+  }
+
   private async declare(node: NodeId): Promise<void> {
     const { rpc, store, log } = this.options;
-    const life = store.known.nodes.find(({ id }) => id === node)?.life;
+    const life = store.known.nodes.find(({ id }) => id === node)?.life ?? '';
     const living = membersOf(store.known).filter((id) => !this.detector.dead.has(id));
-    await this.clock.delay(DECLARATION_MILLISECONDS * living.indexOf(rpc.id));
-    if (life === undefined || this.isClosed || !this.detector.dead.has(node)) return;
+    await this.clock.delay(DECLARATION_MILLISECONDS * Math.max(0, living.indexOf(rpc.id)));
+    // One that has never been up has no life to lose.
+    if (life === '' || this.isClosed || !this.detector.dead.has(node)) return;
     log.warn({ node }, 'a node is silent, and a majority says so: it is declared dead');
     try {
       await store.change((view) => declareDead(view, node, life));
@@ -110,9 +162,26 @@ export class HotPlug implements AsyncDisposable {
     }
   }
 
+  /** Nodes that are up and do not take part hear of the cluster, and are possible only when they have gone. */
+  private lookAfterPresent(): void {
+    const { rpc, store } = this.options;
+    const { known } = store;
+    if (!membersOf(known).includes(rpc.id)) return;
+    const present = known.nodes.filter(({ state }) => state === 'present').map(({ id }) => id);
+    for (const id of this.linkedAt.keys()) if (!present.includes(id)) this.linkedAt.delete(id);
+    for (const id of present) {
+      this.say(id, []);
+      if (rpc.isConnected(id) || !this.linkedAt.has(id)) this.linkedAt.set(id, this.clock.now());
+      const absent = this.clock.now() - (this.linkedAt.get(id) ?? 0) > ABSENCE_MILLISECONDS;
+      if (!absent || coordinatorOf(known) !== rpc.id) continue;
+      this.linkedAt.delete(id);
+      store.change((view) => vanish(view, id)).catch(() => undefined); // it is tried again
+    }
+  }
+
   /** A later view was missed. */
   private catchUp(): void {
-    if (this.isCatchingUp) return;
+    if (this.isCatchingUp || !this.hasBegun) return;
     this.isCatchingUp = true;
     this.options.store
       .read()
@@ -123,20 +192,42 @@ export class HotPlug implements AsyncDisposable {
       .finally(() => (this.isCatchingUp = false));
   }
 
+  /** Knows all nodes of the latest view. */
+  private meet(): void {
+    const { rpc, store } = this.options;
+    for (const { id, address, port } of store.known.nodes) if (id !== rpc.id) rpc.addPeer(id, address, port);
+    const members = membersOf(store.known);
+    this.step({ kind: 'members', members: members.includes(rpc.id) ? members : [] });
+  }
+
+  private fenced(): void {
+    if (this.isFenced) return;
+    this.isFenced = true;
+    this.stopTicking();
+    this.options.log.warn({}, 'this node was declared dead while it could not be reached; what ran on it ends');
+    this.options.onFenced();
+  }
+
   private follow(): void {
+    if (!this.hasBegun) return;
     this.work = this.work.then(async () => {
-      const { store, log } = this.options;
+      const { rpc, store, self, log, onChange } = this.options;
       const after = store.known;
+      if (this.isFenced || this.isClosed) return;
+      if (after.nodes.some(({ id, lost }) => id === rpc.id && lost === self.life)) return this.fenced();
       const transition = transitionOf(this.current, after);
+      this.meet();
       if (transition !== undefined) {
+        const { joined, left, died } = transition;
+        // Whoever waits for an answer of a dead node has waited enough.
+        for (const id of died) rpc.disconnect(id);
         await this.stages.freeze();
-        this.step({ kind: 'members', members: membersOf(after) });
         for (const [stage, error] of await this.stages.change(transition))
           log.warn({ stage, error }, 'a module did not follow a change of the cluster');
-        const { joined, left, died } = transition;
         log.info({ epoch: after.epoch, joined, left, died }, 'the cluster has changed');
       }
       this.current = after;
+      if (transition !== undefined) onChange?.(transition);
       if (this.detector.hasMajority) await this.stages.resume();
       else await this.stages.freeze();
     });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type ErrorCode, isKorriganError } from '../linux/errors.ts';
 import { transitionOf } from './stages.ts';
-import { add, appear, coordinatorOf, declareDead, drain, keep, membersOf, removed, renew, vanish, type View } from './view.ts';
+import { add, appear, comeUp, coordinatorOf, declareDead, drain, keep, membersOf, removed, renew, vanish, type View } from './view.ts';
 
 const node = (id: number, life = `life ${id}`): Parameters<typeof appear>[1] => ({
   id,
@@ -46,12 +46,27 @@ test('a life that was declared dead does not come back; another one does', () =>
   assert.deepEqual(declareDead(add(back, [2]), 2, 'life 2'), add(back, [2]), 'who means the old life does not harm the new one');
 });
 
-test('a daemon that is started again is what it was; another container of a node that takes part is refused', () => {
+test('a daemon that is started again is what it was; what was in its memory is not', () => {
   assert.deepEqual(appear(ONLINE, node(2)), ONLINE);
   const [first, second] = ['first', 'second'].map((daemon) => appear(ONLINE, { ...node(2), daemon }));
   assert.deepEqual([first?.epoch, second?.epoch], [4, 4], 'what its daemon had in its memory is lost: an epoch begins');
   assert.equal(renew(ONLINE).epoch, 4);
   const transition = transitionOf(first ?? assert.fail(), appear(first ?? assert.fail(), { ...node(2), daemon: 'second' }));
   assert.deepEqual([transition?.restarted, transition?.joined, transition?.died], [[2], [], []]);
-  refuses('KRG_NODE_ONLINE', () => appear(ONLINE, node(2, 'another life')));
+});
+
+test('a daemon that is started again is what it was; one with another container says itself that the life before is over', () => {
+  assert.deepEqual(comeUp(ONLINE, node(2)), ONLINE);
+  const reborn = comeUp(ONLINE, node(2, 'another life'));
+  assert.deepEqual([membersOf(reborn), reborn.nodes[1]?.lost], [[1, 2, 3], 'life 2']);
+  assert.ok(reborn.epoch > ONLINE.epoch);
+  refuses('KRG_NODE_FENCED', () => comeUp(reborn, node(2)));
+});
+
+test('who was taken out stays out when its daemon is started again, until it is added', () => {
+  const out = removed(drain(ONLINE, 1, 2), 1);
+  assert.equal(stateOf(comeUp(out, node(1)), 1), 'present');
+  assert.equal(stateOf(comeUp(vanish(out, 1), node(1, 'another life')), 1), 'present');
+  assert.equal(stateOf(comeUp(vanish(add(out, [1]), 1), node(1, 'another life')), 1), 'online');
+  assert.equal(stateOf(comeUp(NOBODY, node(4)), 4), 'online', 'a new one takes part at once');
 });

@@ -23,6 +23,8 @@ const nodeRecord = z
     daemon: z.string().optional(),
     /** The life in which it was declared dead. */
     lost: z.string().optional(),
+    /** It was taken out on purpose: a daemon that is started again does not come online by itself. */
+    isOut: z.boolean(),
   })
   .readonly();
 
@@ -49,18 +51,32 @@ export function coordinatorOf(view: View): NodeId | undefined {
   return membersOf(view)[0];
 }
 
-/** A daemon is up. @throws KorriganError KRG_NODE_FENCED when the others take this life for dead */
-export function appear(view: View, node: Omit<NodeRecord, 'state' | 'lost'>): View {
-  const known = view.nodes.find(({ id }) => id === node.id);
-  if (known?.lost !== undefined && known.lost === node.life)
+/** What a node says of itself. */
+export type OwnRecord = Pick<NodeRecord, 'id' | 'name' | 'address' | 'port' | 'life' | 'daemon'>;
+
+/**
+ * A daemon is up. That an earlier life of its node is over it knows best: the container is gone.
+ * @throws KorriganError KRG_NODE_FENCED when the others take this life for dead
+ */
+export function appear(before: View, node: OwnRecord): View {
+  const earlier = before.nodes.find(({ id }) => id === node.id);
+  if (earlier?.lost !== undefined && earlier.lost === node.life)
     throw new KorriganError(
       'KRG_NODE_FENCED',
       `${node.name} was declared dead while it could not be reached, and others took its processes for killed; they have to end before it may come back`,
     );
-  if (known !== undefined && takesPart(known) && known.life !== '' && known.life !== node.life)
-    throw new KorriganError('KRG_NODE_ONLINE', `${node.name} is ${known.state} with another container; it has to be declared dead first`);
+  const isAnotherLife = earlier !== undefined && earlier.life !== '' && earlier.life !== node.life;
+  const view = isAnotherLife ? declareDead(before, node.id, earlier.life) : before;
+  const known = view.nodes.find(({ id }) => id === node.id);
   const state = known === undefined || known.state === 'possible' ? 'present' : known.state;
-  return withNode(view, { ...node, state, lost: known?.lost });
+  return withNode(view, { isOut: false, ...known, ...node, state });
+}
+
+/** A daemon is up, and its node takes part unless it was taken out. @throws KorriganError KRG_NODE_FENCED */
+export function comeUp(before: View, node: OwnRecord): View {
+  const view = appear(before, node);
+  const { state, isOut } = nodeOf(view, node.id);
+  return state === 'present' && !isOut ? add(view, [node.id]) : view;
 }
 
 /** A node that does not take part has gone. */
@@ -75,7 +91,7 @@ export function add(view: View, ids: readonly NodeId[]): View {
     const node = nodeOf(changed, id);
     if (takesPart(node)) throw new KorriganError('KRG_NODE_ONLINE', `${node.name} is ${node.state} already`);
     if (node.state !== 'present') throw new KorriganError('KRG_NODE_NOT_PRESENT', `${node.name} is not up; start its daemon first`);
-    return withNode(changed, { ...node, state: 'online' });
+    return withNode(changed, { ...node, state: 'online', isOut: false });
   }, view);
 }
 
@@ -101,7 +117,7 @@ export function keep(view: View, id: NodeId): View {
 /** A node that was being emptied is empty. */
 export function removed(view: View, id: NodeId): View {
   const node = nodeOf(view, id);
-  return node.state === 'leaving' ? withNode(view, { ...node, state: 'present' }) : view;
+  return node.state === 'leaving' ? withNode(view, { ...node, state: 'present', isOut: true }) : view;
 }
 
 /** A new epoch with the same nodes: begun by who knows that members have not got all that was said to them. */

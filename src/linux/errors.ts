@@ -37,6 +37,7 @@ export const ERROR_CODES = {
   KRG_NODE_NOT_PRESENT: { meaning: 'the daemon of the node is not up', status: 409, exit: 1 },
   KRG_NODE_NOT_ONLINE: { meaning: 'the node does not take part in the cluster', status: 409, exit: 1 },
   KRG_NODE_FENCED: { meaning: 'the node was declared dead, but its processes still live', status: 409, exit: 1 },
+  KRG_NODE_LOST: { meaning: 'the node was declared dead, and what ran there has ended', status: 410, exit: 6 },
   KRG_NO_MAJORITY: { meaning: 'too few nodes of the cluster answer to change what is shared', status: 503, exit: 6 },
   KRG_LAST_NODE: { meaning: 'the last node cannot leave the cluster', status: 409, exit: 1 },
   KRG_NODE_DEAD: { meaning: 'the node does not answer, or its link was lost', status: 502, exit: 6 },

@@ -173,8 +173,8 @@ async function ready(cluster: string, node: NodeConfiguration, not?: number): Pr
   for (;;) {
     try {
       const status = await new NodeClient(node.socket).status();
-      const pid = status.nodes.find(({ id }) => id === node.id)?.daemon?.pid;
-      if (pid !== undefined && pid !== not) return pid;
+      const self = status.nodes.find(({ id }) => id === node.id);
+      if (self?.daemon && self.daemon.pid !== not && self.state === 'online') return self.daemon.pid;
     } catch (error) {
       if (!NOT_YET.some((code) => isKorriganError(error, code))) throw error;
     }

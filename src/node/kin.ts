@@ -19,6 +19,8 @@ const MONITOR_LANE = 5;
 /** In the container's journal: the pipe's descriptors in pid 1, each plus one; zero when there is none yet. */
 const PIPE_READ_AT = 0;
 const PIPE_WRITE_AT = 4;
+/** The listening socket of the node, in the same form. */
+export const JOURNAL_LISTENER = 8;
 
 export interface KinOptions {
   readonly container: Container;
@@ -26,6 +28,10 @@ export interface KinOptions {
   readonly rpc: RpcNode;
   readonly watcher: Watcher;
   readonly homeOf: (pid: number) => NodeId;
+  /** Does a node take part in the cluster, or can it? */
+  readonly isLiving: (node: NodeId) => boolean;
+  /** A process has ended because its node has died. */
+  readonly onLost: (pid: number) => void;
   /** Address of this node on which migrations arrive. */
   readonly host: string;
   readonly log: Logger;
@@ -36,11 +42,11 @@ export interface Kin extends AsyncDisposable {
   readonly epm: MigrationService;
 }
 
-export function joinKin({ container, streams, rpc, watcher, homeOf, host, log }: KinOptions): Kin {
+export function joinKin({ container, streams, rpc, watcher, homeOf, isLiving, onLost, host, log }: KinOptions): Kin {
   const pipe = recordPipe(container);
   const workers = new GhostWorkers(WORKER_LANES);
-  const proc = new ProcService({ rpc, container, lane: MONITOR_LANE, recordPipe: pipe.writeEnd, homeOf, log });
-  const epm = new MigrationService({ rpc, container, streams, workers, proc, host, recordPipe: pipe.writeEnd, homeOf, log });
+  const proc = new ProcService({ rpc, container, lane: MONITOR_LANE, recordPipe: pipe.writeEnd, homeOf, isLiving, onLost, log });
+  const epm = new MigrationService({ rpc, container, streams, workers, proc, host, recordPipe: pipe.writeEnd, homeOf, isLiving, log });
   const records = new Socket({ fd: container.takeDescriptor(pipe.readEnd), readable: true, writable: false });
   records.on('data', (chunk) => proc.recordsRead(chunk));
   records.on('error', (error) => log.error({ err: error }, 'the pipe of the husks cannot be read'));

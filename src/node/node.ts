@@ -2,17 +2,19 @@
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { Container, containerCgroup, nodeOfPid, pidRangeOf } from '../container/index.ts';
-import { Membership } from '../hotplug/index.ts';
+import { HotPlug, Membership, type Transition } from '../hotplug/index.ts';
+import { KorriganError } from '../linux/errors.ts';
 import { RpcNode } from '../rpc/index.ts';
 import { Streams } from '../streams/index.ts';
 import { nodeDirectory } from './api/index.ts';
 import { startApiServer } from './api/server.ts';
 import { NodeCertificates } from './certificates.ts';
-import type { ClusterConfiguration } from './configuration.ts';
+import { openStore, ownRecord } from './cluster-record.ts';
+import type { ClusterConfiguration, NodeConfiguration } from './configuration.ts';
 import { Endings } from './endings.ts';
 import { EventLog } from './events.ts';
 import { RunService } from './runs/run-service.ts';
-import { joinKin } from './kin.ts';
+import { JOURNAL_LISTENER, joinKin } from './kin.ts';
 import { createEnrolment } from './services/enrolment.ts';
 import { createMigration } from './services/migration.ts';
 import { createServices } from './services/services.ts';
@@ -37,15 +39,19 @@ export async function startNode({ configuration, id, version, log }: NodeOptions
   const directory = nodeDirectory(cluster, id);
   const onFault = (error: unknown): void => log.error({ err: error }, 'a fault in Korrigan');
 
+  const own = configuration.nodes.find((node) => node.id === id);
+  if (own === undefined) throw new KorriganError('KRG_NO_SUCH_NODE', `cluster ${cluster} has no node ${id}`);
+
   // rpc, hotplug
-  const membership = new Membership(configuration.nodes, id);
   const certificates = await NodeCertificates.open({ cluster, id, log });
   const rpc = new RpcNode({ trust: certificates.trust, enrol: certificates.enrol, log });
   certificates.join(rpc);
-  for (const peer of membership.others) rpc.addPeer(peer.id, peer.address, peer.port);
+  const store = openStore(configuration, rpc);
+  const membership = new Membership(id, () => store.known.nodes);
 
   // container
-  const container = await enterContainer(configuration, id, log);
+  const container = await enterContainer(configuration, own, log);
+  const listener = listenerOf(container, own);
   const endings = new Endings(container.reaped);
   const onReaped = (): void => {
     endings.poll();
@@ -56,11 +62,30 @@ export async function startNode({ configuration, id, version, log }: NodeOptions
 
   // proc, ghost, epm
   const homeOf = (pid: number): number => nodeOfPid(pid, pidsPerNode);
-  const kin = joinKin({ container, streams, rpc, watcher, homeOf, host: membership.self.address, log });
+  const events = new EventLog(own.name);
+  const kin = joinKin({
+    container,
+    streams,
+    rpc,
+    watcher,
+    homeOf,
+    isLiving: (node) => membership.isLiving(node),
+    onLost: (pid) => events.record('process.lost', `process ${pid} was lost with the node that it ran on`, pid),
+    host: own.address,
+    log,
+  });
+  const hotPlug = new HotPlug({
+    rpc,
+    store,
+    self: ownRecord(own, container.life),
+    stages: [{ name: 'proc', change: () => kin.proc.membersChanged() }],
+    onChange: (transition) => recordTransition(events, membership, transition),
+    onFenced: () => void endFenced(container, log),
+    log,
+  });
 
   // The user's side
-  const events = new EventLog(membership.self.name);
-  const runs = new RunService({ streams, endings, node: membership.self.name, onFault });
+  const runs = new RunService({ streams, endings, node: own.name, onFault });
   const logPath = join(directory, 'krgd.log');
   const migration = createMigration({ membership, container, rpc, proc: kin.proc, epm: kin.epm, events });
   const enrolment = createEnrolment({ membership, certificates, pidsPerNode, events });
@@ -79,15 +104,17 @@ export async function startNode({ configuration, id, version, log }: NodeOptions
   });
   // A shell that was held up as it made a group is let go before what its user has typed meanwhile comes: ^C is for that group.
   await watcher.hasCaughtUp;
-  await rpc.listen({ host: membership.self.address, port: membership.self.port });
-  const api = await startApiServer({ socketPath: membership.self.socket, services, onFault });
-  log.info({ node: membership.self.name, container: container.initPid }, 'the node is up');
+  await rpc.listen({ fd: container.takeDescriptor(listener) });
+  const api = await startApiServer({ socketPath: own.socket, services, onFault });
+  log.info({ node: own.name, container: container.initPid }, 'the node is up');
+  hotPlug.start().catch(onFault);
 
   return {
     stop: async () => {
       // In this order, so that no user seems to have gone: the programs wait for the next daemon.
       runs.stop();
       certificates[Symbol.dispose]();
+      await hotPlug[Symbol.asyncDispose]();
       await rpc.close();
       await api.close();
       await kin[Symbol.asyncDispose]();
@@ -99,14 +126,36 @@ export async function startNode({ configuration, id, version, log }: NodeOptions
   };
 }
 
-async function enterContainer(configuration: ClusterConfiguration, id: number, log: Logger): Promise<Container> {
+async function enterContainer(configuration: ClusterConfiguration, { id, name }: NodeConfiguration, log: Logger): Promise<Container> {
   const cgroup = containerCgroup(configuration.cluster, id);
   const adopted = await Container.adopt(cgroup);
   if (adopted !== undefined) {
     log.info({ container: adopted.initPid }, 'the container of an earlier daemon is adopted');
     return adopted;
   }
-  const { clockOffsets, pidsPerNode, nodes } = configuration;
-  const hostName = nodes.find((node) => node.id === id)?.name ?? `node${id}`;
-  return Container.create({ cgroup, hostName, range: pidRangeOf(id, pidsPerNode), clockOffsets });
+  const { clockOffsets, pidsPerNode } = configuration;
+  return Container.create({ cgroup, hostName: name, range: pidRangeOf(id, pidsPerNode), clockOffsets });
+}
+
+/**
+ * The port of the node belongs to its container: while that lives it is open, so that other nodes can tell a daemon that is just started again from a node that
+ * has died. @returns the descriptor, in pid 1
+ */
+function listenerOf(container: Container, { address, port }: NodeConfiguration): number {
+  const { journal } = container;
+  if (journal.getInt32(JOURNAL_LISTENER, true) === 0) journal.setInt32(JOURNAL_LISTENER, container.openListener(address, port) + 1, true);
+  return journal.getInt32(JOURNAL_LISTENER, true) - 1;
+}
+
+/** Other nodes have seen everything here killed: it is, and the supervisor starts the next daemon, with another container. */
+async function endFenced(container: Container, log: Logger): Promise<void> {
+  await container.kill();
+  log.warn({}, 'the container of this node has ended; the daemon ends, too, and is started anew');
+  process.kill(process.pid, 'SIGKILL');
+}
+
+function recordTransition(events: EventLog, membership: Membership, { joined, left, died }: Transition): void {
+  for (const id of died) events.record('node.died', `${membership.nameOf(id)} was declared dead; what ran there has ended`);
+  for (const id of left) events.record('node.left', `${membership.nameOf(id)} takes part no more`);
+  for (const id of joined) events.record('node.joined', `${membership.nameOf(id)} takes part`);
 }

@@ -58,6 +58,15 @@ export class Directory {
     return [...new Set([this.home, entry.node, ...entry.holders])].filter((node) => node !== without);
   }
 
+  /** Nodes have gone. Where processes run that were there is not known: as if they were at home. */
+  forgetNodes(isLiving: (node: NodeId) => boolean): void {
+    for (const [pid, entry] of this.entries) {
+      if (!isLiving(entry.node)) entry.node = this.home;
+      for (const holder of entry.holders) if (!isLiving(holder)) entry.holders.delete(holder);
+      this.settle(pid, entry);
+    }
+  }
+
   /** Does it concern other nodes? */
   has(pid: number): boolean {
     return this.entries.has(pid);

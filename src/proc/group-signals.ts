@@ -57,7 +57,9 @@ export class GroupSignals {
     this.spread(signal);
     for (const [pid, node] of this.places.get(group) ?? []) {
       const isGone = !reached.includes(pid) && node !== this.families.node;
-      if (isGone) this.families.outbox.put(node, { ...signal, pid, to: this.families.isHome(pid) ? 'process' : 'home' });
+      if (!isGone) continue;
+      if (this.families.isHome(pid)) this.families.outbox.put(node, { ...signal, pid, to: 'process' });
+      else this.families.tellHome(pid, { ...signal, pid, to: 'home' });
     }
   }
 
@@ -68,6 +70,7 @@ export class GroupSignals {
     const node = families.isHome(pid) ? families.directory.nodeOf(pid) : families.options.homeOf(pid);
     const isThere = from !== families.node && (signal.to === 'home' || !families.isHome(pid) || node === families.node);
     if (isThere) this.came(signal);
+    else if (families.isHomeless(pid)) families.tellHome(pid, signal);
     else if (node !== families.node) families.outbox.put(node, signal);
   }
 
@@ -87,7 +90,7 @@ export class GroupSignals {
     const { families } = this;
     for (const pid of this.membersOf(signal.group)) {
       if (families.present.has(pid)) this.take({ ...signal, pid, to: 'process' }, families.node);
-      else if (families.visitors.has(pid)) families.outbox.put(families.options.homeOf(pid), { ...signal, pid, to: 'home' });
+      else if (families.visitors.has(pid)) families.tellHome(pid, { ...signal, pid, to: 'home' });
     }
   }
 

@@ -65,6 +65,13 @@ export const holdCall = defineCall('proc.hold', z.object({ pids: z.array(pid) })
 
 export const locateCall = defineCall('proc.locate', z.object({ pid }), z.object({ node: z.number() }));
 
+/** To all, when the node or the home of these processes has gone: which of them run on the called node, and of which that is not decided yet. */
+export const claimCall = defineCall(
+  'proc.claim',
+  z.object({ pids: z.array(pid) }),
+  z.object({ running: z.array(pid), undecided: z.array(pid) }),
+);
+
 /**
  * From a daemon that was started again: which processes of the called node's range run on the calling one, or have husks there, and how those
  * ended that it has collected lately. Answered with the same about processes of the caller's range, and with those of which it is not decided yet

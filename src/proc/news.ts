@@ -24,9 +24,9 @@ export class News {
   }
 
   private async carryOut(news: Told, from: NodeId): Promise<void> {
-    const { outbox, options, node } = this.families;
+    const { node } = this.families;
     if (this.families.isHome(news.pid)) this.passOn(news, from);
-    else if (from === node) outbox.put(options.homeOf(news.pid), news);
+    else if (from === node) this.families.tellHome(news.pid, news);
     if (from !== node) await this.follow(news);
   }
 

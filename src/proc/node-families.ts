@@ -3,9 +3,11 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Container } from '../container/index.ts';
 import { isKorriganError } from '../linux/index.ts';
-import type { NodeId, RpcNode } from '../rpc/index.ts';
+import type { z } from 'zod';
+import type { CallDefinition, NodeId, RpcNode } from '../rpc/index.ts';
 import { Directory } from './directory.ts';
 import { HuskKeeper } from './husk-keeper.ts';
+import type { Notice } from './messages.ts';
 import type { MonitorEvent } from './monitor-events.ts';
 import { Outbox } from './outbox.ts';
 import { ContainerTable } from './process-table.ts';
@@ -24,6 +26,10 @@ export interface ProcServiceOptions {
   readonly recordPipe: number;
   /** Home node of a pid. */
   readonly homeOf: (pid: number) => NodeId;
+  /** Does this node take part in the cluster, or can it? */
+  readonly isLiving: (node: NodeId) => boolean;
+  /** A process has ended because its node has died. */
+  readonly onLost?: (pid: number) => void;
   readonly log: { warn(details: object, message: string): void };
 }
 
@@ -51,7 +57,7 @@ export class NodeFamilies implements AsyncDisposable {
     const { rpc, container, lane, recordPipe } = options;
     this.options = options;
     this.directory = new Directory(rpc.id);
-    this.outbox = new Outbox(rpc);
+    this.outbox = new Outbox(rpc, options.isLiving);
     this.table = new ContainerTable(container.procfsPath);
     this.keeper = new HuskKeeper({ container, lane, recordPipe, onEvent });
   }
@@ -63,6 +69,31 @@ export class NodeFamilies implements AsyncDisposable {
 
   isHome(pid: number): boolean {
     return this.options.homeOf(pid) === this.node;
+  }
+
+  /** Has the node of its range died? See `claims`. */
+  isHomeless(pid: number): boolean {
+    return !this.options.isLiving(this.options.homeOf(pid));
+  }
+
+  /** What happened to a process of another home. */
+  tellHome(pid: number, notice: Notice): void {
+    const { homeOf, rpc } = this.options;
+    if (!this.isHomeless(pid)) this.outbox.put(homeOf(pid), notice);
+    else if (notice.kind !== 'dropped') for (const peer of rpc.peers) this.outbox.put(peer, notice);
+  }
+
+  /** The same as a call; returns when the home has answered or has died. */
+  async callHome<Call extends CallDefinition<z.ZodType, z.ZodType>>(
+    pid: number,
+    call: Call,
+    request: z.input<Call['request']>,
+  ): Promise<void> {
+    try {
+      await this.options.rpc.call(this.options.homeOf(pid), call, request, this.once());
+    } catch (error) {
+      if (!this.isHomeless(pid)) throw error;
+    }
   }
 
   /** Does the process itself run here, as far as its home and this node know? */

@@ -1,4 +1,4 @@
-/** Notices on their way to another node: all arrive, in their order, however often the link is lost. */
+/** Notices on their way to another node: all arrive, in their order, however often the link is lost. To a node that has died there is nothing to tell. */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { NodeId, RpcNode } from '../rpc/index.ts';
@@ -11,13 +11,16 @@ export class Outbox {
   private readonly rpc: RpcNode;
   private readonly waiting = new Map<NodeId, Notice[]>();
   private readonly sending = new Map<NodeId, Promise<void>>();
+  private readonly isLiving: (node: NodeId) => boolean;
   private isClosed = false;
 
-  constructor(rpc: RpcNode) {
+  constructor(rpc: RpcNode, isLiving: (node: NodeId) => boolean) {
     this.rpc = rpc;
+    this.isLiving = isLiving;
   }
 
   put(node: NodeId, notice: Notice): void {
+    if (!this.isLiving(node)) return;
     const queue = this.waiting.get(node);
     if (queue !== undefined) queue.push(notice);
     else this.waiting.set(node, [notice]);
@@ -41,7 +44,8 @@ export class Outbox {
     for (let queue = this.waiting.get(node); queue !== undefined && queue.length > 0 && !this.isClosed; queue = this.waiting.get(node)) {
       const notices = queue.slice(0, AT_ONCE);
       const key = randomUUID();
-      while (!this.isClosed && !(await this.deliver(node, notices, key))) await delay(RETRY_MILLISECONDS, undefined, { ref: false });
+      while (!this.isClosed && this.isLiving(node) && !(await this.deliver(node, notices, key)))
+        await delay(RETRY_MILLISECONDS, undefined, { ref: false });
       queue.splice(0, notices.length);
     }
   }

@@ -9,7 +9,6 @@ const ANSWER_MILLISECONDS = 1000;
 const RECONCILE_MILLISECONDS = 500;
 /** How often in a row nobody may claim a process before it counts as lost with its node. */
 const RECONCILE_ROUNDS = 4;
-const SIGKILL = 9;
 
 type Ended = Pick<ReapedProcess, 'pid' | 'status'>;
 
@@ -17,34 +16,37 @@ export class Reconciliation {
   private readonly families: NodeFamilies;
   private readonly take: (notice: Notice, from: NodeId) => void;
 
-  /** @param take carries out what has been found */
-  constructor(families: NodeFamilies, take: (notice: Notice, from: NodeId) => void) {
+  private readonly lost: (pid: number) => Promise<void>;
+
+  /** @param take carries out what has been found @param lost the same for a process that is nowhere */
+  constructor(families: NodeFamilies, take: (notice: Notice, from: NodeId) => void, lost: (pid: number) => Promise<void>) {
     this.families = families;
+    this.lost = lost;
     this.take = take;
     families.options.rpc.handle(reconcileCall, ({ running, husks, ended }, { caller }) => this.answer(caller, running, husks, ended));
   }
 
   /** @param ended children of pid 1 that it has collected lately */
   async run(ended: readonly Ended[]): Promise<void> {
-    const { peers } = this.families.options.rpc;
-    let undecided = await Promise.all(peers.map((peer) => this.ask(peer, ended)));
+    const { rpc, isLiving } = this.families.options;
+    let undecided = await Promise.all(rpc.peers.map((peer) => this.ask(peer, ended)));
     const misses = new Map<number, number>();
     for (let unclaimed = this.families.unclaimed; unclaimed.length > 0 && !this.families.isClosed; unclaimed = this.families.unclaimed) {
       for (const pid of unclaimed) misses.set(pid, undecided.flat().includes(pid) ? 0 : (misses.get(pid) ?? 0) + 1);
       for (const pid of unclaimed) if ((misses.get(pid) ?? 0) > RECONCILE_ROUNDS) await this.lost(pid);
       await delay(RECONCILE_MILLISECONDS, undefined, { ref: false });
-      undecided = await Promise.all(peers.map((peer) => this.ask(peer, [])));
+      undecided = await Promise.all(rpc.peers.filter(isLiving).map((peer) => this.ask(peer, [])));
     }
   }
 
   /** @returns the processes of this home of which the peer does not know yet whether they run there */
   private async ask(peer: NodeId, ended: readonly Ended[]): Promise<readonly number[]> {
     const { families } = this;
-    const { rpc, homeOf } = families.options;
+    const { rpc, homeOf, isLiving } = families.options;
     const ofPeer = (pid: number): boolean => homeOf(pid) === peer;
     // Of two that are started together one makes the link.
     if (rpc.id < peer) await delay(RECONCILE_MILLISECONDS, undefined, { ref: false });
-    for (; !families.isClosed; await delay(RECONCILE_MILLISECONDS, undefined, { ref: false })) {
+    for (; !families.isClosed && isLiving(peer); await delay(RECONCILE_MILLISECONDS, undefined, { ref: false })) {
       const request = {
         running: [...families.visitors].filter(ofPeer),
         husks: [...families.present].filter(ofPeer),
@@ -92,13 +94,5 @@ export class Reconciliation {
 
   private isAnythingHere(pid: number): boolean {
     return this.families.options.container.hostPidOf(pid) !== undefined;
-  }
-
-  private async lost(pid: number): Promise<void> {
-    const { present, ending, keeper, options } = this.families;
-    present.delete(pid);
-    ending.add(pid);
-    options.log.warn({ pid }, 'a process was lost with its node; its relatives see it killed');
-    await keeper.do('end', pid, SIGKILL);
   }
 }

@@ -8,9 +8,11 @@ import type { ReapedProcess } from '../container/index.ts';
 import { type ControlGroup, isKorriganError, KorriganError } from '../linux/index.ts';
 import type { NodeId } from '../rpc/index.ts';
 import type { FamilyDescription } from './family-description.ts';
+import { GroupChanges } from './group-changes.ts';
 import { GroupSignals } from './group-signals.ts';
 import type { MonitorEvent } from './monitor-events.ts';
-import { holdCall, locateCall, movedCall, type Notice, relateCall, tellCall } from './messages.ts';
+import { Claims } from './claims.ts';
+import { holdCall, locateCall, movedCall, type Notice, tellCall } from './messages.ts';
 import { News } from './news.ts';
 import { NodeFamilies, type ProcServiceOptions } from './node-families.ts';
 import { Reconciliation } from './reconciliation.ts';
@@ -32,24 +34,31 @@ export class ProcService implements AsyncDisposable {
   private readonly post: SignalPost;
   private readonly groups: GroupSignals;
   private readonly news: News;
+  private readonly claims: Claims;
   private readonly reconciliation: Reconciliation;
   private readonly records = new RecordReader();
   /** What was seen of processes and husks that are just changing, until it is clear what they are. */
   private readonly held = new Map<number, MonitorEvent[]>();
   /** What has ended here, until its home knows that it was collected. */
   private readonly zombies = new Set<number>();
-  /** Those that follow a change of group that was made elsewhere. */
-  private readonly relating = new Set<number>();
+  private readonly groupChanges: GroupChanges;
   private readonly tidying: Tidying;
 
   constructor(options: ProcServiceOptions) {
     const { rpc } = options;
     this.families = new NodeFamilies(options, (event) => this.seen(event));
-    this.post = new SignalPost(this.families);
+    this.claims = new Claims(this.families, (notice, from) => this.take(notice, from));
+    this.post = new SignalPost(this.families, (pid) => this.claims.locate(pid));
+    this.groupChanges = new GroupChanges(this.families);
     this.groups = new GroupSignals(this.families, this.post);
     this.tidying = new Tidying(this.families, this.groups);
     this.news = new News(this.families, () => this.tidying.request());
-    this.reconciliation = new Reconciliation(this.families, (notice, from) => void this.take(notice, from));
+    const { claims } = this;
+    this.reconciliation = new Reconciliation(
+      this.families,
+      (notice, from) => void this.take(notice, from),
+      (pid) => claims.lost(pid),
+    );
     rpc.handle(tellCall, async ({ notices }, { caller }) => {
       const done = Promise.all(notices.map((notice) => this.take(notice, caller)));
       await Promise.race([done, delay(TOLD_MILLISECONDS, undefined, { ref: false })]);
@@ -61,10 +70,6 @@ export class ProcService implements AsyncDisposable {
     });
     rpc.handle(holdCall, async ({ pids }, { caller }) => ({ ended: await this.heldElsewhere(pids, caller) }));
     rpc.handle(locateCall, async ({ pid }) => ({ node: await this.locate(pid) }));
-    rpc.handle(relateCall, async ({ pid, group }, { caller }) => {
-      await this.relate(pid, group, caller);
-      return {};
-    });
   }
 
   /** The node on which a process runs, or would if there were one. A home that was started again first hears where its processes are. */
@@ -73,6 +78,7 @@ export class ProcService implements AsyncDisposable {
     while (this.families.isUnclaimed(pid) && !this.families.isClosed) await this.families.again();
     if (visitors.has(pid) || (this.families.isHome(pid) && this.families.isHere(pid))) return node;
     if (this.families.isHome(pid)) return directory.nodeOf(pid);
+    if (this.families.isHomeless(pid)) return this.claims.locate(pid);
     return (await options.rpc.call(options.homeOf(pid), locateCall, { pid })).node;
   }
 
@@ -157,7 +163,7 @@ export class ProcService implements AsyncDisposable {
 
   /** The processes have left this node; to be called before what stayed behind becomes husks. */
   async left(pids: readonly number[], node: NodeId): Promise<void> {
-    const { present, visitors, arriving, directory, options } = this.families;
+    const { present, visitors, arriving, directory } = this.families;
     for (const pid of pids) {
       visitors.delete(pid);
       present.add(pid);
@@ -166,9 +172,19 @@ export class ProcService implements AsyncDisposable {
     await Promise.all(
       pids.map(async (pid) => {
         if (this.families.isHome(pid)) directory.moved(pid, this.families.node, node);
-        else await options.rpc.call(options.homeOf(pid), movedCall, { pid, node }, this.families.once());
+        else if (!this.families.isHomeless(pid)) await this.families.callHome(pid, movedCall, { pid, node });
       }),
     );
+  }
+
+  /** Other nodes take part in the cluster than before. */
+  async membersChanged(): Promise<void> {
+    await this.claims.membersChanged();
+  }
+
+  /** Processes that had left this node have died with the node that they had moved to. */
+  async died(pids: readonly number[]): Promise<void> {
+    await Promise.all(pids.map((pid) => this.claims.lost(pid)));
   }
 
   /** What processes that have left had behind them here are husks now. Resolves when their groups are complete. */
@@ -191,26 +207,14 @@ export class ProcService implements AsyncDisposable {
     await this.post.allBrought(pids, mark);
   }
 
-  /** Does the process have husks, or is it one, so that others have to follow it? */
+  /** See {@link GroupChanges.concernsOthers}. */
   concernsOthers(pid: number): boolean {
-    const { present, visitors, directory } = this.families;
-    return !this.relating.has(pid) && (present.has(pid) || visitors.has(pid) || directory.has(pid));
+    return this.groupChanges.concernsOthers(pid);
   }
 
-  /**
-   * Everywhere else the process, or its husk, leads a session of its own (`group` 0) or enters a group, as far as that is possible there: a group none
-   * of whose members are known on a node does not exist there.
-   * @param from the node where it happens, which does it itself
-   */
-  async relate(pid: number, group: number, from: NodeId = this.families.node): Promise<void> {
-    const { node, directory, options } = this.families;
-    const others = this.families.isHome(pid) ? directory.others(pid, from).filter((other) => other !== node) : [];
-    if (from === node && !this.families.isHome(pid)) others.push(options.homeOf(pid));
-    const told = others.map((other) => options.rpc.call(other, relateCall, { pid, group }, { deadlineMs: TOLD_MILLISECONDS }));
-    const here = from === node ? [] : [this.followInto(pid, group)];
-    await Promise.all([...here, ...told]).catch((error: unknown) =>
-      this.families.complain(error, 'the new group of a process was not told everywhere'),
-    );
+  /** A process here is about to change its session or group; see {@link GroupChanges.relate}. */
+  async relate(pid: number, group: number): Promise<void> {
+    await this.groupChanges.relate(pid, group);
   }
 
   /** Bytes from the pipe of the husks. */
@@ -294,7 +298,7 @@ export class ProcService implements AsyncDisposable {
 
   /** A husk ended that nobody held: it was killed at home, and its process follows it; elsewhere it was to become a process, which failed. */
   private huskLost(pid: number, isWatched = true): void {
-    const { present, outbox, keeper, options } = this.families;
+    const { present, keeper } = this.families;
     present.delete(pid);
     if (this.families.isHome(pid)) {
       present.add(pid); // until its process has ended, too
@@ -302,7 +306,7 @@ export class ProcService implements AsyncDisposable {
       return;
     }
     if (isWatched) this.news.collecting.add(pid);
-    outbox.put(options.homeOf(pid), { kind: 'dropped', pid });
+    this.families.tellHome(pid, { kind: 'dropped', pid });
     keeper.do('collect', pid).catch((error: unknown) => this.families.complain(error, 'a husk was not collected'));
   }
 
@@ -341,11 +345,6 @@ export class ProcService implements AsyncDisposable {
     return Promise.resolve();
   }
 
-  private async followInto(pid: number, group: number): Promise<void> {
-    this.relating.add(pid);
-    await this.families.patiently(() => this.families.keeper.do('relate', pid, group)).finally(() => this.relating.delete(pid));
-  }
-
   // Who has husks
 
   /** It is clear what is here: processes or husks. */
@@ -370,7 +369,7 @@ export class ProcService implements AsyncDisposable {
     const { outbox, present, node, options } = this.families;
     const ended = await Promise.all(
       [...Map.groupBy(pids, options.homeOf)].map(async ([home, members]) => {
-        if (home === node) return [];
+        if (home === node || !options.isLiving(home)) return [];
         await outbox.flushed(home);
         return (await options.rpc.call(home, holdCall, { pids: members }, this.families.once())).ended;
       }),

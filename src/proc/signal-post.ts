@@ -37,8 +37,12 @@ export class SignalPost {
   /** Signals to groups that came here lately, with the members that have got them. */
   private readonly seen = new Set<string>();
 
-  constructor(families: NodeFamilies) {
+  private readonly locate: (pid: number) => Promise<NodeId>;
+
+  /** @param locate where a process without a home runs */
+  constructor(families: NodeFamilies, locate: (pid: number) => Promise<NodeId>) {
     this.families = families;
+    this.locate = locate;
     families.options.rpc.handle(deliverCall, async ({ pid, signals }) => {
       const isHere = families.visitors.has(pid) && !families.arriving.has(pid);
       return { delivered: isHere ? await this.deliverAll(pid, signals) : 0 };
@@ -124,20 +128,30 @@ export class SignalPost {
       const line = this.lines.get(pid);
       if (line === undefined) return;
       await sortOut(line);
-      const node = families.isHome(pid) ? families.directory.nodeOf(pid) : home;
+      const isHomeless = families.isHomeless(pid);
+      const node = isHomeless ? await this.whereItIs(pid) : families.isHome(pid) ? families.directory.nodeOf(pid) : home;
       // Also while its husk becomes the process, which runs elsewhere until it is complete here.
       const next = line.map(({ signal }) => signal);
       if (families.runsHere(pid)) line.splice(0, await this.deliverAll(pid, next));
-      else if (!families.isHome(pid))
+      else if (!families.isHome(pid) && !isHomeless)
         for (const { signal } of line.splice(0)) families.outbox.put(home, { kind: 'signal', pid, ...signal });
       else if (!this.hasHusk(pid))
         line.splice(0); // its husk has ended, as it has itself
+      else if (node === undefined) line.splice(0);
       else if (node !== families.node) line.splice(0, await this.deliverThere(node, pid, next.slice(0, SIGNALS_AT_ONCE)));
       if (line.length === 0) {
         this.lines.delete(pid);
         return;
       }
     }
+  }
+
+  private async whereItIs(pid: number): Promise<NodeId | undefined> {
+    if (this.families.runsHere(pid)) return this.families.node;
+    return this.locate(pid).catch((error: unknown) => {
+      if (isKorriganError(error, 'KRG_NO_SUCH_PROCESS')) return undefined;
+      throw error;
+    });
   }
 
   /** The kernel sends a husk what it has sent to the process itself, on the node where that runs: the signal of its parent's death. */
@@ -169,7 +183,8 @@ export class SignalPost {
         return (await families.options.rpc.call(node, deliverCall, { pid, signals }, once)).delivered;
       } catch (error) {
         // The node or the link is down; it is tried until it is up again, or the process counts as lost.
-        if (families.directory.nodeOf(pid) !== node || !this.hasHusk(pid)) return 0;
+        const isThere = families.isHomeless(pid) ? families.options.isLiving(node) : families.directory.nodeOf(pid) === node;
+        if (!isThere || !this.hasHusk(pid)) return 0;
         if (!(error instanceof KorriganError)) throw error;
       }
     }

@@ -32,14 +32,14 @@ export class Tidying {
   }
 
   private async removeSuperfluous(): Promise<void> {
-    const { present, arriving, keeper, outbox, options } = this.families;
+    const { present, arriving, keeper } = this.families;
     await new Promise((resolve) => setImmediate(resolve));
     const husks = [...present].filter((pid) => !arriving.has(pid));
     const kept = husks.filter((pid) => this.families.isHome(pid));
     if (kept.length < husks.length) {
       for (const pid of await keeper.do('tidy', { husks, kept, proxies: [...this.groups.proxies.values()] })) {
         present.delete(pid);
-        outbox.put(options.homeOf(pid), { kind: 'dropped', pid });
+        this.families.tellHome(pid, { kind: 'dropped', pid });
       }
     }
     await this.groups.refresh();

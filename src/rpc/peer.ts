@@ -24,6 +24,14 @@ export interface Address {
 
 export type LinkListener = (change: { readonly peer: NodeId; readonly up: boolean; readonly reason?: KorriganError }) => void;
 
+/** Whether somebody listens at the address of a peer: he may be busy, stopped, or about to be started again. */
+export type PortListener = (answer: { readonly peer: NodeId; readonly isOpen: boolean }) => void;
+
+export interface PeerListeners {
+  readonly link: LinkListener;
+  readonly port: PortListener;
+}
+
 type Waiting = (session: Session | KorriganError) => void;
 
 /** `giveUp` runs from the first attempt to the last one. `abandon` ends the attempt that is under way. */
@@ -54,17 +62,17 @@ export class Peer {
   readonly id: NodeId;
   readonly address: Address;
   readonly #environment: PeerEnvironment;
-  readonly #onLink: LinkListener;
+  readonly #listeners: PeerListeners;
   #state: State = { kind: 'idle' };
   #waiting: Waiting[] = [];
   #lastLink = '';
   #lastFailure: KorriganError | undefined;
 
-  constructor(id: NodeId, address: Address, environment: PeerEnvironment, onLink: LinkListener) {
+  constructor(id: NodeId, address: Address, environment: PeerEnvironment, listeners: PeerListeners) {
     this.id = id;
     this.address = address;
     this.#environment = environment;
-    this.#onLink = onLink;
+    this.#listeners = listeners;
   }
 
   /** Id of the last link that was open to this peer, '' for none. */
@@ -120,7 +128,7 @@ export class Peer {
       before.link.close(reason);
     }
     this.#environment.log.info({ peer: this.id, remote: link.remote, opener: agreed.opener }, 'link is up');
-    this.#onLink({ peer: this.id, up: true });
+    this.#listeners.link({ peer: this.id, up: true });
     for (const then of this.#waiting.splice(0)) then(session);
   }
 
@@ -148,7 +156,7 @@ export class Peer {
   #lost(session: Session, reason: KorriganError): void {
     this.#environment.log.warn({ peer: this.id, code: reason.code, reason: reason.message }, 'link is down');
     session.closed(reason);
-    this.#onLink({ peer: this.id, up: false, reason });
+    this.#listeners.link({ peer: this.id, up: false, reason });
   }
 
   #connect(giveUp: NodeJS.Timeout, pauseMs: number): void {
@@ -173,7 +181,13 @@ export class Peer {
     const failed = (reason: KorriganError): void => {
       if (!isAbandoned) this.#attemptFailed(reason);
     };
+    let isOpen = false;
+    socket.once('connect', () => {
+      isOpen = true;
+      this.#listeners.port({ peer: this.id, isOpen });
+    });
     const onError = (cause: Error): void => {
+      if (!isOpen) this.#listeners.port({ peer: this.id, isOpen });
       const { code, message } = tlsFailure(cause);
       failed(new KorriganError(code, `node ${this.id} at ${this.address.host}:${this.address.port}: ${message}`, { cause }));
     };

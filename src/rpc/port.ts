@@ -5,7 +5,7 @@
  * TLS is told to accept connections without a valid certificate, because those who come to get one have none, and because an alert of TLS
  * would not tell the others why they are refused: `Trust.peerOf` judges each connection instead, before it is used.
  */
-import { createServer, type Server, type Socket } from 'node:net';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTLSServer, type Server as TLSServer, type TLSSocket } from 'node:tls';
 import { KorriganError } from '../linux/errors.ts';
 import type { CertifiedNode } from './certificates/identity.ts';
@@ -20,6 +20,11 @@ import { refuseConnection } from './refused-connection.ts';
 /** What a connection is for: names of application protocols (ALPN, RFC 7301). */
 export const LINK_PROTOCOL = 'korrigan-link';
 export const ENROLMENT_PROTOCOL = 'korrigan-enrolment';
+
+/** A socket that listens already; the port closes the descriptor in the end. */
+export interface Listener {
+  readonly fd: number;
+}
 
 export interface PortOptions {
   readonly trust: Trust;
@@ -59,17 +64,18 @@ export class Port {
   }
 
   /** Accepts connections on one more address (port 0: any free one), and returns it. @throws KorriganError KRG_PORT_IN_USE */
-  async listen(address: Address): Promise<Address> {
+  async listen(where: Address | Listener): Promise<Address> {
     const server = createServer((socket) => this.#accept(socket));
     this.#servers.push(server);
     await new Promise<void>((resolve, reject) => {
       server.once('error', (cause) => {
-        reject(new KorriganError('KRG_PORT_IN_USE', `cannot listen on ${address.host}:${address.port}: ${cause.message}`, { cause }));
+        const what = 'fd' in where ? 'a socket that listens already' : `${where.host}:${where.port}`;
+        reject(new KorriganError('KRG_PORT_IN_USE', `cannot listen on ${what}: ${cause.message}`, { cause }));
       });
-      server.listen(address.port, address.host, resolve);
+      server.listen(where, resolve);
     });
-    const bound = server.address();
-    return typeof bound === 'object' && bound !== null ? { host: bound.address, port: bound.port } : address;
+    const { address, port } = server.address() as AddressInfo;
+    return { host: address, port };
   }
 
   /** Connections that come from now on see the certificate that the node has now. */

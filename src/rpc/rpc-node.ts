@@ -22,8 +22,8 @@ import { loopbackSession } from './loopback.ts';
 import { pack, unpack } from './message.ts';
 import { openStream, type StreamOptions } from './open-stream.ts';
 import { type CallOptions, OutgoingCall, type RawAnswer, type Routes } from './outgoing-call.ts';
-import { type Address, type LinkListener, Peer, type PeerEnvironment } from './peer.ts';
-import { Port } from './port.ts';
+import { type Address, type LinkListener, Peer, type PeerEnvironment, type PortListener } from './peer.ts';
+import { type Listener, Port } from './port.ts';
 import { HandlerRegistry, type NoticeContext } from './registry.ts';
 import { RememberedAnswers } from './remembered-answers.ts';
 import type { Session } from './session.ts';
@@ -47,6 +47,7 @@ export class RpcNode implements AsyncDisposable {
   readonly #loopback: Session;
   readonly #peers = new Map<NodeId, Peer>();
   readonly #linkListeners = new Set<LinkListener>();
+  readonly #portListeners = new Set<PortListener>();
   readonly #routes: Routes;
   readonly #port: Port;
   #isClosed = false;
@@ -73,8 +74,8 @@ export class RpcNode implements AsyncDisposable {
   }
 
   /** Accepts links on one address (port 0: any free one), and returns it. May be called for several. */
-  listen(address: Address): Promise<Address> {
-    return this.#port.listen(address);
+  listen(where: Address | Listener): Promise<Address> {
+    return this.#port.listen(where);
   }
 
   /** From now on this node shows a newer certificate; links that are open stay. @throws KorriganError KRG_PEER_IDENTITY when it is another node's */
@@ -99,7 +100,11 @@ export class RpcNode implements AsyncDisposable {
     const before = this.#peers.get(id);
     if (before?.address.host === host && before.address.port === port) return;
     if (before !== undefined) this.removePeer(id);
-    this.#peers.set(id, new Peer(id, { host, port }, this.#environment, (change) => this.#linkChanged(change)));
+    const listeners = {
+      link: (change: Parameters<LinkListener>[0]): void => this.#linkListeners.forEach((listener) => listener(change)),
+      port: (answer: Parameters<PortListener>[0]): void => this.#portListeners.forEach((listener) => listener(answer)),
+    };
+    this.#peers.set(id, new Peer(id, { host, port }, this.#environment, listeners));
   }
 
   /** Forgets a node. Its link is closed, calls to it end in KRG_NODE_DEAD. */
@@ -129,6 +134,12 @@ export class RpcNode implements AsyncDisposable {
   onLinkChange(listener: LinkListener): () => void {
     this.#linkListeners.add(listener);
     return () => this.#linkListeners.delete(listener);
+  }
+
+  /** Tells, of each attempt to connect to a peer, whether its port was open. Returns what takes the listener off again. */
+  onPortAnswer(listener: PortListener): () => void {
+    this.#portListeners.add(listener);
+    return () => this.#portListeners.delete(listener);
   }
 
   /** Answers a call. Calls of one peer are started in the order in which they were made; they may then run side by side. */
@@ -291,9 +302,5 @@ export class RpcNode implements AsyncDisposable {
     const admission = admit({ ownId: this.id, openLink: peer.openLink, connecting: peer.isConnecting }, hello);
     if (admission === 'accept') return undefined;
     return new KorriganError(DUPLICATE_LINK, `node ${this.id} has another link to node ${hello.from}`);
-  }
-
-  #linkChanged(change: Parameters<LinkListener>[0]): void {
-    for (const listener of this.#linkListeners) listener(change);
   }
 }

@@ -1,7 +1,7 @@
 /** The end of a relayed stream where the process is: it has a fresh pipe or terminal, whose other end is the node's. */
 import { fstatSync } from 'node:fs';
 import { ERRNO, isKorriganError, KorriganError, syscall, SyscallError, TTY, trySyscall } from '../linux/index.ts';
-import type { RpcNode } from '../rpc/index.ts';
+import type { NodeId, RpcNode } from '../rpc/index.ts';
 import type { Conduit } from './conduit.ts';
 import { FrameLink } from './frame-link.ts';
 import { type AwayNote, homeMessage, type KnownRelay, type RelayState, relayStream } from './relay-protocol.ts';
@@ -17,6 +17,7 @@ const O_NONBLOCK = 0o4000;
 export interface AwayRelayOptions {
   readonly streams: Streams;
   readonly rpc: RpcNode;
+  readonly isLiving: (node: NodeId) => boolean;
   readonly onOver: () => void;
   readonly onFault: (error: unknown) => void;
 }
@@ -139,7 +140,8 @@ export class AwayRelay {
         await this.converse(conduit, new FrameLink(await this.options.rpc.openStream(home, relayStream, request, { signal })));
       } catch (error) {
         if (signal.aborted) return;
-        if (isKorriganError(error, 'KRG_NO_SUCH_STREAM')) {
+        // What was at the other end has gone with its node.
+        if (isKorriganError(error, 'KRG_NO_SUCH_STREAM') || !this.options.isLiving(home)) {
           this.over();
           return;
         }

@@ -2,7 +2,7 @@
  * The relays of a node, on the daemon's main thread: those whose process is here, and those whose process has left this node, their home.
  * All that they are stands in their slots, with what a migration that is not decided has done to them; the next daemon finds it there.
  */
-import type { RpcNode } from '../rpc/index.ts';
+import type { NodeId, RpcNode } from '../rpc/index.ts';
 import { KorriganError } from '../linux/index.ts';
 import { AwayRelay } from './away-relay.ts';
 import { HomeRelay } from './home-relay.ts';
@@ -22,6 +22,8 @@ import type { Streams } from './streams.ts';
 export interface RelayServiceOptions {
   readonly rpc: RpcNode;
   readonly streams: Streams;
+  /** Does the node take part in the cluster? */
+  readonly isLiving: (node: NodeId) => boolean;
   readonly log: { warn(details: object, message: string): void };
 }
 

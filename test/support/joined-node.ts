@@ -46,8 +46,9 @@ export async function startJoinedNode(cluster: string, id: number, authority: Ce
   const streams = new Streams(container);
   const workers = new GhostWorkers([...LANES.workers]);
   const homeOf = (pid: number): number => nodeOfPid(pid);
-  const proc = new ProcService({ rpc, container, lane: LANES.proc, recordPipe, homeOf, log });
-  const epm = new MigrationService({ rpc, container, streams, workers, proc, host: HOST, recordPipe, homeOf, log });
+  const isLiving = (): boolean => true;
+  const proc = new ProcService({ rpc, container, lane: LANES.proc, recordPipe, homeOf, isLiving, log });
+  const epm = new MigrationService({ rpc, container, streams, workers, proc, host: HOST, recordPipe, homeOf, isLiving, log });
   const records = new Socket({ fd: container.takeDescriptor(readEnd), readable: true, writable: false });
   records.on('data', (chunk) => proc.recordsRead(chunk));
   const ended = new Map<number, number>();

@@ -11,13 +11,18 @@ export interface Caller {
   readonly gid: number;
 }
 
-/** `online`: takes part. `unreachable`: its daemon does not answer. */
-export type NodeState = 'online' | 'unreachable';
+/**
+ * Kerrighed's `possible` (known, not up), `present` (up) and `online` (takes part); `leaving`: online, and being emptied; `unreachable`: online, but its daemon does
+ * not answer; `dead`: possible, because it was declared dead.
+ */
+export type NodeState = 'possible' | 'present' | 'online' | 'leaving' | 'unreachable' | 'dead';
 
 export interface NodeStatus {
   readonly id: number;
   readonly name: string;
   readonly address: string;
+  /** Of the links between nodes. */
+  readonly port: number;
   readonly state: NodeState;
   /** What the node's daemon said of itself; null when it does not answer. */
   readonly daemon: DaemonStatus | null;

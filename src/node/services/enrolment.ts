@@ -5,13 +5,12 @@ import type { Membership } from '../../hotplug/index.ts';
 import { KorriganError } from '../../linux/errors.ts';
 import type { Caller } from '../api/types.ts';
 import type { NodeCertificates } from '../certificates.ts';
-import type { NodeConfiguration } from '../configuration.ts';
 import type { EventLog } from '../events.ts';
 import { LARGEST_NODE } from '../network.ts';
 import type { EnrolmentServices } from './services.ts';
 
 export interface EnrolmentOptions {
-  readonly membership: Membership<NodeConfiguration>;
+  readonly membership: Membership;
   readonly certificates: NodeCertificates;
   readonly pidsPerNode: number;
   readonly events: EventLog;

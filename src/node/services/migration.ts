@@ -11,7 +11,6 @@ import { readProcessFile } from '../../linux/index.ts';
 import type { ProcService } from '../../proc/index.ts';
 import { defineCall, type RpcNode } from '../../rpc/index.ts';
 import type { Caller, Explanation, MigrationResult } from '../api/types.ts';
-import type { NodeConfiguration } from '../configuration.ts';
 import type { EventLog } from '../events.ts';
 import { ownerOf } from './process-list.ts';
 import type { MigrationServices } from './services.ts';
@@ -47,7 +46,7 @@ const explainProcess = defineCall(
 );
 
 export interface MigrationOptions {
-  readonly membership: Membership<NodeConfiguration>;
+  readonly membership: Membership;
   readonly container: Container;
   readonly rpc: RpcNode;
   readonly proc: ProcService;
@@ -58,7 +57,7 @@ export interface MigrationOptions {
 export function createMigration(options: MigrationOptions): MigrationServices {
   const { membership, rpc, proc } = options;
   serveMigration(options);
-  const nameOf = (id: number): string => membership.members.find((node) => node.id === id)?.name ?? `node ${id}`;
+  const nameOf = (id: number): string => membership.nameOf(id);
 
   const migrateOne = async (caller: Caller, pid: number, target: number, tree: boolean): Promise<MigrationResult> => {
     try {
@@ -124,7 +123,7 @@ function serveMigration({ rpc, container, epm, events, membership }: MigrationOp
     checkOwner(container, pid, uid);
     if (target === rpc.id) return null;
     const migration = await epm.migrate(pid, target, tree);
-    const to = membership.members.find(({ id }) => id === target)?.name ?? `node ${target}`;
+    const to = membership.nameOf(target);
     events.record('migrated', `process ${pid} moved to ${to}, ${Math.round(migration.downtimeMicroseconds)} us down`, pid);
     return { ...migration, pids: [...migration.pids] };
   });

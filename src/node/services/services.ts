@@ -1,13 +1,12 @@
 /** The services of the HTTP API, on this node or on the one they concern. */
 import { randomUUID } from 'node:crypto';
 import type { Container } from '../../container/index.ts';
-import type { Membership } from '../../hotplug/index.ts';
+import type { Membership, NodeRecord } from '../../hotplug/index.ts';
 import { type ErrorCode, isKorriganError, KorriganError } from '../../linux/errors.ts';
 import type { ProcService } from '../../proc/index.ts';
 import type { RpcNode } from '../../rpc/index.ts';
 import type { NodeServices } from '../api/services.ts';
 import type { Caller, ClusterEvent, NodeStatus } from '../api/types.ts';
-import type { NodeConfiguration } from '../configuration.ts';
 import { examineMachine } from '../doctor.ts';
 import type { EventLog } from '../events.ts';
 import { passOn, runDetachedOn, serveRuns } from '../runs/pass-on.ts';
@@ -25,7 +24,7 @@ export type EnrolmentServices = Pick<NodeServices, 'token' | 'revoke'>;
 export interface ServicesOptions {
   readonly cluster: string;
   readonly version: string;
-  readonly membership: Membership<NodeConfiguration>;
+  readonly membership: Membership;
   readonly proc: ProcService;
   readonly container: Container;
   readonly rpc: RpcNode;
@@ -42,8 +41,8 @@ const UNREACHABLE: readonly ErrorCode[] = ['KRG_NODE_DEAD', 'KRG_DEADLINE', 'KRG
 
 export function createServices(options: ServicesOptions): NodeServices {
   const { membership, rpc, runs, events } = options;
-  const self = membership.self.id;
-  const nodeFor = (reference: string | undefined): number => (reference === undefined ? self : membership.find(reference).id);
+  const self = rpc.id;
+  const nodeFor = (reference: string | undefined): number => (reference === undefined ? self : upNode(membership, reference).id);
   const whoIs = ({ uid, gid }: Caller): ReturnType<typeof credentialsOf> => credentialsOf(uid, gid);
   serveOtherNodes(options);
 
@@ -57,7 +56,7 @@ export function createServices(options: ServicesOptions): NodeServices {
 
     processes: async (_, { husks }) => {
       const lists = await Promise.all(
-        membership.members.map(({ id }) => unlessDead(rpc.call(id, listProcesses, {}, { deadlineMs: STATUS_DEADLINE_MS }), [])),
+        membership.living.map((id) => unlessDead(rpc.call(id, listProcesses, {}, { deadlineMs: STATUS_DEADLINE_MS }), [])),
       );
       return lists
         .flat()
@@ -86,6 +85,15 @@ export function createServices(options: ServicesOptions): NodeServices {
 
     events: (_, abort): AsyncIterable<ClusterEvent> => events.follow(abort),
   };
+}
+
+/** @throws KorriganError KRG_NO_SUCH_NODE, KRG_NODE_LOST, KRG_NODE_NOT_PRESENT */
+function upNode(membership: Membership, reference: string): NodeRecord {
+  const node = membership.find(reference);
+  if (node.state !== 'possible') return node;
+  if (node.lost !== undefined)
+    throw new KorriganError('KRG_NODE_LOST', `${node.name} was declared dead, and what ran there has ended with it`);
+  throw new KorriganError('KRG_NODE_NOT_PRESENT', `${node.name} is not up; start its daemon first`);
 }
 
 /** The node on which a process runs. */
@@ -117,9 +125,14 @@ function serveOtherNodes({ rpc, runs, container, membership, proc, logPath }: Se
   });
 }
 
-async function nodeStatus(rpc: RpcNode, { id, name, address }: NodeConfiguration): Promise<NodeStatus> {
-  const daemon = await unlessDead(rpc.call(id, askStatus, {}, { deadlineMs: STATUS_DEADLINE_MS }), null);
-  return { id, name, address, state: daemon === null ? 'unreachable' : 'online', daemon };
+async function nodeStatus(rpc: RpcNode, record: NodeRecord): Promise<NodeStatus> {
+  const { id, name, address, port, lost } = record;
+  const asked = record.state === 'possible' ? null : rpc.call(id, askStatus, {}, { deadlineMs: STATUS_DEADLINE_MS });
+  const daemon = asked === null ? null : await unlessDead(asked, null);
+  const takesPart = record.state === 'online' || record.state === 'leaving';
+  const isDead = record.state === 'possible' && lost !== undefined;
+  const state = takesPart && daemon === null ? 'unreachable' : isDead ? 'dead' : record.state;
+  return { id, name, address, port, state, daemon };
 }
 
 async function* logLines(

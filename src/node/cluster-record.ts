@@ -1,0 +1,25 @@
+/** The cluster's record on this node: with what it begins, where it lies, and who this node is in it. */
+import { join } from 'node:path';
+import { add, appear, type ClusterStore, type OwnRecord, RegisterStore, type View } from '../hotplug/index.ts';
+import type { RpcNode } from '../rpc/index.ts';
+import { nodeDirectory } from './api/index.ts';
+import type { ClusterConfiguration, NodeConfiguration } from './configuration.ts';
+
+/** @param life of the node's container; empty while it is not known */
+export function ownRecord({ id, name, address, port }: NodeConfiguration, life: string): OwnRecord {
+  return { id, name, address, port, life };
+}
+
+/** All nodes with which the cluster was started take part; none has been up yet. */
+export function firstView({ nodes }: ClusterConfiguration): View {
+  const nobody: View = { epoch: 0, nodes: [] };
+  return add(
+    nodes.reduce((view, node) => appear(view, ownRecord(node, '')), nobody),
+    nodes.map(({ id }) => id),
+  );
+}
+
+export function openStore(configuration: ClusterConfiguration, rpc: RpcNode): ClusterStore {
+  const path = join(nodeDirectory(configuration.cluster, rpc.id), 'membership.json');
+  return new RegisterStore({ rpc, path, first: firstView(configuration) });
+}

@@ -1,0 +1,93 @@
+/**
+ * Processes whose node, or whose home, takes part in the cluster no more: who has them? All nodes are asked; what nobody has was lost with its node, and its
+ * relatives see it killed. While the home of a process is away nobody stands in for it: what would be told to the home is told to all, and where the
+ * process runs is asked of all.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { KorriganError } from '../linux/index.ts';
+import type { NodeId } from '../rpc/index.ts';
+import { claimCall, type Notice } from './messages.ts';
+import type { NodeFamilies } from './node-families.ts';
+
+const ANSWER_MILLISECONDS = 1000;
+const AGAIN_MILLISECONDS = 50;
+/** Who tells what no node has told. */
+const NOBODY: NodeId = 0;
+const SIGKILL = 9;
+
+export class Claims {
+  private readonly families: NodeFamilies;
+  private readonly take: (notice: Notice, from: NodeId) => Promise<void>;
+
+  /** @param take carries out what has been found */
+  constructor(families: NodeFamilies, take: (notice: Notice, from: NodeId) => Promise<void>) {
+    this.families = families;
+    this.take = take;
+    const { visitors, arriving } = families;
+    families.options.rpc.handle(claimCall, ({ pids }) => ({
+      running: pids.filter((pid) => visitors.has(pid) || (families.isHome(pid) && families.isHere(pid))),
+      undecided: pids.filter((pid) => arriving.has(pid)),
+    }));
+  }
+
+  /** Other nodes take part than before. */
+  async membersChanged(): Promise<void> {
+    const { directory, present, arriving, options } = this.families;
+    directory.forgetNodes((node) => options.isLiving(node));
+    await this.review(
+      [...present].filter((pid) => !arriving.has(pid) && (this.families.isUnclaimed(pid) || this.families.isHomeless(pid))),
+    );
+  }
+
+  /** Where a process without a home runs. @throws KorriganError KRG_NO_SUCH_PROCESS */
+  async locate(pid: number): Promise<NodeId> {
+    for (;;) {
+      const { running, undecided } = await this.ask([pid]);
+      const node = running.get(pid);
+      if (node !== undefined) return node;
+      if (!undecided.has(pid)) throw new KorriganError('KRG_NO_SUCH_PROCESS', `process ${pid} was lost with the node that it was on`);
+      await delay(AGAIN_MILLISECONDS);
+    }
+  }
+
+  /** A process is nowhere any more. */
+  async lost(pid: number): Promise<void> {
+    this.families.options.log.warn({ pid }, 'a process was lost with its node; its relatives see it killed');
+    this.families.options.onLost?.(pid);
+    await this.take({ kind: 'ended', pid, status: SIGKILL }, NOBODY);
+  }
+
+  private async review(pids: readonly number[]): Promise<void> {
+    const { directory, node } = this.families;
+    for (let open = [...pids]; open.length > 0 && !this.families.isClosed; await delay(AGAIN_MILLISECONDS, undefined, { ref: false })) {
+      const { running, undecided } = await this.ask(open);
+      const isOpen = (pid: number): boolean => undecided.has(pid) && this.families.present.has(pid);
+      for (const pid of open) {
+        const place = running.get(pid);
+        if (place !== undefined && this.families.isHome(pid)) directory.moved(pid, node, place);
+        else if (place === undefined && !undecided.has(pid) && this.families.present.has(pid)) await this.lost(pid);
+      }
+      open = open.filter((pid) => !running.has(pid) && isOpen(pid));
+    }
+  }
+
+  /** What a node does not say is not decided. */
+  private async ask(pids: number[]): Promise<{ running: Map<number, NodeId>; undecided: Set<number> }> {
+    const { rpc, isLiving } = this.families.options;
+    const running = new Map<number, NodeId>();
+    const undecided = new Set<number>();
+    await Promise.all(
+      rpc.peers.filter(isLiving).map(async (peer) => {
+        try {
+          const answer = await rpc.call(peer, claimCall, { pids }, { deadlineMs: ANSWER_MILLISECONDS });
+          for (const pid of answer.running) running.set(pid, peer);
+          for (const pid of answer.undecided) undecided.add(pid);
+        } catch (error) {
+          if (!(error instanceof KorriganError)) throw error;
+          if (isLiving(peer)) for (const pid of pids) undecided.add(pid);
+        }
+      }),
+    );
+    return { running, undecided };
+  }
+}
