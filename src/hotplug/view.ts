@@ -133,7 +133,7 @@ export function declareDead(view: View, id: NodeId, life: string): View {
 
 /** Who takes part, and with which daemon. */
 function members({ nodes }: View): string {
-  return JSON.stringify(nodes.filter(takesPart).map(({ id, daemon }) => [id, daemon]));
+  return JSON.stringify(nodes.filter(takesPart).map(({ id, life, daemon }) => [id, life, daemon]));
 }
 
 function takesPart({ state }: NodeRecord): boolean {

@@ -6,8 +6,8 @@ import { nodeDirectory } from './api/index.ts';
 import type { ClusterConfiguration, NodeConfiguration } from './configuration.ts';
 
 /** @param life of the node's container; empty while it is not known */
-export function ownRecord({ id, name, address, port }: NodeConfiguration, life: string): OwnRecord {
-  return { id, name, address, port, life };
+export function ownRecord({ id, name, address, port }: NodeConfiguration, life: string, daemon?: string): OwnRecord {
+  return { id, name, address, port, life, daemon };
 }
 
 /** All nodes with which the cluster was started take part; none has been up yet. */

@@ -1,4 +1,5 @@
 /** A node: its modules, constructed from the bottom to the top and joined. The one place where they meet. */
+import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { Container, containerCgroup, nodeOfPid, pidRangeOf } from '../container/index.ts';
@@ -77,7 +78,7 @@ export async function startNode({ configuration, id, version, log }: NodeOptions
   const hotPlug = new HotPlug({
     rpc,
     store,
-    self: ownRecord(own, container.life),
+    self: ownRecord(own, container.life, randomUUID()),
     stages: [{ name: 'proc', change: () => kin.proc.membersChanged() }],
     onChange: (transition) => recordTransition(events, membership, transition),
     onFenced: () => void endFenced(container, log),

@@ -146,6 +146,7 @@ export class KddmCluster implements AsyncDisposable {
       address: HOST,
       port,
       state: 'online',
+      isOut: false,
       life: `life ${id}`,
       daemon: `${++this.#starts}`,
     };
