@@ -6,10 +6,11 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { FaultPoint } from '../src/epm/index.ts';
-import { clusterDirectory, daemonCgroup } from '../src/node/index.ts';
+import { daemonCgroup } from '../src/node/index.ts';
 import { eventually, startTestCluster, type TestCluster } from './support/cluster.ts';
 import { Family as Kin } from './support/family.ts';
 import { Faults } from './support/faults.ts';
+import { cutLink } from './support/links.ts';
 
 let cluster: TestCluster;
 let faults: Faults;
@@ -184,11 +185,6 @@ describe('a move is refused by the target', () => {
 });
 
 test('the link is cut before the vote, with the vote and with the decision', async () => {
-  const configuration = JSON.parse(readFileSync(join(clusterDirectory(cluster.description.cluster), 'configuration.json'), 'utf8')) as {
-    nodes: { networkDevice: string }[];
-  };
-  const device = configuration.nodes[1]?.networkDevice ?? '';
-  const link = (state: 'up' | 'down'): void => void execFileSync('ip', ['link', 'set', 'dev', device, state]);
   const [early, voted, decided] = [await startFamily(), await startFamily(), await startFamily()];
   const pauses: [Family, number, FaultPoint][] = [
     [early, 1, 'source.captured'],
@@ -201,7 +197,8 @@ test('the link is cut before the vote, with the vote and with the decision', asy
     moves.push(cluster.move(family.root, 2, true).catch(() => undefined));
     await faults.reached(node, point);
   }
-  link('down');
+  // Node 3 hears both, so that nobody is dead.
+  const mend = cutLink(cluster.description, 1, 2);
   try {
     for (const [, node, point] of pauses) faults.goOn(node, point);
     // Nobody has decided that these leave: they go on although the other side cannot be told.
@@ -211,7 +208,7 @@ test('the link is cut before the vote, with the vote and with the decision', asy
     await delay(500);
     assert.equal(lines(decided.output).length, seen, 'a process runs before its node knows of the decision');
   } finally {
-    link('up');
+    mend();
   }
   await assertWhole(decided, 2);
   await assertWhole(early, 1);

@@ -66,6 +66,7 @@ export class HotPlug implements AsyncDisposable {
     });
     rpc.onPortAnswer(({ peer, isOpen }) => this.step({ kind: 'port', of: peer, isOpen }));
     store.watch(() => this.follow());
+    this.meet();
   }
 
   /**
@@ -74,7 +75,6 @@ export class HotPlug implements AsyncDisposable {
    */
   async start(): Promise<void> {
     const { store, self, log } = this.options;
-    this.meet();
     this.stopTicking = this.clock.every(DETECTION.interval, () => this.tick());
     for (let isFirst = true; !this.isClosed; isFirst = false) {
       try {
