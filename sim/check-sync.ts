@@ -176,12 +176,8 @@ function judgeBarrier(key: string, records: readonly Record[]): string | undefin
   const passed = arrivals.filter(({ reply }) => reply?.kind === 'passed');
   const serial = passed.filter(({ reply }) => reply?.kind === 'passed' && reply.isSerial);
   for (const last of serial) {
-    const there = arrivals.filter(
-      (each) =>
-        each.start < (last.end ?? Infinity) &&
-        (each.end ?? Infinity) > last.start &&
-        (each.reply === undefined || each.reply.kind === 'passed'),
-    );
+    const isThere = (each: Record): boolean => each.start < (last.end ?? Infinity) && (each.end ?? Infinity) > last.start;
+    const there = arrivals.filter((each) => isThere(each) && (each.reply?.kind === 'passed' || maybeHad(each)));
     if (there.length < PARTIES) return `${key} opened for program ${last.client} with ${there.length} of ${PARTIES}`;
   }
   const unheard = arrivals.filter(maybeHad).length;

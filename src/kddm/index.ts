@@ -35,6 +35,7 @@ export type { FailureCode, ObjectOperation, Result, SetOperation, Variant } from
 export { homeOf, type KddmSet } from './sets.ts';
 export { isOwner, isReadable, isWritable, type State } from './states.ts';
 export type { Statistics } from './statistics.ts';
+export { lifeOf, livesOf } from './service/epochs.ts';
 export { Hold } from './service/hold.ts';
 export { Kddm, type KddmOptions, type SetOptions } from './service/kddm.ts';
 export { type GetOptions, type GrabOptions, KddmSetHandle, type WaitOptions } from './service/set-handle.ts';

@@ -72,7 +72,8 @@ export type SyncEvent =
   /** It ended, with whatever it held. */
   | { readonly kind: 'client-gone'; readonly client: number }
   | { readonly kind: 'grabbed'; readonly table: number; readonly content: Table | FailureCode }
-  | { readonly kind: 'put'; readonly table: number }
+  /** With a failure nothing of what was put counts. */
+  | { readonly kind: 'put'; readonly table: number; readonly failure?: FailureCode }
   | { readonly kind: 'seen'; readonly table: number; readonly content: Table | FailureCode | undefined }
   | { readonly kind: 'notice'; readonly notice: Notice }
   /** `members` with their lives. */

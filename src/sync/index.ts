@@ -14,10 +14,14 @@
  * * A client is answered when the table is where it would survive: after the put with its backups.
  *
  * Files: `lock`, `semaphore`, `condition`, `barrier` (the kinds, with `outcomes`) · `owners` (who, and who is dead) · `table` · `actions` (what is done to a table) · `events` · `claims` (of this node's clients) ·
- * `work` (grab, change, put) · `beginnings`, `sync-node` (the machine: `step(event, now) → effects`) · `mutations` (breaks that only the simulator makes).
+ * `work` (grab, change, put) · `beginnings`, `sync-node` (the machine: `step(event, now) → effects`) · `mutations` (breaks that only the simulator makes) ·
+ * `deadlocks` (who waits for whom in a circle) · `service/` (over kddm and rpc, for clients of this node).
  */
+export { type Deadlock, type Wait } from './deadlocks.ts';
 export type { Client, Notice, Reply, Request, SyncEffect, SyncEvent } from './events.ts';
 export { noticeSchema } from './events.ts';
 export { SYNC_MUTATIONS, type SyncMutation } from './mutations.ts';
 export { SyncNode, type SyncNodeOptions } from './sync-node.ts';
 export { keyOf, SYNC_NAMESPACE, SYNC_SET, SYNC_SET_RECORD, type Table, tableLinker, tableOf } from './table.ts';
+export { Sync, type SyncOptions } from './service/sync.ts';
+export { type AskOptions, SyncClient } from './service/sync-client.ts';

@@ -88,7 +88,7 @@ export class SyncNode implements Beginner {
       case 'grabbed':
         return this.works.grabbed(event.table, event.content);
       case 'put':
-        return this.works.put(event.table);
+        return this.works.put(event.table, event.failure);
       case 'seen':
         return this.#see(event.table, event.content);
       case 'notice':

@@ -27,8 +27,8 @@ export interface Job {
 interface Work {
   jobs: Job[];
   isUnderWay: boolean;
-  /** When the put is complete. */
-  finish: (() => void) | undefined;
+  /** When the put is complete, or has failed. */
+  finish: ((failure: FailureCode | undefined) => void) | undefined;
 }
 
 export interface WorkHost {
@@ -90,10 +90,8 @@ export class Works {
     take(purge(content, (owner) => living.isDead(owner), actor));
     const ends = jobs.map((job) => {
       const before = current;
-      if (job.action === undefined || job.unless?.(before) === true) {
-        const refused = job.action === undefined ? { result: { kind: 'done' }, before, after: before, stood: undefined } : 'refused';
-        return () => job.done(refused as Done | 'refused');
-      }
+      if (job.action === undefined) return () => job.done({ result: { kind: 'done' }, before, after: before, stood: undefined });
+      if (job.unless?.(before) === true) return () => job.done('refused');
       const { action, key } = job;
       const stood = 'name' in action ? outcomeOf(before, key, action.name) : undefined;
       const step = act(before, key, action, actor);
@@ -101,7 +99,8 @@ export class Works {
       const { result } = step;
       return () => job.done({ result, before, after: step.table, stood });
     });
-    work.finish = () => {
+    work.finish = (failure) => {
+      if (failure !== undefined) return jobs.forEach((job) => job.done(failure));
       this.#tell(current, answers);
       for (const end of ends) end();
       this.#host.inspected(table, current);
@@ -109,12 +108,12 @@ export class Works {
     this.#host.emit({ kind: 'put', table, content: current });
   }
 
-  put(table: number): void {
+  put(table: number, failure: FailureCode | undefined): void {
     const work = this.#works.get(table);
     if (work?.finish === undefined) return;
     const { finish } = work;
     work.finish = undefined;
-    this.#ended(table, work, finish);
+    this.#ended(table, work, () => finish(failure));
   }
 
   /** @param finish may add jobs */
