@@ -52,7 +52,8 @@ export function findDeadlocks(tables: Iterable<Table>): Deadlock[] {
       .map((wait) => wait.name)
       .toSorted()
       .join(' ');
-    if (!found.has(name)) found.set(name, { name, waits: waits.map(({ name: _, ...wait }) => wait) });
+    if (!found.has(name))
+      found.set(name, { name, waits: waits.map(({ key, waiter, blocker, blockerHas }) => ({ key, waiter, blocker, blockerHas })) });
   }
   return [...found.values()];
 }

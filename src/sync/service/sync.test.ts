@@ -94,7 +94,8 @@ describe('sync over real links', { timeout: 60_000 }, () => {
     const clients = [1, 2, 3].map((id) => cluster.sync(id).open(`program on node ${id}`));
     const barrier: Request = { kind: 'arrive', key: keyOf('barrier', '0', 'all'), parties: 3, timeoutMs: undefined };
     const passed = await Promise.all(clients.map((client) => client.ask(barrier)));
-    assert.deepEqual(passed.map((reply) => reply.kind === 'passed' && reply.isSerial).toSorted(), [false, false, true]);
+    assert.ok(passed.every(({ kind }) => kind === 'passed'));
+    assert.equal(passed.filter((reply) => reply.kind === 'passed' && reply.isSerial).length, 1);
 
     const [one, two] = clients as [SyncClient, SyncClient];
     const units = keyOf('semaphore', '0', 'units');
