@@ -6,8 +6,6 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { z } from 'zod';
-import { defineCall } from '../src/rpc/index.ts';
 import { until } from './support/engine.ts';
 import { type JoinedNode, startJoinedNodes } from './support/joined-node.ts';
 import { buildProgram } from './support/programs.ts';
@@ -72,7 +70,7 @@ const listening = (): number[] =>
     .map((line) => /^ *\d+: [0-9A-F]{8}:([0-9A-F]{4}) [0-9A-F:]+ 0A /.exec(line)?.[1])
     .flatMap((port) => (port === undefined ? [] : [Number.parseInt(port, 16)]));
 
-test('strangers on the port of a migration: it fails with a clear error or succeeds, and the process goes on', async () => {
+test('strangers on the port of a migration: they are passed over, and the process moves', async () => {
   const output = join(directory, 'strangers.out');
   const pid = await node(1).start(`exec ${await buildProgram('counter')} 2`, output);
   await until(() => lines(output).length > 3, 'the first numbers');
@@ -106,9 +104,9 @@ test('strangers on the port of a migration: it fails with a clear error or succe
       await new Promise((resolve) => setImmediate(resolve));
     }
     const error = await moving;
-    if (error !== undefined) assert.match(error.code ?? error.message, /^KRG_(NODE_DEAD|PEER_|DEADLINE)/);
+    assert.equal(error, undefined);
     const count = lines(output).length;
-    await until(() => lines(output).length > count + 1, `progress after ${error?.message ?? 'the move'}`);
+    await until(() => lines(output).length > count + 1, 'progress after the move');
   }
   assert.ok(seen > 0, 'no port of a migration was found');
   const at = await node(1).proc.locate(pid);
@@ -116,11 +114,4 @@ test('strangers on the port of a migration: it fails with a clear error or succe
   process.kill(node(3 - at).container.hostPidOf(pid) ?? 0, 'SIGKILL');
   await until(() => node(1).ended.has(pid), 'the end at home');
   assertCounted(lines(output));
-});
-
-test('processes of another machine are not taken: their memory would be seen on the way', async () => {
-  const prepare = defineCall('epm.prepare', z.unknown(), z.unknown());
-  const family = { moving: [131_072], members: [] };
-  const request = { migration: 'from-afar', family, kernel: '00000000-0000-4000-8000-000000000000' };
-  await assert.rejects(node(2).rpc.call(1, prepare, request), { code: 'KRG_MIGRATION_UNENCRYPTED' });
 });

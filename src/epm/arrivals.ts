@@ -1,5 +1,4 @@
 /** Moves to this node, on the daemon's main thread: room is made for the processes, and a ghost worker receives them. */
-import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { KorriganError, readStatus } from '../linux/index.ts';
 import { type FamilyDescription, wasProcess } from '../proc/index.ts';
@@ -12,6 +11,7 @@ import { identify, isNamed, JournalEntry, type TargetRecord, unnamed } from './j
 import type { MovingPid } from './parts.ts';
 import type { MigrationServiceOptions } from './service.ts';
 import type { Settlements } from './settlements.ts';
+import { newTicket } from './ticket.ts';
 import { answerQuestion } from './worker-questions.ts';
 
 /** How long a move waits until what an earlier one, which was given up, has left here is gone. */
@@ -54,7 +54,7 @@ export class Arrivals {
     const taken = family.moving.find((moving) => settlements.of(moving) !== undefined);
     if (taken !== undefined)
       throw new KorriganError('KRG_PROCESS_BUSY', `an earlier move of process ${taken} is not settled yet; try again`);
-    const ticket = randomBytes(32).toString('hex');
+    const ticket = newTicket();
     const entry = settlements.begin<TargetRecord>({
       role: 'target',
       migration,

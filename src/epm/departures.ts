@@ -1,7 +1,6 @@
 /** Moves from this node, on the daemon's main thread: the target is asked to prepare, and a ghost worker does the rest. */
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
-import { kernelIdentity } from '../fs/index.ts';
 import { KorriganError, readStatus } from '../linux/index.ts';
 import { ContainerTable, describeFamily, familySchema, treeBelow } from '../proc/index.ts';
 import { defineCall, type NodeId } from '../rpc/index.ts';
@@ -16,13 +15,14 @@ import { processesOfContainer } from './relations.ts';
 import type { MigrationServiceOptions } from './service.ts';
 import type { Settlements } from './settlements.ts';
 import type { MigrationReport } from './source.ts';
+import { ticketSchema } from './ticket.ts';
 import { answerQuestion } from './worker-questions.ts';
 
-/** The target makes room for the processes and opens a port for one connection that carries the ticket. `kernel` is that of the source. */
+/** The target makes room for the processes and opens a port for one connection, whose keys come from the ticket. */
 export const prepareCall = defineCall(
   'epm.prepare',
-  z.object({ migration: z.string(), family: familySchema, kernel: z.string() }),
-  z.object({ host: z.string(), port: z.number(), ticket: z.string() }),
+  z.object({ migration: z.string(), family: familySchema }),
+  z.object({ host: z.string(), port: z.number(), ticket: ticketSchema }),
 );
 const PREPARE_MILLISECONDS = 30_000;
 const HOME_RETRY_MILLISECONDS = 200;
@@ -163,7 +163,7 @@ export class Departures {
     preflight(moving, container);
     const family = describeFamily(pids, new ContainerTable(container.procfsPath));
     const options = { deadlineMs: PREPARE_MILLISECONDS, idempotencyKey: `prepare ${migration}` };
-    const prepared = await rpc.call(target, prepareCall, { migration, family, kernel: kernelIdentity() }, options);
+    const prepared = await rpc.call(target, prepareCall, { migration, family }, options);
     const inMove = new Set(moving.map(({ hostPid }) => hostPid));
     const others = processesOfContainer(container.cgroup).filter((hostPid) => !inMove.has(hostPid));
     return { ...prepared, moving: [...moving], family, others, relays: relays.known };

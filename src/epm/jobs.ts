@@ -22,6 +22,7 @@ export interface ContainerReference {
 
 /** What moves, and where the target waits for it. */
 export interface MovePlan {
+  /** See ticket.ts. */
   ticket: string;
   host: string;
   port: number;

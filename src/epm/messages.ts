@@ -1,6 +1,6 @@
 /**
  * What the two ends of a migration tell each other over its channel, beside the pages. Parsed at both ends; the channel belongs to one
- * migration and starts with the ticket that the target handed out over RPC.
+ * migration: its keys come from the ticket that the target handed out over RPC.
  */
 import { z } from 'zod';
 import { KorriganError } from '../linux/index.ts';
@@ -17,8 +17,6 @@ const toTarget = z.discriminatedUnion('kind', [
   /** First message. */
   z.object({
     kind: z.literal('hello'),
-    ticket: z.string(),
-    migration: z.string(),
     imageVersion: z.number(),
     pids: z.array(pid),
     vdso: z.string(),

@@ -12,7 +12,6 @@ import type { ContainerReference } from './jobs.ts';
 import { JournalEntry } from './journal.ts';
 import type { MovingPid } from './parts.ts';
 import { examineOpenFiles } from './examination.ts';
-import { checkOneMachine } from './one-machine.ts';
 import { childrenOf } from './relations.ts';
 import { Settlements } from './settlements.ts';
 import type { GhostWorkers } from './workers.ts';
@@ -72,10 +71,7 @@ export class MigrationService implements Disposable {
     const { relays, settlements, containerReference } = this;
     this.arrivals = new Arrivals({ ...options, relays, settlements, containerReference });
     this.departures = new Departures({ ...options, relays, settlements, containerReference });
-    rpc.handle(prepareCall, ({ migration, family, kernel }, { caller }) => {
-      checkOneMachine(kernel);
-      return this.arrivals.prepare(migration, family, caller);
-    });
+    rpc.handle(prepareCall, ({ migration, family }, { caller }) => this.arrivals.prepare(migration, family, caller));
     for (const { record, processes } of this.settlements.elsewhere) {
       for (const { pid: moving } of processes)
         if (options.homeOf(moving) === rpc.id) proc.left([moving], record.peer).catch(() => undefined);

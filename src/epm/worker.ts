@@ -1,8 +1,17 @@
 /** A ghost worker: the thread that holds processes by ptrace. Does one job after the other, blocking in the kernel. */
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
-import { BlockingListener, BlockingSocket, ControlGroup, converse, KorriganError, releaseLate, whyNoKernelTasks } from '../linux/index.ts';
+import {
+  BlockingListener,
+  BlockingSocket,
+  ControlGroup,
+  converse,
+  isKorriganError,
+  KorriganError,
+  releaseLate,
+  whyNoKernelTasks,
+} from '../linux/index.ts';
 import { Lane } from '../container/index.ts';
-import { MigrationChannel } from '../mm/index.ts';
+import { MigrationChannel, type SharedSecret } from '../mm/index.ts';
 import { closePairs } from '../streams/index.ts';
 import { HeldFamily, type HeldPid } from './held-family.ts';
 import type { ContainerReference, Job, MovePlan, SourceJob, TargetJob, WorkerMessage } from './jobs.ts';
@@ -13,12 +22,14 @@ import { settle, type Settlement, tidy } from './settle.ts';
 import { LocalSourceParts, recordPipeSender } from './source-parts.ts';
 import { TargetMigration } from './target.ts';
 import { LocalTargetParts } from './target-parts.ts';
+import { secretOf } from './ticket.ts';
 import { askQuestion } from './worker-questions.ts';
 
 /** How often threads that stopped too late are looked for. */
 const LATE_MILLISECONDS = 20;
-/** How long the source may take to connect, and either side to answer. */
+/** How long the source may take to connect, whoever connects to prove that it is the source, and either side to answer. */
 const CONNECT_MILLISECONDS = 20_000;
+const PROOF_MILLISECONDS = 5000;
 const SILENCE_MILLISECONDS = 30_000;
 const ACKNOWLEDGE_MILLISECONDS = 10_000;
 
@@ -48,7 +59,11 @@ function runSource(job: SourceJob): WorkerMessage {
   const { work, container } = job;
   using family = 'root' in work ? HeldFamily.hold(work, container) : undefined;
   const plan = 'root' in work ? askForPlan(family?.processes ?? []) : work;
-  const channel = new MigrationChannel(BlockingSocket.connect(plan.host, plan.port, SILENCE_MILLISECONDS));
+  const channel = new MigrationChannel(
+    BlockingSocket.connect(plan.host, plan.port, SILENCE_MILLISECONDS),
+    secretOf(plan.ticket, job.migration),
+    'source',
+  );
   try {
     const lane = laneOf(container.initPid);
     const journal = JournalEntry.open(lane.records, job.slot) as JournalEntry<SourceRecord>;
@@ -59,8 +74,7 @@ function runSource(job: SourceJob): WorkerMessage {
       keepsTerminals: (terminals) => journal.update({ terminals: [...terminals] }),
     });
     const options = { journal, processGroups: new ControlGroup(container.processGroups), node: job.node };
-    const identity = { ticket: plan.ticket, migration: job.migration };
-    const report = new SourceMigration(channel, plan.moving, parts, options).run(identity, family);
+    const report = new SourceMigration(channel, plan.moving, parts, options).run(job.migration, family);
     return report === undefined ? { kind: 'unconfirmed' } : { kind: 'moved', report };
   } finally {
     channel.close();
@@ -78,9 +92,7 @@ function runTarget(job: TargetJob): WorkerMessage {
   const journal = JournalEntry.open(lane.records, job.slot) as JournalEntry<TargetRecord>;
   using listener = new BlockingListener(job.host);
   tell({ kind: 'listening', port: listener.port });
-  const socket = listener.accept(CONNECT_MILLISECONDS, SILENCE_MILLISECONDS);
-  if (socket === undefined) throw new KorriganError('KRG_NODE_DEAD', 'the source did not connect');
-  const channel = new MigrationChannel(socket);
+  const channel = acceptSource(listener, secretOf(job.ticket, job.migration));
   try {
     const parts = new LocalTargetParts(
       job,
@@ -93,10 +105,27 @@ function runTarget(job: TargetJob): WorkerMessage {
       processGroups: new ControlGroup(job.container.processGroups),
       node: job.node,
       settle: (settlement) => settleEntry(journal, settlement, job.container),
-    }).run(job);
+    }).run(job.migration);
     return { kind: outcome === 'undecided' ? 'undecided' : 'arrived', pids: outcome === 'given-up' ? [] : parts.arrivals };
   } finally {
     channel.close();
+  }
+}
+
+/** Strangers that say something else than the source, or nothing at all, are passed over. */
+function acceptSource(listener: BlockingListener, shared: SharedSecret): MigrationChannel {
+  for (const until = performance.now() + CONNECT_MILLISECONDS; ; ) {
+    const socket = listener.accept(Math.max(0, until - performance.now()), PROOF_MILLISECONDS);
+    if (socket === undefined) throw new KorriganError('KRG_NODE_DEAD', 'the source did not connect');
+    const channel = new MigrationChannel(socket, shared, 'target');
+    try {
+      channel.begin();
+      channel.setDeadline(SILENCE_MILLISECONDS);
+      return channel;
+    } catch (error) {
+      channel.close();
+      if (!isKorriganError(error)) throw error;
+    }
   }
 }
 

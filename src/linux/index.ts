@@ -23,6 +23,7 @@ export * from './stopped-threads.ts';
 export * from './batch.ts';
 export * from './blocking-socket.ts';
 export * from './pagemap.ts';
+export * from './record-cipher.ts';
 export * from './userfaultfd.ts';
 export * from './file-status.ts';
 export * from './kcmp.ts';

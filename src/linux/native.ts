@@ -11,6 +11,7 @@ const libc = koffi.load('libc.so.6');
 const rawSyscall = libc.func('long syscall(long n, long a, long b, long c, long d, long e, long f)') as (
   ...args: (number | bigint)[]
 ) => number | bigint;
+const executable = koffi.load(null);
 const machineCode = koffi.proto('long korrigan_machine_code(long argument)');
 
 /** What a system call takes: an integer (addresses below 2^53 included), a 64-bit value, or memory passed by its address. */
@@ -55,6 +56,14 @@ export function restartingSyscall(name: SystemCallName, ...args: Argument[]): nu
 /** Calls machine code at `address` in this process as `long f(long)`. The code must follow the System V calling convention. */
 export function callMachineCode(address: number, argument: number): number {
   return Number(koffi.call(address, machineCode, argument));
+}
+
+/**
+ * A function that the running executable exports: Node exports OpenSSL's for its add-ons. Addresses are declared as `uintptr_t`.
+ * @param declaration in C
+ */
+export function ownFunction(declaration: string): (...args: (number | bigint)[]) => number | bigint {
+  return executable.func(declaration) as (...args: (number | bigint)[]) => number | bigint;
 }
 
 const PROT_READ = 1;
