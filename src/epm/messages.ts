@@ -20,7 +20,8 @@ const toTarget = z.discriminatedUnion('kind', [
     imageVersion: z.number(),
     pids: z.array(pid),
     vdso: z.string(),
-    extendedStateSize: z.number(),
+    /** See processorFeatures. */
+    features: z.array(z.string()),
   }),
   /** Areas whose pages follow while the process still runs. */
   z.object({ kind: z.literal('ahead'), pid, areas: z.array(area) }),

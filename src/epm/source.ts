@@ -12,6 +12,7 @@ import {
   type ObservedThreads,
   type MovingChild,
   observeThreads,
+  processorFeatures,
   releaseWaiting,
   type ProcessImage,
   vdsoDigest,
@@ -132,7 +133,7 @@ export class SourceMigration {
       imageVersion: IMAGE_VERSION,
       pids: this.processes.map(({ pid }) => pid),
       vdso: vdsoDigest(),
-      extendedStateSize: 0,
+      features: processorFeatures(),
     });
     const { processGroups, node } = this.options;
     const hostPids = this.processes.map(({ hostPid }) => hostPid);

@@ -3,7 +3,7 @@
  * in a ghost worker.
  */
 import { avoidProcessor, type ControlGroup, KorriganError, type RemoteProcess } from '../linux/index.ts';
-import { countSignals, Inflation, type ProcessImage, vdsoDigest } from '../ghost/index.ts';
+import { countSignals, Inflation, missingFeatures, type ProcessImage, vdsoDigest } from '../ghost/index.ts';
 import { enterDirectories, kernelIdentity, type LentDescriptors } from '../fs/index.ts';
 import { type Area, type MigrationChannel, type Receivers, writePages } from '../mm/index.ts';
 import { ArrivingStops, type StoppingProcess } from './arriving-stops.ts';
@@ -103,6 +103,13 @@ export class TargetMigration {
     checkImageVersion(hello.imageVersion);
     if (hello.vdso !== vdsoDigest()) {
       throw new KorriganError('KRG_NOT_MOVABLE', "the nodes' kernels have different vDSOs; the program may hold pointers into its own");
+    }
+    const missing = missingFeatures(hello.features);
+    if (missing.length > 0) {
+      throw new KorriganError(
+        'KRG_NOT_MOVABLE',
+        `the processor of this node lacks what the program may have found where it started: ${missing.join(', ')}`,
+      );
     }
     this.parts.holdHusks();
     for (const pid of hello.pids) {

@@ -11,6 +11,7 @@ import {
   whyNoKernelTasks,
 } from '../linux/index.ts';
 import { Lane } from '../container/index.ts';
+import { processorFeatures } from '../ghost/index.ts';
 import { MigrationChannel, type SharedSecret } from '../mm/index.ts';
 import { closePairs } from '../streams/index.ts';
 import { HeldFamily, type HeldPid } from './held-family.ts';
@@ -168,3 +169,4 @@ setInterval(() => releaseLate(), LATE_MILLISECONDS).unref();
 tell({ kind: 'ready' });
 // Learned now or by the first job, which would be slower for it.
 whyNoKernelTasks();
+processorFeatures();

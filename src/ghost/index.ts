@@ -20,6 +20,7 @@ export {
   queueAgain,
   takeChange,
 } from './job-control.ts';
+export { missingFeatures, processorFeatures } from './processor-features.ts';
 export { letSignalsBeTaken } from './queued-signals.ts';
 export { releaseWaiting } from './restored-waits.ts';
 export { countSignals, discardPending, discardSignals } from './signals.ts';
