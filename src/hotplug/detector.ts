@@ -98,7 +98,7 @@ export function stepDetector(detector: Detector, event: DetectorEvent, now: numb
   }
 }
 
-/** As if the time in which this node stood still had not been. */
+/** As if the time in which this node stood still had not been. What was said before it may be untrue by now. */
 function afterStall(detector: Detector, now: number): Detector {
   const late = now - detector.tickedAt - DETECTION.interval;
   if (late < DETECTION.stall) return detector;
@@ -106,8 +106,8 @@ function afterStall(detector: Detector, now: number): Detector {
     [...detector.peers].map(([node, peer]) => [
       node,
       {
-        ...peer,
         heardAt: Math.min(now, peer.heardAt + late),
+        suspects: [],
         openAt: peer.openAt === undefined ? undefined : Math.min(now, peer.openAt + late),
       },
     ]),
@@ -119,16 +119,18 @@ function tick(detector: Detector, now: number): DetectorStep {
   const { self, peers } = detector;
   const silence = (node: NodeId): number => now - (peers.get(node)?.heardAt ?? now);
   const members = [self, ...peers.keys()];
-  const suspects = [...peers.keys()].filter((node) => silence(node) >= DETECTION.suspicion);
+  const isOpen = (node: NodeId): boolean => now - (peers.get(node)?.openAt ?? -Infinity) < DETECTION.openPort;
+  const limit = (node: NodeId, usual: number): number => usual + (isOpen(node) ? detector.restart - DETECTION.death : 0);
+  // Nor is one suspected that is being started again: who has not seen its port open would take that for a vote.
+  const suspects = [...peers.keys()].filter((node) => silence(node) >= limit(node, DETECTION.suspicion));
   // Who is silent has no say: what it said last may be long untrue.
-  const voters = members.filter((node) => node === self || !suspects.includes(node));
+  const voters = members.filter((node) => silence(node) < DETECTION.suspicion);
   const votes = (node: NodeId): number =>
     voters.filter((voter) => (voter === self ? suspects : (peers.get(voter)?.suspects ?? [])).includes(node)).length;
   const needed = majority(members);
-  const isOpen = (node: NodeId): boolean => now - (peers.get(node)?.openAt ?? -Infinity) < DETECTION.openPort;
-  const isSilent = (node: NodeId): boolean => silence(node) >= (isOpen(node) ? detector.restart : DETECTION.death);
-  const dead = new Set(suspects.filter((node) => isSilent(node) && votes(node) >= needed));
-  const hasMajority = members.filter((node) => node === self || !isSilent(node)).length >= needed;
+  const dead = new Set(suspects.filter((node) => silence(node) >= limit(node, DETECTION.death) && votes(node) >= needed));
+  // One that is being started again may have come back on the other side of a cut.
+  const hasMajority = members.filter((node) => silence(node) < DETECTION.death).length >= needed;
   return {
     detector: { ...detector, tickedAt: now, dead, hasMajority },
     effects: [

@@ -14,6 +14,8 @@ const DECLARATION_MILLISECONDS = 300;
 /** A node that is up and does not take part is possible only, when there has been no link to it for so long. */
 const ABSENCE_MILLISECONDS = 3000;
 const AGAIN_MILLISECONDS = 200;
+/** That a later view was chosen is said to all by whoever chose it: only who has not heard of it by then asks. */
+const NOTICE_MILLISECONDS = 50;
 
 export interface HotPlugOptions {
   readonly rpc: Pick<RpcNode, 'id' | 'peers' | 'addPeer' | 'handleNotice' | 'notify' | 'isConnected' | 'disconnect' | 'onPortAnswer'>;
@@ -47,6 +49,13 @@ export class HotPlug implements AsyncDisposable {
   private hasBegun = false;
   private isFenced = false;
   private isCatchingUp = false;
+  /**
+   * Whether this node has been within reach ever since it knew that it takes part. Who was not may have been declared dead, and what it hears first may
+   * have been said before: it reads the record before it goes on.
+   */
+  private isCertain = true;
+  /** Of others. Who is behind that stands still: it may be out. */
+  private heardEpoch = 0;
   private isClosed = false;
   /** When there was a link to each node that is up and does not take part. */
   private readonly linkedAt = new Map<NodeId, number>();
@@ -60,9 +69,13 @@ export class HotPlug implements AsyncDisposable {
     rpc.handleNotice(aliveNotice, ({ suspects, epoch }, { caller }) => {
       this.step({ kind: 'heard', from: caller, sign: { suspects } });
       const { known } = store;
-      if (epoch > known.epoch) this.catchUp();
+      if (epoch > known.epoch) {
+        this.heardEpoch = Math.max(this.heardEpoch, epoch);
+        this.follow();
+        this.catchUp();
+      }
       // It takes itself for a member, and is to hear that it is none.
-      else if (epoch < known.epoch && !membersOf(known).includes(caller)) this.say(caller, []);
+      if (epoch < known.epoch && !membersOf(known).includes(caller)) this.say(caller, []);
     });
     rpc.onPortAnswer(({ peer, isOpen }) => this.step({ kind: 'port', of: peer, isOpen }));
     store.watch(() => this.follow());
@@ -126,8 +139,15 @@ export class HotPlug implements AsyncDisposable {
 
   private step(event: DetectorEvent): void {
     const { detect = stepDetector } = this.options;
-    const { detector, effects } = detect(this.detector, event, this.clock.now());
+    const now = this.clock.now();
+    const stoodStill = now - this.detector.tickedAt >= DETECTION.death;
+    const { detector, effects } = detect(this.detector, event, now);
     this.detector = detector;
+    if (stoodStill && this.isCertain) {
+      this.isCertain = false;
+      this.follow();
+    }
+    if (!this.isCertain && detector.hasMajority) this.catchUp();
     for (const effect of effects) {
       if (effect.kind === 'send') this.say(effect.to, effect.sign.suspects);
       else if (effect.kind === 'dead') void this.declare(effect.node);
@@ -136,6 +156,7 @@ export class HotPlug implements AsyncDisposable {
           { hasMajority: effect.has },
           effect.has ? 'a majority of the cluster answers again' : 'no majority of the cluster answers: what is shared stands still',
         );
+        if (!effect.has) this.isCertain = false;
         this.follow();
       }
     }
@@ -149,16 +170,25 @@ export class HotPlug implements AsyncDisposable {
   private async declare(node: NodeId): Promise<void> {
     const { rpc, store, log } = this.options;
     const life = store.known.nodes.find(({ id }) => id === node)?.life ?? '';
-    const living = membersOf(store.known).filter((id) => !this.detector.dead.has(id));
-    await this.clock.delay(DECLARATION_MILLISECONDS * Math.max(0, living.indexOf(rpc.id)));
     // One that has never been up has no life to lose.
-    if (life === '' || this.isClosed || !this.detector.dead.has(node)) return;
-    log.warn({ node }, 'a node is silent, and a majority says so: it is declared dead');
-    try {
-      await store.change((view) => declareDead(view, node, life));
-    } catch (error) {
-      // Whoever gets a majority again asks again, and finds it dead or alive.
-      log.warn({ node, error }, 'a dead node could not be declared dead');
+    if (life === '') return;
+    for (;;) {
+      const living = membersOf(store.known).filter((id) => !this.detector.dead.has(id));
+      const rank = living.indexOf(rpc.id);
+      // Who does not take part has no say.
+      if (rank < 0) return;
+      await this.clock.delay(DECLARATION_MILLISECONDS * rank);
+      // A node that stood still looks again first.
+      if (this.clock.now() - this.detector.tickedAt > 2 * DETECTION.interval) await this.clock.delay(2 * DETECTION.interval);
+      if (this.isClosed || !this.detector.dead.has(node) || !membersOf(store.known).includes(node)) return;
+      log.warn({ node }, 'a node is silent, and a majority says so: it is declared dead');
+      try {
+        await store.change((view) => declareDead(view, node, life));
+        return;
+      } catch (error) {
+        log.warn({ node, error }, 'a dead node could not be declared dead; it is tried again');
+        await this.clock.delay(DETECTION.death);
+      }
     }
   }
 
@@ -179,13 +209,19 @@ export class HotPlug implements AsyncDisposable {
     }
   }
 
-  /** A later view was missed. */
+  /** A later view was missed, or is on its way. */
   private catchUp(): void {
     if (this.isCatchingUp || !this.hasBegun) return;
     this.isCatchingUp = true;
-    this.options.store
-      .read()
-      .then(() => this.follow())
+    const { store } = this.options;
+    const read = async (): Promise<void> => {
+      await this.clock.delay(NOTICE_MILLISECONDS);
+      if (this.isCertain && store.known.epoch >= this.heardEpoch) return;
+      await store.read();
+      this.isCertain = this.detector.hasMajority;
+      this.follow();
+    };
+    read()
       .catch((error: unknown) => {
         if (!isKorriganError(error, 'KRG_NO_MAJORITY')) throw error;
       })
@@ -228,7 +264,9 @@ export class HotPlug implements AsyncDisposable {
       }
       this.current = after;
       if (transition !== undefined) onChange?.(transition);
-      if (this.detector.hasMajority) await this.stages.resume();
+      // Who does not take part has no share in what is shared.
+      const isCurrent = this.isCertain && after.epoch >= this.heardEpoch && membersOf(after).includes(rpc.id);
+      if (this.detector.hasMajority && isCurrent) await this.stages.resume();
       else await this.stages.freeze();
     });
   }

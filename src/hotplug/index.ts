@@ -15,11 +15,11 @@
  * To come, in this order: joining it to the daemon (a node that is dead ends the moves and the husks that waited for it), `krgadm`, joining with a token, draining.
  */
 export { type Clock, machineClock } from './clock.ts';
-export { DETECTION } from './detector.ts';
+export { DETECTION, stepDetector } from './detector.ts';
 export { HotPlug, type HotPlugOptions } from './hot-plug.ts';
 export * from './membership.ts';
-export { type AcceptorDisk, RegisterStore, type RegisterStoreOptions } from './register-store.ts';
-export { type AcceptorState, type Ballot, compareBallots, majority } from './register.ts';
+export { type AcceptorDisk, type RegisterProtocol, RegisterStore, type RegisterStoreOptions } from './register-store.ts';
+export * from './register.ts';
 export { type Stage, type Transition, transitionOf } from './stages.ts';
 export type { ClusterStore } from './store.ts';
 export * from './view.ts';

@@ -113,7 +113,8 @@ export class RegisterStore implements ClusterStore {
     const { rpc, random = Math.random } = this.options;
     let backoff = BACKOFF_MILLISECONDS;
     for (const until = this.clock.now() + PATIENCE_MILLISECONDS; !this.isClosed && this.clock.now() < until; ) {
-      const proposal = await this.attempt(this.protocol.beginProposal(rpc.id, this.accepted, this.above, options), options);
+      const above = later(this.above, this.acceptor.promised);
+      const proposal = await this.attempt(this.protocol.beginProposal(rpc.id, this.accepted, above, options), options);
       this.above = later(this.above, proposal.ballot);
       const outcome = proposal.phase === 'settled' ? proposal.outcome : undefined;
       if (outcome?.kind === 'failed') throw outcome.error;
@@ -155,11 +156,21 @@ export class RegisterStore implements ClusterStore {
       };
       const take = (step: ProposalStep<View>): void => {
         ({ proposal } = step);
+        this.useUp(proposal.ballot);
         if (proposal.phase === 'settled') resolve(proposal);
         else for (const message of step.messages) ask(message);
       };
       take(first);
+      // A node that has not heard of the cluster yet has nobody to ask.
+      if (asked === 0) resolve(proposal);
     });
+  }
+
+  /** No later life of this node may use the number of a proposal again. It is on the disk before anybody hears of it. */
+  private useUp(ballot: Ballot): void {
+    if (compareBallots(ballot, this.acceptor.promised) <= 0) return;
+    this.acceptor = { ...this.acceptor, promised: ballot };
+    this.file.write(this.acceptor);
   }
 
   private announce(chosen: Accepted<View>): void {
