@@ -75,8 +75,13 @@ export class Links {
   /** @param onLost when it is given up before it has arrived */
   send(parcel: Parcel): void {
     const link = this.#link(parcel.from.id, parcel.to);
-    if (link.ends.length === 0) this.#wait(link, parcel);
-    else this.#post(link, parcel);
+    if (link.ends.includes(parcel.from)) this.#post(link, parcel);
+    else this.#wait(link, parcel);
+  }
+
+  /** One of its ends belongs to a daemon that has ended. */
+  #isStale({ ends }: Link): boolean {
+    return ends.some(({ isUp }) => !isUp);
   }
 
   /** Runs when the link between the two is lost, unless what it returns is called first. */
@@ -103,6 +108,7 @@ export class Links {
     link.cuts--;
     link.changes++;
     if (link.cuts > 0) return;
+    if (this.#isStale(link)) this.#close(link);
     for (const parcel of link.stalled.splice(0)) this.#post(link, parcel);
     this.#connectLater(link);
   }
@@ -133,8 +139,9 @@ export class Links {
   /** A machine that knows nothing of the links before. */
   restarted(node: NodeId): void {
     for (const link of this.#of(node)) {
-      if (link.ends.length > 0 && link.cuts === 0) this.#close(link);
+      if (link.cuts === 0) this.#close(link);
       link.changes++;
+      this.#giveUpLater(link);
       this.#connectLater(link);
     }
   }
@@ -143,7 +150,9 @@ export class Links {
     const { changes, ends } = link;
     const [least, most] = SILENCE_MS;
     this.#machines.after(least + link.random.next() * (most - least), () => {
-      if (link.changes === changes && link.ends === ends) this.#close(link);
+      // Where both stand still nobody notices.
+      const isNoticed = ends.some(({ isUp, isPaused }) => isUp && !isPaused);
+      if (link.changes === changes && link.ends === ends && isNoticed) this.#close(link);
     });
   }
 
@@ -177,7 +186,10 @@ export class Links {
 
   #wait(link: Link, parcel: Parcel): void {
     link.waiting.push(parcel);
-    if (this.#isReachable(link)) return this.#connect(link);
+    if (this.#isReachable(link)) {
+      if (this.#isStale(link)) this.#close(link);
+      return this.#connect(link);
+    }
     this.#machines.after(CONNECT_MS, () => {
       if (!link.waiting.includes(parcel)) return;
       link.waiting = link.waiting.filter((other) => other !== parcel);

@@ -1,5 +1,6 @@
 /** What `RpcNode` is for the modules above it, over simulated links. Messages are parsed against their schemas, as there. */
 import type { z } from 'zod';
+import type { Ballot, View } from '../src/hotplug/index.ts';
 import { isKorriganError, KorriganError } from '../src/linux/errors.ts';
 import type {
   CallDefinition,
@@ -67,7 +68,7 @@ export class SimulatedRpc implements Rpc {
     this.#machines.noteMessage(name, message);
     const arrive = (receiver: Daemon): void => {
       this.#machines.noteArrival(name, from, to);
-      if (!NOT_TRACED.has(name)) this.#machines.trace(() => `${from} > ${to} ${name} ${JSON.stringify(message)}`);
+      if (!NOT_TRACED.has(name)) this.#machines.trace(() => `${from} > ${to} ${name} ${inShort(message)}`);
       receiver.rpc.#handlers.get(name)?.(message, from);
     };
     this.#machines.links.send({ from: this.#daemon, to, arrive, onLost: undefined });
@@ -98,13 +99,13 @@ export class SimulatedRpc implements Rpc {
       const answer = (receiver: Daemon, what: Answer): void => {
         this.#machines.noteMessage(name, what);
         const arrive = (): void => {
-          this.#machines.trace(() => `${to} > ${from} answer to ${name} ${'body' in what ? JSON.stringify(what.body) : what.error.code}`);
+          this.#machines.trace(() => `${to} > ${from} answer to ${name} ${'body' in what ? inShort(what.body) : what.error.code}`);
           finish(what);
         };
         links.send({ from: receiver, to: from, arrive, onLost: undefined });
       };
       const arrive = (receiver: Daemon): void => {
-        this.#machines.trace(() => `${from} > ${to} ${name} ${JSON.stringify(request)}`);
+        this.#machines.trace(() => `${from} > ${to} ${name} ${inShort(request)}`);
         void receiver.rpc.#serve(name, request, from).then((what) => receiver.perform(() => answer(receiver, what)));
       };
       this.#machines.noteMessage(name, request);
@@ -126,4 +127,17 @@ export class SimulatedRpc implements Rpc {
 
 function dead(node: NodeId): KorriganError {
   return new KorriganError('KRG_NODE_DEAD', `the link to node ${node} was lost`);
+}
+
+/** For a person to read. */
+function inShort(message: unknown): string {
+  return JSON.stringify(message, (_, value: unknown) => {
+    if (typeof value !== 'object' || value === null) return value;
+    if ('epoch' in value && 'nodes' in value) {
+      const { epoch, nodes } = value as View;
+      return `epoch ${epoch}: ${nodes.map(({ id, state }) => (state === 'online' ? id : `${id} ${state}`)).join(', ')}`;
+    }
+    if ('round' in value && 'node' in value) return `${(value as Ballot).round}.${(value as Ballot).node}`;
+    return value;
+  });
 }
