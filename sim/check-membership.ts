@@ -91,7 +91,7 @@ export class MembershipChecks {
     this.#chosen.splice(index, 0, chosen);
     if (before !== undefined) this.#follows(before, chosen);
     if (after !== undefined) this.#follows(chosen, after);
-    for (const node of view.nodes) if (node.lost !== undefined) this.#died(node.lost);
+    for (const node of view.nodes) if (node.lost !== undefined && node.lost !== '') this.#died(node.lost);
   }
 
   /** One history: a later value comes from the one before it by changes that there are. */
@@ -107,7 +107,7 @@ export class MembershipChecks {
     }
     const over = new Set(this.#chosen.slice(0, this.#chosen.indexOf(after)).flatMap(({ view }) => view.nodes.map(({ lost }) => lost)));
     for (const { life, state } of after.view.nodes)
-      if (over.has(life) && state !== 'possible') this.#fail(`a life that was over came back: ${life} is ${state}`);
+      if (life !== '' && over.has(life) && state !== 'possible') this.#fail(`a life that was over came back: ${life} is ${state}`);
   }
 
   #died(life: string): void {

@@ -33,6 +33,8 @@ interface Link {
   stalled: Parcel[];
   /** While it is closed. */
   waiting: Parcel[];
+  /** Until when each end tries to connect. */
+  readonly attempts: Map<Daemon, number>;
   /** Calls that wait for an answer over it. */
   readonly onLost: Map<object, { readonly daemon: Daemon; readonly run: () => void }>;
 }
@@ -62,6 +64,7 @@ export class Links {
       lastArrivalMs: new Map(),
       stalled: [],
       waiting: [],
+      attempts: new Map(),
       onLost: new Map(),
     };
     this.#links.set(key, link);
@@ -190,12 +193,31 @@ export class Links {
       if (this.#isStale(link)) this.#close(link);
       return this.#connect(link);
     }
+    this.#attempt(link, parcel.from);
     this.#machines.after(CONNECT_MS, () => {
       if (!link.waiting.includes(parcel)) return;
       link.waiting = link.waiting.filter((other) => other !== parcel);
       this.lost++;
       if (parcel.onLost !== undefined) parcel.from.perform(parcel.onLost);
     });
+  }
+
+  /** Somebody holds the port of a machine that is on, whatever its daemon does. */
+  #attempt(link: Link, daemon: Daemon): void {
+    if ((link.attempts.get(daemon) ?? 0) > this.#machines.nowMs) return;
+    link.attempts.set(daemon, this.#machines.nowMs + CONNECT_MS);
+    const peer = link.nodes[0] === daemon.id ? link.nodes[1] : link.nodes[0];
+    this.#machines.after(link.random.next() * 3, () => {
+      if (link.cuts === 0 && this.#machines.isOn(peer)) daemon.perform(() => daemon.rpc.portAnswers(peer, true));
+    });
+  }
+
+  isConnected(daemon: Daemon, peer: NodeId): boolean {
+    return this.#link(daemon.id, peer).ends.includes(daemon);
+  }
+
+  disconnect(a: NodeId, b: NodeId): void {
+    this.#close(this.#link(a, b));
   }
 
   #connectLater(link: Link): void {
@@ -207,6 +229,7 @@ export class Links {
 
   #connect(link: Link): void {
     link.ends = link.nodes.flatMap((node) => this.#machines.daemon(node) ?? []);
+    link.attempts.clear();
     for (const parcel of link.waiting.splice(0)) if (link.ends.includes(parcel.from)) this.#post(link, parcel);
   }
 

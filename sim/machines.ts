@@ -14,6 +14,7 @@ import { SimulatedRpc } from './simulated-rpc.ts';
 export interface MachinesOptions {
   readonly seed: number;
   readonly trace?: ((line: string) => void) | undefined;
+  readonly traceFromMs?: number;
   /** Gets every message that leaves a daemon for another one. */
   readonly onMessage?: (name: string, message: unknown) => void;
   /** Gets every notice that is handled. */
@@ -98,12 +99,15 @@ export class Machines {
   readonly #daemons = new Map<NodeId, Daemon>();
   /** All that nodes know of. */
   readonly known = new Set<NodeId>();
+  readonly #off = new Set<NodeId>();
+  readonly #traceFromMs: number;
   #lives = 0;
   nowMs = 0;
 
   constructor(options: MachinesOptions) {
     this.seed = options.seed;
     this.#options = options;
+    this.#traceFromMs = options.traceFromMs ?? 0;
     this.random = new Random(options.seed, 'machines');
     this.links = new Links(this, options.seed);
   }
@@ -123,7 +127,7 @@ export class Machines {
   }
 
   trace(line: () => string): void {
-    this.#options.trace?.(`${this.nowMs.toFixed(1).padStart(8)} ${line()}`);
+    if (this.nowMs >= this.#traceFromMs) this.#options.trace?.(`${this.nowMs.toFixed(1).padStart(8)} ${line()}`);
   }
 
   noteMessage(name: string, message: unknown): void {
@@ -145,6 +149,7 @@ export class Machines {
 
   start(id: NodeId): Daemon {
     this.known.add(id);
+    this.#off.delete(id);
     const daemon = new Daemon(this, id, ++this.#lives);
     this.#daemons.set(id, daemon);
     this.trace(() => `daemon ${id} starts`);
@@ -161,6 +166,7 @@ export class Machines {
   /** The machine is off. */
   powerOff(id: NodeId): void {
     this.#end(id);
+    this.#off.add(id);
     this.links.silent(id);
   }
 
@@ -169,6 +175,10 @@ export class Machines {
     if (daemon === undefined) return;
     daemon.isUp = false;
     this.#daemons.delete(id);
+  }
+
+  isOn(id: NodeId): boolean {
+    return this.known.has(id) && !this.#off.has(id);
   }
 
   pause(id: NodeId): void {

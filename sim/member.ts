@@ -2,26 +2,20 @@
 import {
   type AcceptorState,
   add,
-  type ClusterStore,
   appear,
-  declareDead,
+  type ClusterStore,
   HotPlug,
   type HotPlugOptions,
   membersOf,
+  type OwnRecord,
   RegisterStore,
   type RegisterStoreOptions,
   type Stage,
   type Transition,
   type View,
 } from '../src/hotplug/index.ts';
-import { isKorriganError } from '../src/linux/errors.ts';
 import type { NodeId } from '../src/kddm/index.ts';
 import type { Daemon } from './machines.ts';
-
-const RETRY_MS = 300;
-const PATIENCE_MS = 6000;
-/** All processes of a container are ended, and another one is made. */
-const NEW_LIFE_MS = 400;
 
 /** What a machine has beside a daemon. */
 export class Machine {
@@ -29,8 +23,7 @@ export class Machine {
   /** The acceptor's file. */
   disk: AcceptorState<View> | undefined;
   #lives = 1;
-  /** It is not to come back by itself. */
-  hasLeft = false;
+  #daemons = 0;
   /** Given to nodes of the cluster's beginning only. */
   readonly first: View | undefined;
 
@@ -41,39 +34,39 @@ export class Machine {
 
   /** Of its container. */
   get life(): string {
-    return lifeName(this.id, this.#lives);
+    return `life ${this.id}.${this.#lives}`;
   }
 
   /** Everything that ran there has ended. */
   beginLife(): void {
     this.#lives++;
   }
+
+  /** What the next daemon says of its node. */
+  nextDaemon(): OwnRecord {
+    return nodeRecord(this.id, this.life, `daemon ${this.id}.${++this.#daemons}`);
+  }
 }
 
-function lifeName(id: NodeId, life: number): string {
-  return `life ${id}.${life}`;
+export function nodeRecord(id: NodeId, life: string, daemon?: string): OwnRecord {
+  return { id, name: `node${id}`, address: '', port: 1, life, daemon };
 }
 
-export function nodeRecord(id: NodeId, life: string): Parameters<typeof appear>[1] {
-  return { id, name: `node${id}`, address: '', port: 1, life };
-}
-
-/** Nodes 1 to this take part. */
+/** Nodes 1 to this take part; none has been up yet. */
 export function firstView(nodes: number): View {
   const ids = Array.from({ length: nodes }, (_, index) => index + 1);
   const nobody: View = { epoch: 0, nodes: [] };
   return add(
-    ids.reduce((view, id) => appear(view, nodeRecord(id, lifeName(id, 1))), nobody),
+    ids.reduce((view, id) => appear(view, nodeRecord(id, '')), nobody),
     ids,
   );
 }
 
 export interface MemberHost {
-  /** One that can be asked to take a node in. */
-  sponsor(): Member | undefined;
   changed(member: Member, transition: Transition): void;
   /** The member asks that the node be declared dead. */
   declares(member: Member, node: NodeId): void;
+  fenced(member: Member): void;
   trace(line: () => string): void;
 }
 
@@ -81,9 +74,7 @@ export interface MemberOptions {
   readonly daemon: Daemon;
   readonly machine: Machine;
   readonly host: MemberHost;
-  /** It is up for the first time, with all others. */
-  readonly isKnown?: boolean;
-  /** Beside the one that takes note. */
+  /** Above the one that takes note. */
   readonly stages?: readonly Stage[];
   readonly broken: Pick<RegisterStoreOptions, 'protocol'> &
     Pick<HotPlugOptions, 'detect'> & {
@@ -93,21 +84,25 @@ export interface MemberOptions {
     };
 }
 
+const NOBODY: View = { epoch: 0, nodes: [] };
+
 export class Member {
   readonly daemon: Daemon;
   readonly machine: Machine;
+  readonly self: OwnRecord;
   readonly store: RegisterStore;
+  readonly hotPlug: HotPlug;
   readonly #options: MemberOptions;
-  hotPlug: HotPlug | undefined;
   /** What is shared does not stand still, in this view. */
   serving: View | undefined;
-  #view: View | undefined;
+  #view = NOBODY;
 
   constructor(options: MemberOptions) {
-    const { daemon, machine, broken } = options;
+    const { daemon, machine, broken, host, stages = [] } = options;
     this.#options = options;
     this.daemon = daemon;
     this.machine = machine;
+    this.self = machine.nextDaemon();
     this.store = new RegisterStore({
       rpc: daemon.rpc,
       clock: daemon.clock,
@@ -122,18 +117,27 @@ export class Member {
       random: () => daemon.random.next(),
       ...(broken.protocol && { protocol: broken.protocol }),
     });
-    void this.#begin();
+    const log = (_: object, message: string): void => host.trace(() => `node ${this.id}: ${message}`);
+    this.hotPlug = new HotPlug({
+      rpc: daemon.rpc,
+      store: this.#observed(),
+      self: this.self,
+      stages: [this.#note(), ...stages],
+      onFenced: () => host.fenced(this),
+      clock: daemon.clock,
+      log: { info: log, warn: log },
+      ...(broken.detect && { detect: broken.detect }),
+    });
+    void this.hotPlug.start();
   }
 
   get id(): NodeId {
     return this.daemon.id;
   }
 
-  /** Who has been away finds out what has become of the cluster before he serves anybody. */
-  async #begin(): Promise<void> {
-    const { daemon, broken, host, stages = [], isKnown = false } = this.#options;
-    if (!isKnown) await this.#enrol();
-    const note: Stage = {
+  #note(): Stage {
+    const { host } = this.#options;
+    return {
       name: 'note',
       freeze: () => {
         this.serving = undefined;
@@ -146,31 +150,21 @@ export class Member {
       },
       resume: () => {
         this.serving = this.#view;
-        host.trace(
-          () => `node ${this.id} serves in epoch ${this.serving?.epoch ?? 0}: ${membersOf(this.serving ?? { epoch: 0, nodes: [] }).join()}`,
-        );
+        host.trace(() => `node ${this.id} serves in epoch ${this.#view.epoch}: ${membersOf(this.#view).join()}`);
         return Promise.resolve();
       },
     };
-    const log = (_: object, message: string): void => host.trace(() => `node ${this.id}: ${message}`);
-    this.hotPlug = new HotPlug({
-      rpc: daemon.rpc,
-      store: this.#observed(),
-      stages: [note, ...stages],
-      clock: daemon.clock,
-      log: { info: log, warn: log },
-      ...(broken.detect && { detect: broken.detect }),
-    });
   }
 
-  /** The store, for `HotPlug`, which changes it only to declare a death. */
+  /** The store, for `HotPlug`, which says there who is dead. */
   #observed(): ClusterStore {
     const { store } = this;
-    const change: ClusterStore['change'] = (declare) => {
+    const { isUnfenced = false } = this.#options.broken;
+    const change: ClusterStore['change'] = (asked) => {
       const { known } = store;
-      const dead = declare(known).nodes.find(({ id, lost }) => lost !== known.nodes.find((node) => node.id === id)?.lost);
-      if (dead !== undefined) this.#options.host.declares(this, dead.id);
-      return store.change(declare);
+      const dead = deadBy(asked, known);
+      if (dead !== undefined && dead !== this.id) this.#options.host.declares(this, dead);
+      return store.change(isUnfenced ? (view) => asked(unfenced(view, this.id)) : asked);
     };
     return {
       get known() {
@@ -182,44 +176,15 @@ export class Member {
       [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
     };
   }
-
-  /** Its life is over for the others: it has ended everything, and begins another one. */
-  async beginAgain(): Promise<void> {
-    await this.daemon.clock.delay(NEW_LIFE_MS);
-    this.machine.beginLife();
-    await this.#enrol();
-  }
-
-  /** Until it takes part, or is not to. */
-  async #enrol(): Promise<void> {
-    const { machine, host, broken } = this.#options;
-    for (;;) {
-      const record = nodeRecord(this.id, machine.life);
-      const comeUp = (view: View): View => appear(ended(broken.isUnfenced === true ? unfenced(view, this.id) : view, record), record);
-      const takePart = (view: View): View => {
-        const there = comeUp(view);
-        return membersOf(there).includes(this.id) || machine.hasLeft ? there : add(there, [this.id]);
-      };
-      // Who has never been a member has to ask one.
-      const isStranger = machine.disk?.accepted === undefined && machine.first === undefined;
-      const asked = isStranger ? host.sponsor() : this;
-      try {
-        // Who is asked may die.
-        const done = asked?.store.change(takePart).then(() => true);
-        if (await Promise.race([done, this.daemon.clock.delay(PATIENCE_MS)])) return;
-      } catch (error) {
-        host.trace(() => `node ${this.id} cannot come up: ${error instanceof Error ? error.message : ''}`);
-        if (isKorriganError(error, 'KRG_NODE_FENCED')) machine.beginLife();
-      }
-      await this.daemon.clock.delay(RETRY_MS * (0.5 + this.daemon.random.next()));
-    }
-  }
 }
 
-/** Of a life that was before this one its own machine knows that it is over: nobody else has to find that out. */
-function ended(view: View, { id, life }: Parameters<typeof appear>[1]): View {
-  const known = view.nodes.find((node) => node.id === id);
-  return known === undefined || known.life === life ? view : declareDead(view, id, known.life);
+/** Whom the change declares dead. */
+function deadBy(change: (view: View) => View, known: View): NodeId | undefined {
+  try {
+    return change(known).nodes.find(({ id, lost }) => lost !== known.nodes.find((node) => node.id === id)?.lost)?.id;
+  } catch {
+    return undefined;
+  }
 }
 
 /** As if nobody had been declared dead. */

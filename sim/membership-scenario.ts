@@ -21,8 +21,6 @@ export interface MembershipScenario {
   readonly wishes: readonly Wish[];
   /** All faults are so short, and so far from each other, that nobody may be declared dead. */
   readonly isMild: boolean;
-  /** All daemons ask at once for what they are; else they know. */
-  readonly isColdStart: boolean;
 }
 
 /** Silence that is no death yet: 1500 less a sign of life, its way, and a bit. */
@@ -61,6 +59,5 @@ export function createMembershipScenario(seed: number, size: ScenarioSize): Memb
     faults: faults.toSorted(byTime),
     wishes: wishes.toSorted(byTime),
     isMild,
-    isColdStart: random.chance(0.2),
   };
 }

@@ -14,10 +14,7 @@ export const membershipSimulation: Simulation<MembershipScenario> = {
   smaller: (scenario) => {
     const nodes = scenario.nodes - 1;
     const remain = [...scenario.faults, ...scenario.wishes].every(({ node }) => node <= nodes);
-    return [
-      ...(scenario.isColdStart ? [{ ...scenario, isColdStart: false }] : []),
-      ...(nodes >= 2 && remain ? [{ ...scenario, nodes }] : []),
-    ];
+    return nodes >= 2 && remain ? [{ ...scenario, nodes }] : [];
   },
   describe: ({ nodes, faults, wishes }) => `${nodes} nodes, ${faults.length} faults, ${wishes.length} wishes`,
 };

@@ -19,6 +19,9 @@ const REST_MS = 1000;
 const POLL_MS = 50;
 /** A crash is known to all. */
 const DETECTION_MS = 2000;
+const NEW_LIFE_MS = 400;
+/** Until all have come up. */
+const START_MS = 2000;
 /** Before a crash nothing else may have happened for that long. */
 const QUIET_MS = 4000;
 
@@ -45,6 +48,7 @@ export class MembershipWorld {
     this.machines = new Machines({
       seed,
       trace: settings.trace,
+      traceFromMs: START_MS - 500,
       onMessage: (name, message) => {
         this.counts.add('messages', name);
         if (name !== 'hotplug.chosen') return;
@@ -62,11 +66,7 @@ export class MembershipWorld {
     );
     this.#faults = new MachineFaults(this.machines, {
       boot: (node) => this.#boot(node),
-      ended: (node, isMachine) => {
-        this.#members.delete(node);
-        this.checks.ended(node);
-        if (isMachine) this.#machineOf(node).beginLife();
-      },
+      ended: (node, isMachine) => this.#ended(node, isMachine),
     });
     for (let node = 1; node <= nodes; node++) this.#places.set(node, new Machine(node, first));
   }
@@ -75,13 +75,12 @@ export class MembershipWorld {
     const { machines } = this;
     const { faults, wishes } = this.#scenario;
     // Daemons do not start in the same moment.
-    for (const { id } of this.#places.values())
-      machines.after(machines.random.next() * 200, () => this.#boot(id, !this.#scenario.isColdStart));
-    for (const fault of faults) machines.after(1000 + fault.atMs, () => this.#begin(fault));
-    for (const wish of wishes) machines.after(1000 + wish.atMs, () => void this.#wish(wish));
+    for (const { id } of this.#places.values()) machines.after(machines.random.next() * 200, () => this.#boot(id));
+    for (const fault of faults) machines.after(START_MS + fault.atMs, () => this.#begin(fault));
+    for (const wish of wishes) machines.after(START_MS + wish.atMs, () => void this.#wish(wish));
     this.#poll();
     const last = Math.max(0, ...faults.map(({ atMs }) => atMs), ...wishes.map(({ atMs }) => atMs));
-    this.#lastActivityMs = 1000 + last;
+    this.#lastActivityMs = START_MS + last;
     await machines.run(() => this.#violation !== undefined || this.#isOver);
     return { violation: this.#violation, atMs: machines.nowMs, explored: this.counts.explored };
   }
@@ -92,39 +91,42 @@ export class MembershipWorld {
     this.machines.trace(() => `VIOLATION ${description}`);
   }
 
-  #machineOf(node: NodeId): Machine {
-    const known = this.#places.get(node);
-    if (known !== undefined) return known;
-    const machine = new Machine(node, undefined);
-    this.#places.set(node, machine);
-    return machine;
-  }
-
-  #boot(node: NodeId, isKnown = false): void {
-    if (this.machines.daemon(node) !== undefined) return;
+  #boot(node: NodeId): void {
+    const machine = this.#places.get(node);
+    if (machine === undefined || this.machines.daemon(node) !== undefined) return;
     const daemon = this.machines.start(node);
     this.checks.started(node);
     const member = new Member({
       daemon,
-      machine: this.#machineOf(node),
-      isKnown,
+      machine,
       broken: breakMembership(this.#settings.mutation),
       host: {
-        sponsor: () => this.#sponsor(node),
         trace: (line) => this.machines.trace(line),
         declares: (by, dead) => this.checks.declares(by.id, dead, by.store.known),
-        changed: (changed, { after, died, joined, left }) => {
-          this.counts.add('changes', `+${joined.length} -${left.length} x${died.length}`);
+        fenced: (fenced) => this.#fenced(fenced),
+        changed: (_, { after, died, joined, left, restarted }) => {
+          this.counts.add('changes', `+${joined.length} -${left.length} x${died.length} r${restarted.length}`);
           this.machines.trace(
             () => `node ${node} goes to epoch ${after.epoch}: joined ${joined.join()} left ${left.join()} died ${died.join()}`,
           );
-          const { life } = this.#machineOf(node);
-          const isOver = after.nodes.some(({ id, lost }) => id === node && lost === life);
-          if (isOver && changed === this.#members.get(node)) void changed.beginAgain();
         },
       },
     });
     this.#members.set(node, member);
+  }
+
+  /** The container ends, and the daemon with it; then both begin anew. */
+  #fenced({ id }: Member): void {
+    this.machines.trace(() => `node ${id} is fenced`);
+    this.#ended(id, true);
+    this.machines.kill(id);
+    this.machines.after(NEW_LIFE_MS, () => this.#boot(id));
+  }
+
+  #ended(node: NodeId, isMachine: boolean): void {
+    this.#members.delete(node);
+    this.checks.ended(node);
+    if (isMachine) this.#places.get(node)?.beginLife();
   }
 
   #up(): Member[] {
@@ -132,22 +134,20 @@ export class MembershipWorld {
   }
 
   #sponsor(node: NodeId): Member | undefined {
-    return this.#up().find(({ id, hotPlug, serving }) => id !== node && hotPlug !== undefined && serving !== undefined);
+    return this.#up().find(({ id, serving }) => id !== node && serving !== undefined);
   }
 
   #begin(fault: MembershipScenario['faults'][number]): void {
     const isQuiet =
-      this.#faults.pending === 0 && this.machines.nowMs - Math.max(1000, this.#faults.lastChangeMs) > QUIET_MS && this.#isAtRest();
-    const life = this.#machineOf(fault.node).life;
+      this.#faults.pending === 0 && this.machines.nowMs - Math.max(START_MS, this.#faults.lastChangeMs) > QUIET_MS && this.#isAtRest();
+    const life = this.#places.get(fault.node)?.life ?? '';
     if (!this.#faults.begin(fault)) return;
     this.counts.add('faults', fault.kind);
     if (fault.kind !== 'power-off' || fault.forMs < DETECTION_MS || !isQuiet || membersOf(this.checks.latest).length < 3) return;
     const begunMs = this.#faults.lastChangeMs;
     this.machines.after(DETECTION_MS, () => {
       if (this.#faults.lastChangeMs !== begunMs) return;
-      const ignorant = this.#up().find(
-        ({ hotPlug, machine }) => !machine.hasLeft && hotPlug !== undefined && membersOf(hotPlug.view).includes(fault.node),
-      );
+      const ignorant = this.#up().find(({ hotPlug }) => membersOf(hotPlug.view).includes(fault.node));
       if (ignorant !== undefined)
         this.#fail(`node ${ignorant.id} does not know, ${DETECTION_MS} ms after it, that node ${fault.node} crashed`);
       const afterMs = (this.checks.dead.get(life) ?? begunMs) - begunMs;
@@ -156,32 +156,34 @@ export class MembershipWorld {
   }
 
   async #wish({ kind, node }: Wish): Promise<void> {
-    if (kind === 'join') {
-      this.counts.add('wishes', kind);
-      return this.#boot(node);
-    }
     const asked = kind === 'record' ? this.#up().find(({ id }) => id === node) : this.#sponsor(node);
     if (asked === undefined) return;
-    this.#wishes++;
     this.counts.add('wishes', kind);
-    const sinceMs = this.machines.nowMs;
     try {
-      if (kind === 'record') {
-        const id = FIRST_RECORDED + this.#wishes;
-        const view = await asked.store.change((before) => appear(before, nodeRecord(id, `life ${id}`)));
-        this.checks.read(view, sinceMs);
-        this.checks.recorded(id);
-      } else {
-        // Whatever becomes of whoever asks for it.
-        this.#machineOf(node).hasLeft = true;
-        await asked.store.change((view) => drain(view, node, asked.id));
-        await asked.daemon.clock.delay(asked.daemon.random.next() * 1000);
-        await asked.store.change((view) => removed(view, node));
-      }
+      await this.#fulfil(kind, node, asked);
       this.counts.add('wishes', 'fulfilled');
     } catch (error) {
       if (!isKorriganError(error)) throw error;
       this.counts.add('wishes', 'refused');
+    }
+  }
+
+  async #fulfil(kind: Wish['kind'], node: NodeId, asked: Member): Promise<void> {
+    const { store, daemon } = asked;
+    if (kind === 'record') {
+      const sinceMs = this.machines.nowMs;
+      const id = FIRST_RECORDED + ++this.#wishes;
+      this.checks.read(await store.change((view) => appear(view, nodeRecord(id, `life ${id}`))), sinceMs);
+      this.checks.recorded(id);
+    } else if (kind === 'join') {
+      // It is handed the record with which it begins.
+      const machine = new Machine(node, await store.change((view) => appear(view, nodeRecord(node, `life ${node}.1`))));
+      this.#places.set(node, machine);
+      this.#boot(node);
+    } else {
+      await store.change((view) => drain(view, node, asked.id));
+      await daemon.clock.delay(daemon.random.next() * 1000);
+      await store.change((view) => removed(view, node));
     }
   }
 
@@ -206,18 +208,18 @@ export class MembershipWorld {
   #isAtRest(): boolean {
     const { latest } = this.checks;
     const members = membersOf(latest);
-    const expected = [...this.#places.values()].filter(({ hasLeft }) => !hasLeft).map(({ id }) => id);
+    const isOut = (id: NodeId): boolean => latest.nodes.some((node) => node.id === id && node.isOut);
     return (
-      expected.every((id) => members.includes(id)) &&
+      [...this.#places.keys()].every((id) => members.includes(id) || isOut(id)) &&
       members.every((id) => {
         const member = this.#members.get(id);
-        return member?.serving?.epoch === latest.epoch && member.hotPlug?.hasMajority === true && member.store.known.epoch === latest.epoch;
+        return member?.serving?.epoch === latest.epoch && member.hotPlug.hasMajority && member.store.known.epoch === latest.epoch;
       })
     );
   }
 }
 
-function describe({ id, store, serving, hotPlug }: Member): string {
-  const state = hotPlug === undefined ? 'is not up' : serving === undefined ? 'stands still' : `serves in epoch ${serving.epoch}`;
+function describe({ id, store, serving }: Member): string {
+  const state = serving === undefined ? 'stands still' : `serves in epoch ${serving.epoch}`;
   return `node ${id} ${state} and knows epoch ${store.known.epoch}: ${membersOf(store.known).join()}`;
 }

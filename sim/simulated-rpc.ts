@@ -14,7 +14,21 @@ import type {
 } from '../src/rpc/index.ts';
 import type { Daemon, Machines } from './machines.ts';
 
-type Rpc = Pick<RpcNode, 'id' | 'peers' | 'call' | 'handle' | 'notify' | 'handleNotice' | 'onLinkChange'>;
+type Rpc = Pick<
+  RpcNode,
+  | 'id'
+  | 'peers'
+  | 'addPeer'
+  | 'call'
+  | 'handle'
+  | 'notify'
+  | 'handleNotice'
+  | 'isConnected'
+  | 'disconnect'
+  | 'onLinkChange'
+  | 'onPortAnswer'
+>;
+type PortListener = Parameters<RpcNode['onPortAnswer']>[0];
 type Handler = (message: unknown, caller: NodeId) => unknown;
 type Answer = { readonly body: unknown } | { readonly error: KorriganError };
 
@@ -26,6 +40,8 @@ export class SimulatedRpc implements Rpc {
   readonly #machines: Machines;
   readonly #handlers = new Map<string, Handler>();
   readonly #linkListeners = new Set<LinkListener>();
+  readonly #portListeners = new Set<PortListener>();
+  readonly #peers = new Set<NodeId>();
 
   constructor(daemon: Daemon, machines: Machines) {
     this.#daemon = daemon;
@@ -37,7 +53,28 @@ export class SimulatedRpc implements Rpc {
   }
 
   get peers(): NodeId[] {
-    return [...this.#machines.known].filter((id) => id !== this.id);
+    return [...this.#peers];
+  }
+
+  addPeer(id: NodeId): void {
+    this.#peers.add(id);
+  }
+
+  isConnected(id: NodeId): boolean {
+    return this.#machines.links.isConnected(this.#daemon, id);
+  }
+
+  disconnect(id: NodeId): void {
+    this.#machines.links.disconnect(this.id, id);
+  }
+
+  onPortAnswer(listener: PortListener): () => void {
+    this.#portListeners.add(listener);
+    return () => this.#portListeners.delete(listener);
+  }
+
+  portAnswers(peer: NodeId, isOpen: boolean): void {
+    for (const listener of this.#portListeners) listener({ peer, isOpen });
   }
 
   onLinkChange(listener: LinkListener): () => void {
