@@ -30,6 +30,8 @@ export class ObjectHistory {
   #beforeStep: Possible[] = [];
   /** The last copy died: whoever asks may be told so. */
   mayBeLost = false;
+  /** More nodes died at a time than there are replicas: whether there is an object is known to its home alone since, and forgotten with it. */
+  isDoubtful = false;
 
   /** @param id of the operation; ids grow @param latest the last operation that was started @returns a description of the violation, or `undefined` */
   observe(value: Value, id: number, latest: number): string | undefined {
@@ -86,14 +88,15 @@ export class ObjectHistory {
     if (isCertain && ended.every(({ value }) => value === 'absent')) this.mayBeLost = false;
   }
 
-  /** A node died; its writes that were not complete may be undone. */
-  died(node: number, isCopyLost: boolean, mayForget: 'nothing' | 'fresh' | 'all'): void {
+  /** A node died; its writes that were not complete may be undone. @param isKept by somebody who lives @param isReplicated on more nodes than have died */
+  died(node: number, isKept: boolean, isReplicated: boolean, mayForget: 'nothing' | 'fresh' | 'all'): void {
     for (const [value, write] of this.#incomplete) {
       if (write.node !== node) continue;
       this.#possible = unique([...this.#possible, ...write.before]);
       this.#incomplete.delete(value);
     }
-    if (isCopyLost) this.mayBeLost = true;
+    if (!isReplicated) this.isDoubtful = true;
+    if ((!isKept && !isReplicated) || (this.isDoubtful && this.#possible.some(({ value }) => value === 'absent'))) this.mayBeLost = true;
     if (mayForget === 'nothing') return;
     const fresh = this.#possible
       .filter(({ value }) => value === 0 || mayForget === 'all')

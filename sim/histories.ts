@@ -32,6 +32,7 @@ export class Histories {
     const history = new ObjectHistory();
     // What nobody asked for before a death may have died with its home, for all that the cluster knows.
     history.mayBeLost = this.#hasDied;
+    history.isDoubtful = this.#hasDied;
     this.#objects.set(key, history);
     return history;
   }
@@ -101,7 +102,7 @@ export class Histories {
       // What was only touched has no backup; and of what its dead home alone knew, such sets say that there is nothing.
       const mayForget = set === undefined || kept.has(key) ? 'nothing' : set.isForgetful ? 'all' : set.replicas > 0 ? 'fresh' : 'nothing';
       const isReplicated = set !== undefined && set.replicas >= deaths;
-      history.died(dead, !kept.has(key) && !isReplicated, mayForget);
+      history.died(dead, kept.has(key), isReplicated, mayForget);
     }
   }
 }

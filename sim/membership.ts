@@ -139,11 +139,16 @@ export class Membership {
 
   recovered(node: NodeId, epoch: number): void {
     if (epoch !== this.epoch) return;
+    const isNew = !this.#running.has(node);
     this.#running.add(node);
-    if (!this.members.every((member) => this.#running.has(member))) return;
-    this.#deathsSinceSettled = 0;
+    if (!isNew || !this.members.every((member) => this.#running.has(member))) return;
+    const deaths = this.#deathsSinceSettled;
     for (const member of this.members)
       this.#host.schedule(this.#host.nowMs + this.#random.next() * 40, () => this.#host.settled(member, epoch));
+    // They know it then.
+    this.#host.schedule(this.#host.nowMs + 40, () => {
+      this.#deathsSinceSettled -= deaths;
+    });
   }
 
   /** Deaths of which the replicas have not recovered. */

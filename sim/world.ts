@@ -79,6 +79,8 @@ export class World {
   readonly #histories: Histories;
   readonly #faults: Faults;
   nowMs = 0;
+  readonly #events: { readonly id: NodeId; readonly event: KddmEvent }[] = [];
+  #isPerforming = false;
   #operations = 0;
   #firstViolation: string | undefined;
   /** However busy it seems, a run ends. */
@@ -260,7 +262,16 @@ export class World {
     this.#perform(id, { kind: 'drain' });
   }
 
+  /** One event after the other: what clients do when they are answered comes after the other answers of the step. */
   #perform(id: NodeId, event: KddmEvent): void {
+    this.#events.push({ id, event });
+    if (this.#isPerforming) return;
+    this.#isPerforming = true;
+    for (let next = this.#events.shift(); next !== undefined; next = this.#events.shift()) this.#step(next.id, next.event);
+    this.#isPerforming = false;
+  }
+
+  #step(id: NodeId, event: KddmEvent): void {
     const slot = this.slot(id);
     const { node } = slot;
     if (node === undefined) return;

@@ -20,7 +20,7 @@ export function onObject(
   from: NodeId,
   message: MessageOf<'OBJECT_SEND'>,
 ): void {
-  const { ownership, term, version, serial } = message;
+  const { ownership, term, version, serial, born } = message;
   if (ownership?.isInjected === true) return onInjected(context, set, known, makeEntry, from, message);
   if (ownership === undefined && known?.request?.serial !== serial) {
     return context.send(from, { kind: 'INVALIDATION_ACK', ...addressOf(set, message), holder: context.self, copy: serial });
@@ -30,12 +30,13 @@ export function onObject(
   entry.content = set.linker.importObject(message.content, entry.object);
   if (ownership === undefined) {
     entry.version = version;
+    entry.born = born;
     entry.request = undefined;
     entry.copySerial = message.serial;
     pointTo(entry, from, term);
     become(context, set, entry, 'READ_COPY');
   } else {
-    becomeOwner(context, set, entry, 'WAIT_ACK_INV', term, version, ownership);
+    becomeOwner(context, set, entry, 'WAIT_ACK_INV', term, version, { ...ownership, born });
   }
   set.linker.insertObject?.(entry.object, entry.content);
   context.touch(set, entry);
@@ -64,7 +65,11 @@ export function onFirstTouch(
 ): void {
   const entry = known ?? makeEntry();
   const isAsked = entry.request?.serial === message.serial;
-  becomeOwner(context, set, entry, 'INV_OWNER', message.term, 0, { copyset: [], rmset: message.rmset, born: message.term });
+  becomeOwner(context, set, entry, 'INV_OWNER', message.term, 0, {
+    copyset: [],
+    rmset: message.rmset,
+    born: { epoch: 0, term: message.term },
+  });
   if (!message.byHand && isAsked) fill(context, set, entry, 'WRITE_OWNER');
   context.touch(set, entry);
 }

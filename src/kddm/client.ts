@@ -5,9 +5,10 @@ import { attemptFlush } from './eviction.ts';
 import { fill } from './first-touch.ts';
 import { invalidate } from './invalidation.ts';
 import { ABSENT, DONE, failed, type ObjectOperation, type Result } from './operations.ts';
-import { askRemoval, removeAsOwner } from './removal.ts';
+import { askRemoval, isLater, removeAsOwner } from './removal.ts';
 import type { KddmSet } from './sets.ts';
 
+type Removal = ObjectOperation & { readonly kind: 'remove' };
 type Use = ObjectOperation & { readonly kind: 'get' | 'grab' };
 
 /** What became of an attempt: a result, or `undefined`: it goes on waiting among the waiters of its entry, or has been completed from there. */
@@ -158,7 +159,7 @@ function request(context: Context, set: KddmSet, entry: Entry, operation: Use): 
   return waitOnce(operation);
 }
 
-function attemptRemoval(context: Context, set: KddmSet, entry: Entry, operation: ObjectOperation): Attempt {
+function attemptRemoval(context: Context, set: KddmSet, entry: Entry, operation: Removal): Attempt {
   switch (entry.state) {
     case 'INV_OWNER':
       entry.isLost = false;
@@ -170,6 +171,7 @@ function attemptRemoval(context: Context, set: KddmSet, entry: Entry, operation:
     case 'READ_OWNER':
     case 'WRITE_OWNER':
     case 'WRITE_GHOST':
+      if (isLater(entry, operation.since)) return DONE;
       if (entry.frozen > 0 || entry.pendingBackups.length > 0) return undefined;
       removeAsOwner(context, set, entry, operation);
       return undefined;

@@ -12,6 +12,7 @@ import { count, type Statistics } from './statistics.ts';
 /** The node, as the parts of the protocol see it. */
 export interface Context {
   readonly self: NodeId;
+  readonly epoch: number;
   readonly members: readonly NodeId[];
   readonly doubts: readonly Doubt[];
   readonly statistics: Statistics;
@@ -97,7 +98,12 @@ export function handOver(context: Context, set: KddmSet, entry: Entry, to: NodeI
 /** Where there are replicas, who gives the object away keeps one: the next owner may be a holder of the backups that there are. */
 export function keepBackup(set: KddmSet, entry: Entry): void {
   if (set.record.replicas === 0 || entry.content === undefined) return;
-  entry.backup = { term: entry.term, version: entry.version, bytes: set.linker.exportObject(entry.content, entry.object) };
+  entry.backup = {
+    term: entry.term,
+    version: entry.version,
+    born: entry.born,
+    bytes: set.linker.exportObject(entry.content, entry.object),
+  };
 }
 
 /** Nothing is known of the object here any more. Who waits begins anew. */

@@ -1,6 +1,6 @@
 /** What one node knows of one object. */
 import type { NodeId } from '../rpc/index.ts';
-import type { ObjectId, Serial, Term } from './identity.ts';
+import { type Birth, NEVER, type ObjectId, type Serial, type Term } from './identity.ts';
 import type { Message } from './messages.ts';
 import type { Operation } from './operations.ts';
 import type { State } from './states.ts';
@@ -10,6 +10,8 @@ export interface HandedOver {
   readonly to: NodeId;
   /** The term that ended with it. */
   readonly term: Term;
+  /** Of the removal that is remembered. */
+  readonly serial?: Serial;
   /** `first-touch`: the right to create the object; `removed`: the task to end its removal, which carries no content. */
   readonly kind: 'content' | 'first-touch' | 'removed';
   /** Kept until it is delivered. */
@@ -42,6 +44,7 @@ export interface Removal {
 
 /** What this node keeps for the case that the owner dies. */
 export interface Backup {
+  readonly born: Birth;
   readonly term: Term;
   readonly version: number;
   readonly bytes: Uint8Array;
@@ -62,8 +65,7 @@ export interface Entry {
   hintTerm: Term;
   /** The last term in which this node was the owner; 0 when it was not since the last reconfiguration. */
   term: Term;
-  /** At the owner: the term in which the object was created. */
-  born: Term;
+  born: Birth;
   /** Counts writes. */
   version: number;
   /** `undefined`: none is here. */
@@ -98,6 +100,11 @@ export interface Entry {
   deferred: { readonly from: NodeId; readonly message: Message }[];
 }
 
+/** Remembers that the object was removed, and was of no later term. */
+export function tombstone(remover: NodeId, term: Term, serial: Serial): HandedOver {
+  return { to: remover, term, serial, kind: 'removed', content: undefined, version: 0, isDelivered: true, isTargetDead: false };
+}
+
 export function createEntry(object: ObjectId, state: State, probOwner: NodeId): Entry {
   return {
     object,
@@ -105,7 +112,7 @@ export function createEntry(object: ObjectId, state: State, probOwner: NodeId): 
     probOwner,
     hintTerm: 0,
     term: 0,
-    born: 0,
+    born: NEVER,
     version: 0,
     content: undefined,
     copySerial: 0,

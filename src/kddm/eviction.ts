@@ -83,11 +83,11 @@ function inject(context: Context, set: KddmSet, entry: Entry, destination: NodeI
     serial: 0,
     term: entry.term + 1,
     version: entry.version,
+    born: entry.born,
     content: set.linker.exportObject(entry.content, entry.object),
     ownership: {
       copyset: own,
       rmset: [...entry.rmset, context.self].filter((node) => node !== destination),
-      born: entry.born,
       isInjected: true,
     },
   });
@@ -108,7 +108,12 @@ export function onInjected(
   if (isAccepted) {
     entry.content = set.linker.importObject(message.content, entry.object);
     entry.isGhost = true;
-    becomeOwner(context, set, entry, 'WAIT_ACK_INV', message.term, message.version, message.ownership);
+    becomeOwner(context, set, entry, 'WAIT_ACK_INV', message.term, message.version, {
+      copyset: [],
+      rmset: [],
+      ...message.ownership,
+      born: message.born,
+    });
     set.linker.insertObject?.(entry.object, entry.content);
     context.touch(set, entry);
   }

@@ -13,6 +13,14 @@ export type Serial = number;
 /** Counts who was the owner of an object: each hand-over begins a new term. */
 export type Term = number;
 
+/** When an object was created. */
+export interface Birth {
+  readonly epoch: number;
+  readonly term: Term;
+}
+
+export const NEVER: Birth = { epoch: 0, term: 0 };
+
 export const FIRST_FREE_SET: SetId = 32;
 const PER_NODE = 2 ** 40;
 

@@ -16,7 +16,7 @@
  * * Local operations are served before what other nodes asked for meanwhile (Kerrighed's *pinned*): who waited has its chance.
  * * A reconfiguration asks all members what they hold and decides at each object's home: the owner of the latest term, else who handed it over
  *   to somebody who lives and has not received it, else a holder of a copy, else a backup that must be current, else the object is LOST. An object of
- *   which nothing is known any more, because its home died too, is LOST as well (`unknownAfterCrash`), until it is removed.
+ *   which nothing is known any more, because its home died too, is LOST as well (`unknownAfterCrash`), until it is removed; that it was, its home alone remembers.
  * * A node serves nobody when its lease has run out: others may have gone on without it.
  *
  * Files: `identity`, `states`, `entry`, `messages`, `operations`, `linker` (words) · `client`, `holds` and `waiters` (local operations) · `owner` (requests for copies) · `answers` · `first-touch` · `invalidation` ·

@@ -13,11 +13,12 @@ import type { Envelope, Message } from './messages.ts';
 import type { Mutation } from './mutations.ts';
 import { onObjectMessage } from './object-messages.ts';
 import { failed, type ObjectOperation, type SetOperation } from './operations.ts';
-import { type Change, type History, noteDeaths, Reconfiguration } from './reconfiguration.ts';
+import { complete, createHistory, type History, noteDeaths, settle } from './history.ts';
+import { type Change, Reconfiguration } from './reconfiguration.ts';
 import { renewBackups } from './reports.ts';
 import { SetDirectory } from './set-directory.ts';
 import { type Doubt, homeOf, type KddmSet } from './sets.ts';
-import { isReadable } from './states.ts';
+import { getHere, putHere } from './short-path.ts';
 import { look, startOperation } from './waiters.ts';
 import { count, createStatistics, type Statistics } from './statistics.ts';
 
@@ -35,13 +36,15 @@ interface Incoming {
 }
 
 /** What the node itself changes in it. */
-type NodeContext = Context & { members: readonly NodeId[]; doubts: readonly Doubt[] };
+type NodeContext = Context & { epoch: number; members: readonly NodeId[]; doubts: readonly Doubt[] };
 
 /** A lease is looked at before everything else. */
 type Handled = Exclude<KddmEvent, { readonly kind: 'lease' }>;
 
 /** Of what one event may cause on its node. More is a fault of the protocol, which must not stop the daemon for ever. */
 const MOST_ROUNDS = 100_000;
+
+const OF_RECONFIGURATION: ReadonlySet<string> = new Set<Message['kind']>(['KDDM_COPYSET', 'KDDM_SELECT_OWNER', 'KDDM_BARRIER']);
 
 const NONE: ReadonlySet<Mutation> = new Set();
 
@@ -56,14 +59,13 @@ export class KddmNode {
   readonly #context: NodeContext;
   readonly #directory: SetDirectory;
   #effects: KddmEffect[] = [];
-  #epoch = 0;
   #delivery = new Delivery();
   #serial = 0;
   #leaseUntil = 0;
   #state: 'reconfiguring' | 'running' | 'left' = 'reconfiguring';
   #isDraining = false;
   #reconfiguration: Reconfiguration | undefined;
-  readonly #history: History = { view: undefined, views: [], deaths: [], recentDoubts: [] };
+  readonly #history: History = createHistory();
   /** Entries whose backups are being made anew. */
   readonly #recovering = new Set<Entry>();
   /** Wait for the lease; for the end of the reconfiguration; for a later epoch. */
@@ -84,7 +86,7 @@ export class KddmNode {
   }
 
   get epoch(): number {
-    return this.#epoch;
+    return this.#context.epoch;
   }
 
   /** Whether it serves its users, as far as its lease goes. */
@@ -107,23 +109,19 @@ export class KddmNode {
    * @returns the content; `undefined`: the operation must be made by `step`
    */
   getNow(set: KddmSet, object: ObjectId, now: number): unknown {
-    const entry = set.entries.get(object);
-    if (entry === undefined || entry.waiters.length > 0 || now >= this.#leaseUntil || this.#state !== 'running' || this.#isDraining)
-      return undefined;
-    if (!isReadable(entry.state) || entry.state === 'WRITE_GHOST' || (set.record.isExclusive && entry.frozen > 0)) return undefined;
-    entry.frozen++;
-    this.statistics.hits++;
-    return entry.content;
+    if (!this.#isServing(now) || this.#isDraining) return undefined;
+    const content = getHere(set, object);
+    if (content !== undefined) this.statistics.hits++;
+    return content;
   }
 
   /** Ends a hold of a get where nobody waits for that. @returns whether it did; else the operation must be made by `step` */
   putNow(set: KddmSet, object: ObjectId, now: number): boolean {
-    const entry = set.entries.get(object);
-    if (entry === undefined || entry.frozen <= entry.grabbed || now >= this.#leaseUntil || this.#state !== 'running') return false;
-    if (entry.waiters.length > 0 || entry.deferred.length > 0) return false;
-    entry.frozen--;
-    set.linker.putObject?.(object, entry.content);
-    return true;
+    return this.#isServing(now) && putHere(set, object);
+  }
+
+  #isServing(now: number): boolean {
+    return now < this.#leaseUntil && this.#state === 'running';
   }
 
   /** @param now in the unit and of the clock of the leases */
@@ -170,10 +168,7 @@ export class KddmNode {
         return this.#context.send(event.for, { kind: 'OBJECT_SYNC_ACK', namespace, set, object, operation });
       }
       case 'settled':
-        if (event.epoch !== this.#epoch) return;
-        this.#history.deaths = [];
-        this.#history.recentDoubts = [];
-        return;
+        return settle(this.#history, event.epoch);
       case 'drain':
         this.#isDraining = true;
         return;
@@ -189,7 +184,9 @@ export class KddmNode {
     if (!this.#isDraining) return;
     const isIdle = this.#directory
       .all()
-      .every((set) => set.entries.values().every((entry) => entry.frozen === 0 && entry.waiters.length === 0));
+      .every((set) =>
+        set.entries.values().every((entry) => entry.frozen === 0 && entry.waiters.length === 0 && entry.pendingBackups.length === 0),
+      );
     if (isIdle) this.#effects.push({ kind: 'drained' });
   }
 
@@ -233,18 +230,18 @@ export class KddmNode {
   // Messages
 
   #receive(from: NodeId, envelope: Envelope): void {
-    if (envelope.epoch > this.#epoch) {
+    if (envelope.epoch > this.#context.epoch) {
       this.#future.push({ from, envelope });
       return;
     }
-    if (envelope.epoch < this.#epoch && !this.#mutations.has('epoch-not-checked')) {
+    if (envelope.epoch < this.#context.epoch && !this.#mutations.has('epoch-not-checked')) {
       this.statistics.outdated++;
       return;
     }
     const { message } = envelope;
-    if (envelope.epoch === this.#epoch) this.#delivery.confirm(from, envelope.received);
+    if (envelope.epoch === this.#context.epoch) this.#delivery.confirm(from, envelope.received);
     if (message.kind === 'DELIVERED') return;
-    if (this.#state === 'reconfiguring' && message.kind !== 'KDDM_COPYSET' && message.kind !== 'KDDM_SELECT_OWNER') {
+    if (this.#state === 'reconfiguring' && !OF_RECONFIGURATION.has(message.kind)) {
       this.#waitingMessages.push({ from, message });
       return;
     }
@@ -265,8 +262,10 @@ export class KddmNode {
       case 'KDDM_COPYSET':
         return this.#onReports(from, message);
       case 'KDDM_SELECT_OWNER':
-        if (this.#reconfiguration?.onDecisions(from, message) === true) this.#resume();
+        if (this.#reconfiguration?.onDecisions(from, message) === true) this.#arrive();
         return;
+      case 'KDDM_BARRIER':
+        return message.isOpen ? this.#resume() : this.#reconfiguration?.onArrival(from);
       case 'DELIVERED':
         return;
       default: {
@@ -280,14 +279,14 @@ export class KddmNode {
   #emit(to: NodeId, message: Message): void {
     count(this.statistics.sent, message.kind);
     const received = this.#delivery.sending(to, message.kind !== 'DELIVERED');
-    this.#effects.push({ kind: 'send', to, envelope: { epoch: this.#epoch, received, message } });
+    this.#effects.push({ kind: 'send', to, envelope: { epoch: this.#context.epoch, received, message } });
   }
 
   // Membership
 
   #reconfigure(change: Change): void {
-    if (change.epoch <= this.#epoch) return;
-    this.#epoch = change.epoch;
+    if (change.epoch <= this.#context.epoch) return;
+    this.#context.epoch = change.epoch;
     this.#context.members = change.members;
     this.#state = 'reconfiguring';
     this.#delivery = new Delivery();
@@ -296,7 +295,7 @@ export class KddmNode {
     this.#waitingMessages = [];
     this.#waitingOperations.unshift(...this.#restarts.splice(0));
     this.#recovering.clear();
-    this.#context.doubts = [...this.#context.doubts, ...noteDeaths(this.#history, change.dead)];
+    noteDeaths(this.#history, change);
     this.#reconfiguration = new Reconfiguration(this.#context, this.#directory, change);
     this.#reconfiguration.begin(this.#history, this.#context.doubts);
     this.#history.views.push(change.members);
@@ -305,13 +304,19 @@ export class KddmNode {
   }
 
   #onReports(from: NodeId, message: Extract<Message, { kind: 'KDDM_COPYSET' }>): void {
-    const doubts = this.#reconfiguration?.onReports(from, message);
-    if (doubts === undefined) return;
-    this.#context.doubts = doubts;
-    this.#reconfiguration?.decide();
+    const conclusions = this.#reconfiguration?.onReports(from, message);
+    if (conclusions === undefined) return;
+    this.#context.doubts = conclusions.doubts;
+    this.#reconfiguration?.decide(conclusions);
   }
 
-  /** The decisions of all members are carried out. */
+  /** The decisions of all members are carried out here. */
+  #arrive(): void {
+    this.#history.decided.push(this.#context.members);
+    this.#reconfiguration?.arrive();
+  }
+
+  /** They are everywhere. */
   #resume(): void {
     const reconfiguration = this.#reconfiguration;
     this.#reconfiguration = undefined;
@@ -320,10 +325,9 @@ export class KddmNode {
       this.#effects.push({ kind: 'left' });
       return;
     }
-    this.#history.view = this.#context.members;
-    this.#history.views = [this.#context.members];
+    complete(this.#history, this.#context.epoch, this.#context.members);
     this.#state = 'running';
-    this.#effects.push({ kind: 'reconfigured', epoch: this.#epoch });
+    this.#effects.push({ kind: 'reconfigured', epoch: this.#context.epoch });
     for (const set of this.#directory.all()) {
       for (const entry of Array.from(set.entries.values())) this.#resumeEntry(set, entry, reconfiguration);
     }
@@ -339,7 +343,7 @@ export class KddmNode {
 
   #noteRecovery(): void {
     for (const entry of this.#recovering) if (entry.pendingBackups.length === 0) this.#recovering.delete(entry);
-    if (this.#recovering.size === 0) this.#effects.push({ kind: 'recovered', epoch: this.#epoch });
+    if (this.#recovering.size === 0) this.#effects.push({ kind: 'recovered', epoch: this.#context.epoch });
   }
 
   #resumeEntry(set: KddmSet, entry: Entry, reconfiguration: Reconfiguration | undefined): void {
@@ -355,6 +359,7 @@ export class KddmNode {
   #createContext(): NodeContext {
     const context: NodeContext = {
       self: this.self,
+      epoch: 0,
       statistics: this.statistics,
       members: [],
       doubts: [],

@@ -1,5 +1,5 @@
 /**
- * What nodes tell each other, with Kerrighed's names. What it had no message for: KDDM_SET_RECORD and KDDM_SET_DESTROYED (answers), OBJECT_SYNC, OBJECT_BACKUP and
+ * What nodes tell each other, with Kerrighed's names. What it had no message for: KDDM_SET_RECORD and KDDM_SET_DESTROYED (answers), KDDM_BARRIER, OBJECT_SYNC, OBJECT_BACKUP and
  * their acknowledgements, and DELIVERED, which tells how many messages of the epoch have come when there is nothing else to say.
  */
 import { z } from 'zod';
@@ -10,6 +10,8 @@ const node = z.number().int().positive();
 const bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array);
 const copies = z.array(z.tuple([node, natural]));
 const nodes = z.array(node);
+
+const birth = z.object({ epoch: natural, term: natural });
 
 const policy = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('fixed'), node }),
@@ -56,8 +58,9 @@ const objectMessages = [
     serial: natural,
     term: natural,
     version: natural,
+    born: birth,
     content: bytes,
-    ownership: z.object({ copyset: copies, rmset: nodes, born: natural, isInjected: z.boolean() }).optional(),
+    ownership: z.object({ copyset: copies, rmset: nodes, isInjected: z.boolean() }).optional(),
   }),
   z.object({
     kind: z.literal('NO_OBJECT_SEND'),
@@ -67,7 +70,7 @@ const objectMessages = [
   }),
   z.object({
     kind: z.literal('SEND_WRITE_ACCESS'),
-    born: natural,
+    born: birth,
     ...of,
     serial: natural,
     term: natural,
@@ -79,24 +82,30 @@ const objectMessages = [
   z.object({ kind: z.literal('SEND_BACK_FIRST_TOUCH'), ...of, serial: natural, term: natural, rmset: nodes, byHand: z.boolean() }),
   z.object({ kind: z.literal('REQ_OBJECT_INVALID'), ...of, copy: natural, reply: node, term: natural }),
   z.object({ kind: z.literal('INVALIDATION_ACK'), ...of, holder: node, copy: natural }),
-  /** `asOf`: the term of which the remover knew. An object that was born later is another one. */
-  z.object({ kind: z.literal('REQ_OBJECT_REMOVE_TO_MGR'), ...of, remover: node, serial: natural, asOf: natural }),
+  /** `since`: the epoch in which the removal began. `asOf`, if the home asks: the last term of which it knows. */
+  z.object({
+    kind: z.literal('REQ_OBJECT_REMOVE_TO_MGR'),
+    ...of,
+    remover: node,
+    serial: natural,
+    since: natural,
+    asOf: natural.optional(),
+  }),
   z.object({ kind: z.literal('REQ_OBJECT_REMOVE'), ...of, remover: node, serial: natural, copy: natural, term: natural }),
   z.object({ kind: z.literal('REMOVE_ACK'), ...of, serial: natural }),
-  /** `existed`: whether there is anything to remove. Not `isAsked`: the object is a later one than was meant; who still wants it removed asks again. */
+  /** `isLater`: the object was created in an epoch after the one in which the removal began; there was none in between, so that the removal is complete without it. */
   z.object({
     kind: z.literal('REMOVE_DONE'),
     ...of,
     serial: natural,
     term: natural,
     awaited: nodes,
-    existed: z.boolean(),
-    isAsked: z.boolean(),
+    isLater: z.boolean(),
   }),
   z.object({ kind: z.literal('REMOVE_ACK2'), ...of, serial: natural }),
   z.object({
     kind: z.literal('SEND_OWNERSHIP'),
-    born: natural,
+    born: birth,
     ...of,
     copy: natural,
     term: natural,
@@ -108,7 +117,7 @@ const objectMessages = [
   z.object({ kind: z.literal('CHANGE_OWNERSHIP_ACK'), ...of, answer: z.enum(['accepted', 'gone', 'busy']), term: natural }),
   z.object({ kind: z.literal('OBJECT_SYNC'), ...of, operation: natural, content: bytes }),
   z.object({ kind: z.literal('OBJECT_SYNC_ACK'), ...of, operation: natural }),
-  z.object({ kind: z.literal('OBJECT_BACKUP'), ...of, term: natural, version: natural, content: bytes }),
+  z.object({ kind: z.literal('OBJECT_BACKUP'), ...of, term: natural, version: natural, born: birth, content: bytes }),
   z.object({ kind: z.literal('OBJECT_BACKUP_ACK'), ...of, version: natural }),
 ] as const;
 
@@ -136,6 +145,15 @@ const setMessages = [
 
 const doubt = z.object({ members: nodes, dead: nodes, deaths: natural });
 
+/** What a node knows of the past: see `history.ts`. Doubts are since ever. */
+const past = z.object({
+  completed: natural,
+  settled: natural,
+  deaths: z.array(z.object({ node, epoch: natural })),
+  deadHomes: z.array(z.object({ members: nodes, dead: nodes, epoch: natural })),
+  doubts: z.array(doubt),
+});
+
 const report = z.object({
   object: natural,
   /** `none`: it was the owner before, or is the home, or has a backup. */
@@ -149,12 +167,18 @@ const report = z.object({
   /** The object's home was here: that it has an entry is evidence. */
   isHome: z.boolean(),
   handedOver: z
-    .object({ to: node, kind: z.enum(['content', 'first-touch', 'removed']), isDelivered: z.boolean(), isTargetDead: z.boolean() })
+    .object({
+      to: node,
+      term: natural,
+      kind: z.enum(['content', 'first-touch', 'removed']),
+      isDelivered: z.boolean(),
+      isTargetDead: z.boolean(),
+    })
     .optional(),
-  backup: z.object({ term: natural, version: natural, bytes: bytes.optional() }).optional(),
+  backup: z.object({ term: natural, version: natural, born: birth, bytes: bytes.optional() }).optional(),
   /** By a node that leaves: what it holds. */
   content: bytes.optional(),
-  born: natural,
+  born: birth,
 });
 
 const decision = z.object({
@@ -167,7 +191,7 @@ const decision = z.object({
   content: bytes.optional(),
   copyset: copies,
   rmset: nodes,
-  born: natural,
+  born: birth,
   /** Backups of older versions are forgotten. */
   version: natural,
   fate: z.enum(['lives', 'absent', 'lost']),
@@ -177,11 +201,7 @@ const reconfigurationMessages = [
   /** What a node holds of the objects whose home the receiver is now, and what it knows of the past. One from each to each. */
   z.object({
     kind: z.literal('KDDM_COPYSET'),
-    /** Since all had recovered. */
-    deaths: nodes,
-    recentDoubts: z.array(doubt),
-    /** Since ever. */
-    doubts: z.array(doubt),
+    past,
     sets: z.array(z.object({ record: setRecord, termFloor: natural, reports: z.array(report) })),
   }),
   /** What the home decided (also KDDM_CHANGE_PROB_OWNER: decisions without `select`). One from each to each. */
@@ -189,6 +209,8 @@ const reconfigurationMessages = [
     kind: z.literal('KDDM_SELECT_OWNER'),
     sets: z.array(z.object({ namespace: natural, set: natural, decisions: z.array(decision) })),
   }),
+  /** To the first member: this node has carried out all decisions. From it (`isOpen`): all have, and may go on. */
+  z.object({ kind: z.literal('KDDM_BARRIER'), isOpen: z.boolean() }),
 ] as const;
 
 const message = z.discriminatedUnion('kind', [
@@ -213,6 +235,7 @@ export type ObjectMessage = z.infer<typeof objectMessage>;
 export type Message = z.infer<typeof message>;
 export type MessageOf<Kind extends Message['kind']> = Extract<Message, { kind: Kind }>;
 export type Envelope = z.infer<typeof envelope>;
+export type Past = z.infer<typeof past>;
 export type Report = z.infer<typeof report>;
 export type Decision = z.infer<typeof decision>;
 

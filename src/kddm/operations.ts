@@ -40,7 +40,8 @@ export type ObjectOperation = ObjectAction &
     /** Ends a hold; after a grab with the new content, or without one when it was changed in place. */
     | { readonly kind: 'put'; readonly hold: 'get' | 'grab'; readonly content?: unknown }
     | { readonly kind: 'set-object'; readonly content: unknown }
-    | { readonly kind: 'remove' }
+    /** `since` is set by kddm: the epoch in which it began. */
+    | { readonly kind: 'remove'; readonly since?: number }
     /** By who has grabbed it; ends that hold. */
     | { readonly kind: 'remove-frozen' }
     /** Evicts the copy here; the last one goes to `destination`. */

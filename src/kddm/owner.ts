@@ -95,6 +95,7 @@ function serveRead(context: Context, set: KddmSet, entry: Entry, { requester, se
     serial,
     term: entry.term,
     version: entry.version,
+    born: entry.born,
     content: set.linker.exportObject(entry.content, entry.object),
   });
 }
@@ -117,8 +118,9 @@ function serveWrite(context: Context, set: KddmSet, entry: Entry, { requester, s
       serial,
       term,
       version,
+      born,
       content,
-      ownership: { copyset, rmset, born, isInjected: false },
+      ownership: { copyset, rmset, isInjected: false },
     });
   }
   handOver(context, set, entry, requester, 'content');

@@ -1,11 +1,13 @@
 /**
  * The reconfiguration of one epoch. Each node reports to each member the objects whose home that member is now (KDDM_COPYSET); a member that has the reports
- * of all decides and tells all (KDDM_SELECT_OWNER); a node that has the decisions of all goes on. Both are sent even when they are empty: they are the barriers.
- * A membership that changes meanwhile begins anew; nothing that was carried out is undone by that, because each decision only confirms who holds what.
+ * of all decides and tells all (KDDM_SELECT_OWNER); a node that has carried out the decisions of all says so (KDDM_BARRIER), and all go on when all have: what anybody
+ * does on the strength of a decision, everybody knows who lives. A membership that changes meanwhile begins anew; nothing that was carried out is undone by that, because each
+ * decision only confirms who holds what.
  */
 import type { NodeId } from '../rpc/index.ts';
 import type { Context } from './context.ts';
-import type { ObjectId } from './identity.ts';
+import { NEVER, type ObjectId } from './identity.ts';
+import { type Conclusions, conclude, type History, pastOf } from './history.ts';
 import type { Decision, MessageOf, Report } from './messages.ts';
 import { carryOut, quiesce, reportOf } from './reports.ts';
 import { resolve, type Witness } from './resolution.ts';
@@ -22,21 +24,7 @@ export interface Change {
   readonly leaving: readonly NodeId[];
 }
 
-/** The past that matters to the next reconfiguration. */
-export interface History {
-  /** The members of the last reconfiguration in which this node took part to the end. */
-  view: readonly NodeId[] | undefined;
-  /** Those under which homes may have answered: of that one, and of those that were broken off since. */
-  views: (readonly NodeId[])[];
-  /** Since all members had recovered: their backups are made, and the past is past. */
-  deaths: NodeId[];
-  recentDoubts: Doubt[];
-}
-
 type Copyset = MessageOf<'KDDM_COPYSET'>;
-
-/** Doubts that are kept; beyond that the oldest become one that doubts everything. */
-const MOST_DOUBTS = 256;
 
 export class Reconfiguration {
   readonly #context: Context;
@@ -44,6 +32,7 @@ export class Reconfiguration {
   readonly #change: Change;
   readonly #reports = new Map<NodeId, Copyset>();
   readonly #decided = new Set<NodeId>();
+  readonly #atBarrier = new Set<NodeId>();
   /** Entries of which something was decided. */
   readonly carriedOut = new Set<string>();
   hasDecided = false;
@@ -58,13 +47,12 @@ export class Reconfiguration {
   begin(history: History, doubts: readonly Doubt[]): void {
     const { members, leaving } = this.#change;
     const isLeaving = leaving.includes(this.#context.self);
-    const { view } = history;
     const reports = new Map<NodeId, Copyset['sets']>(members.map((member) => [member, []]));
     for (const set of this.#directory.all()) {
       const perMember = new Map<NodeId, Report[]>(members.map((member) => [member, []]));
       for (const entry of set.entries.values()) {
         quiesce(this.#context, set, entry, this.#change.dead);
-        const report = reportOf(this.#context, set, entry, view, isLeaving);
+        const report = reportOf(this.#context, set, entry, history.decided, isLeaving);
         if (report !== undefined) perMember.get(homeOf(set, entry.object, members))?.push(report);
       }
       for (const [member, list] of perMember) reports.get(member)?.push({ record: set.record, termFloor: set.termFloor, reports: list });
@@ -72,32 +60,26 @@ export class Reconfiguration {
     for (const [member, sets] of reports) {
       this.#context.send(member, {
         kind: 'KDDM_COPYSET',
-        deaths: history.deaths,
-        recentDoubts: copyOf(history.recentDoubts),
-        doubts: copyOf(doubts),
+        past: pastOf(history, doubts),
         sets,
       });
     }
   }
 
-  /** A report came. @returns all doubts that follow from the reports, when they are complete */
-  onReports(from: NodeId, message: Copyset): Doubt[] | undefined {
+  /** A report came. @returns what follows from the reports, when they are complete */
+  onReports(from: NodeId, message: Copyset): Conclusions | undefined {
     this.#reports.set(from, message);
     const { members, leaving } = this.#change;
     if (this.hasDecided || ![...members, ...leaving].every((node) => this.#reports.has(node))) return undefined;
     const all = [...this.#reports.values()];
     for (const { sets } of all) for (const { record } of sets) this.#directory.install(record);
-    const known = new Map<string, Doubt>();
-    for (const { doubts } of all) for (const doubt of doubts) known.set(JSON.stringify(doubt), doubt);
-    return limit([...known.values()]);
+    return conclude(all.map(({ past }) => past));
   }
 
   /** The objects whose home is here. */
-  decide(): void {
+  decide({ deaths, deadHomes }: Conclusions): void {
     this.hasDecided = true;
     const { members, leaving } = this.#change;
-    const recentDoubts = [...this.#reports.values()].flatMap((report) => report.recentDoubts);
-    const deaths = new Set([...this.#reports.values()].flatMap((report) => report.deaths)).size;
     const recipients = [...new Set([...members, ...leaving])];
     const decisions = new Map<NodeId, MessageOf<'KDDM_SELECT_OWNER'>['sets']>(recipients.map((node) => [node, []]));
     for (const set of this.#directory.all()) {
@@ -106,11 +88,11 @@ export class Reconfiguration {
         const outcome = resolve(witnesses, {
           deaths,
           replicas: set.record.replicas,
-          hasHomeDied: recentDoubts.some(({ members: view, dead }) => dead.includes(homeOf(set, object, view))),
+          hasHomeDied: deadHomes.some(({ members: view, dead }) => dead.includes(homeOf(set, object, view))),
           isUnknownLost: set.record.unknownAfterCrash === 'lost',
           has: (mutation) => this.#context.has(mutation),
         });
-        const decision = this.#decision(object, witnesses, outcome);
+        const decision = this.#decision(set, object, witnesses, outcome);
         for (const node of new Set([this.#context.self, decision.owner, ...witnesses.map((witness) => witness.node)])) {
           perNode
             .get(node)
@@ -139,11 +121,11 @@ export class Reconfiguration {
     return found;
   }
 
-  #decision(object: ObjectId, witnesses: readonly Witness[], outcome: ReturnType<typeof resolve>): Decision {
+  #decision(set: KddmSet, object: ObjectId, witnesses: readonly Witness[], outcome: ReturnType<typeof resolve>): Decision {
     const { members, leaving } = this.#change;
     const { self } = this.#context;
-    const term = witnesses.reduce((latest, witness) => Math.max(latest, witness.term), 0) + 1;
-    const nothing = { object, owner: self, term, copyset: [], rmset: [], version: 0, born: term };
+    const term = latestTerm(witnesses, set.termFloor) + 1;
+    const nothing = { object, owner: self, term, copyset: [], rmset: [], version: 0, born: NEVER };
     if (outcome.fate !== 'lives') return { ...nothing, fate: outcome.fate };
     const { owner, from } = outcome;
     const isMember = members.includes(owner.node);
@@ -159,7 +141,7 @@ export class Reconfiguration {
         (node) => members.includes(node) && node !== (isMember ? owner.node : self),
       ),
       version: from === 'backup' ? (owner.backup?.version ?? 0) : owner.version,
-      born: term,
+      born: { epoch: ((from === 'backup' ? owner.backup?.born : owner.born) ?? NEVER).epoch, term },
       fate: 'lives',
     };
   }
@@ -177,27 +159,23 @@ export class Reconfiguration {
     this.#decided.add(from);
     return this.#change.members.every((member) => this.#decided.has(member));
   }
+
+  /** This node has carried out the decisions of all. */
+  arrive(): void {
+    const [first] = this.#change.members;
+    if (first !== undefined) this.#context.send(first, { kind: 'KDDM_BARRIER', isOpen: false });
+  }
+
+  /** At the first member: another one has arrived at the barrier. */
+  onArrival(from: NodeId): void {
+    this.#atBarrier.add(from);
+    const { members, leaving } = this.#change;
+    const all = [...new Set([...members, ...leaving])];
+    if (!all.every((node) => this.#atBarrier.has(node))) return;
+    for (const node of all) this.#context.send(node, { kind: 'KDDM_BARRIER', isOpen: true });
+  }
 }
 
-function copyOf(doubts: readonly Doubt[]): Copyset['doubts'] {
-  return doubts.map(({ members, dead, deaths }) => ({ members: [...members], dead: [...dead], deaths }));
-}
-
-/** @returns what these deaths make doubtful, with those before them from which not all have recovered */
-export function noteDeaths(history: History, dead: readonly NodeId[]): Doubt[] {
-  history.deaths = [...new Set([...history.deaths, ...dead])];
-  const doubts = history.views.flatMap((members): Doubt[] => {
-    const those = dead.filter((node) => members.includes(node));
-    return those.length === 0 ? [] : [{ members, dead: those, deaths: history.deaths.length }];
-  });
-  // With each death the replicas of what the earlier ones left have become fewer.
-  const all = [...history.recentDoubts, ...doubts].map((doubt) => ({ ...doubt, deaths: history.deaths.length }));
-  history.recentDoubts = [...new Map(all.map((doubt) => [JSON.stringify(doubt), doubt])).values()];
-  return dead.length > 0 ? history.recentDoubts : [];
-}
-
-function limit(doubts: Doubt[]): Doubt[] {
-  if (doubts.length <= MOST_DOUBTS) return doubts;
-  const dead = [...new Set(doubts.flatMap((doubt) => doubt.dead))];
-  return [{ members: [], dead, deaths: dead.length }, ...doubts.slice(1 - MOST_DOUBTS)];
+function latestTerm(witnesses: readonly Witness[], floor: number): number {
+  return Math.max(floor, ...witnesses.flatMap(({ term, backup, handedOver }) => [term, backup?.term ?? 0, handedOver?.term ?? 0]));
 }

@@ -4,7 +4,7 @@
  */
 import type { NodeId } from '../rpc/index.ts';
 import { addressOf, become, becomeAbsent, type Context, defer, dropContent, forget, handOver, isHeld } from './context.ts';
-import { type Entry, pointTo } from './entry.ts';
+import { type Entry, pointTo, type Removal, tombstone } from './entry.ts';
 import type { Term } from './identity.ts';
 import { isOnItsWay } from './invalidation.ts';
 import type { MessageOf } from './messages.ts';
@@ -12,7 +12,7 @@ import { DONE, type ObjectOperation } from './operations.ts';
 import { isDoubtful, type KddmSet } from './sets.ts';
 
 /** A removal by a node that is not the owner. */
-export function askRemoval(context: Context, set: KddmSet, entry: Entry, operation: ObjectOperation): void {
+export function askRemoval(context: Context, set: KddmSet, entry: Entry, operation: ObjectOperation & { readonly kind: 'remove' }): void {
   const serial = context.nextSerial();
   entry.isDisowned = false;
   entry.removal = { remover: context.self, serial, operation: operation.id, awaited: new Set(), early: new Set(), informed: new Set() };
@@ -22,8 +22,22 @@ export function askRemoval(context: Context, set: KddmSet, entry: Entry, operati
     ...addressOf(set, entry),
     remover: context.self,
     serial,
-    asOf: entry.hintTerm,
+    since: operation.since ?? context.epoch,
+    ...(context.home(set, entry.object) === context.self && { asOf: entry.hintTerm }),
   });
+}
+
+/**
+ * Was the object created after the removal began? Then there was none in between, and the removal is complete. It may have been carried out, and its answer lost with its
+ * epoch: asked again it must not remove a later object. Within its epoch nobody creates the object before the remover has confirmed.
+ */
+export function isLater(entry: Entry, since: number | undefined): boolean {
+  return since !== undefined && entry.born.epoch > since;
+}
+
+/** A home that was told to remove the object for another node has given up its own removal: it has let the object be created again since. */
+function isGivenUp(entry: Entry, asOf: Term | undefined): boolean {
+  return asOf !== undefined && entry.born.term > asOf;
 }
 
 /** A removal by the owner. */
@@ -32,7 +46,7 @@ export function removeAsOwner(context: Context, set: KddmSet, entry: Entry, oper
   const awaited = new Set(holdersOf(context, set, entry, context.self));
   orderRemoval(context, set, entry, awaited, context.self, serial, entry.term + 1);
   destroy(set, entry);
-  const informed = new Set([context.home(set, entry.object)]);
+  const informed = new Set([context.home(set, entry.object), ...(set.record.replicas > 0 ? awaited : [])]);
   entry.removal = { remover: context.self, serial, operation: operation.id, awaited, early: new Set(), informed };
   entry.copyset.clear();
   entry.rmset.clear();
@@ -73,45 +87,37 @@ function orderRemoval(
 export function onRemoveToManager(
   context: Context,
   set: KddmSet,
-  entry: Entry | undefined,
+  known: Entry | undefined,
   makeEntry: () => Entry,
   from: NodeId,
   message: MessageOf<'REQ_OBJECT_REMOVE_TO_MGR'>,
 ): void {
-  const { remover, serial, asOf } = message;
+  const { remover, serial, since, asOf } = message;
   const home = context.home(set, message.object);
-  const nothing: MessageOf<'REMOVE_DONE'> = {
-    kind: 'REMOVE_DONE',
-    ...addressOf(set, message),
-    serial,
-    term: 0,
-    awaited: [],
-    existed: false,
-    isAsked: true,
-  };
   if (remover === context.self) {
-    if (entry?.state !== 'WAIT_OBJ_RM_DONE' || entry.removal?.serial !== serial) return;
+    if (known?.state !== 'WAIT_OBJ_RM_DONE' || known.removal?.serial !== serial) return;
     context.statistics.loopBacks++;
-    return context.send(home === context.self ? entry.probOwner : home, message);
+    return context.send(home === context.self ? known.probOwner : home, message);
   }
-  if (entry === undefined) {
-    if (home !== context.self) return forward(context, home, message);
-    // What counted as lost because nothing was known of it, is known not to exist from now on.
-    if (isDoubtful(set, message.object, context.doubts)) makeEntry().isLost = false;
-    return context.send(remover, nothing);
-  }
+  if (known === undefined && home !== context.self) return forward(context, home, message);
+  const entry = known ?? makeEntry();
   switch (entry.state) {
     case 'INV_COPY':
     case 'READ_COPY':
     case 'WAIT_OBJ_READ':
       return forward(context, entry.probOwner, message);
     case 'INV_OWNER':
-      entry.isLost = false;
-      return context.send(remover, nothing);
+      if (isGivenUp(entry, asOf)) return;
+      // Nobody creates it before the remover has confirmed: a removal whose answer is lost must not be asked again then.
+      return giveRemoval(context, set, entry, message);
     case 'READ_OWNER':
     case 'WRITE_OWNER':
     case 'WRITE_GHOST':
-      if (asOf < entry.born) return context.send(remover, { ...nothing, term: entry.term, isAsked: false });
+      if (isGivenUp(entry, asOf)) return;
+      if (isLater(entry, since)) {
+        const { term } = entry;
+        return context.send(remover, { kind: 'REMOVE_DONE', ...addressOf(set, entry), serial, term, awaited: [], isLater: true });
+      }
       if (isHeld(context, entry, 'write')) return defer(entry, from, message);
       return giveRemoval(context, set, entry, message);
     case 'WAIT_OBJ_WRITE':
@@ -139,13 +145,13 @@ function giveRemoval(context: Context, set: KddmSet, entry: Entry, message: Mess
   const term = entry.term + 1;
   orderRemoval(context, set, entry, awaited, remover, serial, term);
   destroy(set, entry);
+  entry.isLost = false;
   handOver(context, set, entry, remover, 'removed');
-  entry.backup = undefined;
   entry.removal = { remover, serial, operation: undefined, awaited: new Set(), early: new Set(), informed: new Set() };
   if (context.home(set, entry.object) === context.self && !context.has('removal-home-not-held')) {
     become(context, set, entry, 'WAIT_OBJ_RM_ACK2');
   }
-  context.send(remover, { kind: 'REMOVE_DONE', ...addressOf(set, entry), serial, term, awaited, existed: true, isAsked: true });
+  context.send(remover, { kind: 'REMOVE_DONE', ...addressOf(set, entry), serial, term, awaited, isLater: false });
 }
 
 /** At everybody who may have an entry. */
@@ -173,10 +179,17 @@ export function onRemove(
       entry.removal = { remover, serial, operation: undefined, awaited: new Set(), early: new Set(), informed: new Set() };
       become(context, set, entry, 'WAIT_OBJ_RM_ACK2');
       context.touch(set, entry);
-    } else if (entry.state === 'INV_COPY' || entry.state === 'READ_COPY') {
-      forget(context, set, entry);
     } else {
-      entry.isDisowned = true;
+      const isQuiet = entry.state === 'INV_COPY' || entry.state === 'READ_COPY';
+      if (set.record.replicas > 0) {
+        // An older backup must not bring the object back when its remover dies before the removal is complete.
+        entry.handedOver = tombstone(remover, term, serial);
+        if (isQuiet) become(context, set, entry, 'INV_COPY');
+        context.touch(set, entry);
+      } else if (isQuiet) {
+        forget(context, set, entry);
+      }
+      if (!isQuiet) entry.isDisowned = true;
       for (const waiting of entry.deferred.splice(0)) context.redeliver(waiting.from, waiting.message);
     }
   }
@@ -202,18 +215,17 @@ export function onRemoveDone(
 ): void {
   const removal = entry?.removal;
   if (entry?.state !== 'WAIT_OBJ_RM_DONE' || removal === undefined || removal.serial !== message.serial) return;
-  if (!message.isAsked) {
-    entry.removal = undefined;
+  if (message.isLater) {
     pointTo(entry, from, message.term);
     become(context, set, entry, entry.content === undefined ? 'INV_COPY' : 'READ_COPY');
+    completeRemoval(context, entry, removal);
     return context.touch(set, entry);
   }
   destroy(set, entry);
   for (const node of message.awaited) if (!removal.early.has(node)) removal.awaited.add(node);
-  if (message.existed) {
-    entry.term = message.term;
-    for (const node of [from, context.home(set, entry.object)]) removal.informed.add(node);
-  }
+  entry.term = message.term;
+  for (const node of [from, context.home(set, entry.object), ...(set.record.replicas > 0 ? message.awaited : [])])
+    removal.informed.add(node);
   become(context, set, entry, 'WAIT_OBJ_RM_ACK');
   finishWhenAcknowledged(context, set, entry);
 }
@@ -227,20 +239,26 @@ function finishWhenAcknowledged(context: Context, set: KddmSet, entry: Entry): v
       if (node !== context.self) context.send(node, { kind: 'REMOVE_ACK2', ...addressOf(set, entry), serial: removal.serial });
     }
   }
-  const index = entry.waiters.findIndex(({ id }) => id === removal.operation);
-  const operation = entry.waiters[index];
-  if (operation !== undefined) {
-    entry.waiters.splice(index, 1);
-    context.complete(operation, DONE);
-  }
+  completeRemoval(context, entry, removal);
   endRemoval(context, set, entry);
 }
 
-/** The remover is done: the home may let the object be created again, the former owner forgets it. */
+function completeRemoval(context: Context, entry: Entry, removal: Removal): void {
+  entry.removal = undefined;
+  const index = entry.waiters.findIndex(({ id }) => id === removal.operation);
+  const [operation] = index < 0 ? [] : entry.waiters.splice(index, 1);
+  if (operation !== undefined) context.complete(operation, DONE);
+}
+
+/** The remover is done: the home may let the object be created again, all others forget it. */
 export function onRemoveAck2(context: Context, set: KddmSet, entry: Entry | undefined, from: NodeId, serial: number): void {
-  if (entry?.removal?.remover !== from || entry.removal.serial !== serial) return;
-  if (entry.state === 'WAIT_OBJ_RM_ACK2') endRemoval(context, set, entry);
-  else if (entry.state === 'INV_COPY') forget(context, set, entry);
+  if (entry === undefined) return;
+  const { removal, handedOver } = entry;
+  const isMeant = removal?.remover === from && removal.serial === serial;
+  if (isMeant && entry.state === 'WAIT_OBJ_RM_ACK2') return endRemoval(context, set, entry);
+  if (!isMeant && !(handedOver?.to === from && handedOver.serial === serial)) return;
+  entry.handedOver = undefined;
+  if (entry.state === 'INV_COPY') forget(context, set, entry);
 }
 
 function endRemoval(context: Context, set: KddmSet, entry: Entry): void {

@@ -28,15 +28,22 @@ export function backUp(context: Context, set: KddmSet, entry: Entry, operation: 
   const content = set.linker.exportObject(entry.content, entry.object);
   for (const holder of holders) {
     entry.rmset.add(holder);
-    context.send(holder, { kind: 'OBJECT_BACKUP', ...addressOf(set, entry), term: entry.term, version: entry.version, content });
+    context.send(holder, {
+      kind: 'OBJECT_BACKUP',
+      ...addressOf(set, entry),
+      term: entry.term,
+      version: entry.version,
+      born: entry.born,
+      content,
+    });
   }
 }
 
 export function onBackup(context: Context, set: KddmSet, from: NodeId, message: MessageOf<'OBJECT_BACKUP'>): void {
-  const { term, version, content } = message;
+  const { term, version, born, content } = message;
   const entry = entryOf(context, set, message.object, false);
   pointTo(entry, from, term);
-  entry.backup = { term, version, bytes: content };
+  entry.backup = { term, version, born, bytes: content };
   context.send(from, { kind: 'OBJECT_BACKUP_ACK', ...addressOf(set, entry), version });
 }
 

@@ -1,9 +1,9 @@
 /** The node's side of a reconfiguration: what is on its way ends, what is here is reported, what is decided is carried out. */
 import type { NodeId } from '../rpc/index.ts';
 import { become, becomeAbsent, type Context, dropContent, entryOf, forget } from './context.ts';
-import type { Entry } from './entry.ts';
+import { type Entry, tombstone } from './entry.ts';
 import type { Decision, Report } from './messages.ts';
-import { DONE, type ObjectOperation } from './operations.ts';
+import type { ObjectOperation } from './operations.ts';
 import { backUp } from './replicas.ts';
 import { homeOf, isDoubtful, type KddmSet } from './sets.ts';
 import { isOwner } from './states.ts';
@@ -26,15 +26,7 @@ export function quiesce(context: Context, set: KddmSet, entry: Entry, dead: read
     case 'WAIT_OBJ_RM_ACK':
     case 'WAIT_OBJ_RM_ACK2': {
       const to = entry.removal?.remover ?? context.self;
-      entry.handedOver = {
-        to,
-        term: entry.term,
-        kind: 'removed',
-        content: undefined,
-        version: entry.version,
-        isDelivered: true,
-        isTargetDead: false,
-      };
+      entry.handedOver = tombstone(to, Math.max(entry.term, entry.hintTerm), 0);
       become(context, set, entry, 'INV_COPY');
       break;
     }
@@ -58,10 +50,10 @@ export function reportOf(
   context: Context,
   set: KddmSet,
   entry: Entry,
-  view: readonly NodeId[] | undefined,
+  decided: readonly (readonly NodeId[])[],
   isLeaving: boolean,
 ): Report | undefined {
-  const isHome = view !== undefined && homeOf(set, entry.object, view) === context.self;
+  const isHome = decided.some((members) => homeOf(set, entry.object, members) === context.self);
   const holds = isOwner(entry.state) ? 'owner' : entry.state === 'READ_COPY' ? 'copy' : 'none';
   const { handedOver, backup } = entry;
   if (holds === 'none' && entry.term === 0 && handedOver === undefined && backup === undefined && !isHome && !entry.waiters.some(isRemoval))
@@ -79,9 +71,15 @@ export function reportOf(
     isHome,
     born: entry.born,
     ...(handedOver && {
-      handedOver: { to: handedOver.to, kind: handedOver.kind, isDelivered: handedOver.isDelivered, isTargetDead: handedOver.isTargetDead },
+      handedOver: {
+        to: handedOver.to,
+        term: handedOver.term,
+        kind: handedOver.kind,
+        isDelivered: handedOver.isDelivered,
+        isTargetDead: handedOver.isTargetDead,
+      },
     }),
-    ...(backup && { backup: { term: backup.term, version: backup.version, ...(isLeaving && { bytes: backup.bytes }) } }),
+    ...(backup && { backup: { term: backup.term, version: backup.version, born: backup.born, ...(isLeaving && { bytes: backup.bytes }) } }),
     ...(isLeaving && content !== undefined && { content: set.linker.exportObject(content, entry.object) }),
   };
 }
@@ -113,11 +111,6 @@ function goAway(context: Context, set: KddmSet, entry: Entry, decision: Decision
   entry.backup = undefined;
   entry.handedOver = undefined;
   entry.version = 0;
-  if (decision.fate === 'absent') {
-    // Whether by them or not: it is removed, once. Asked again they might remove a later object.
-    for (const removal of entry.waiters.filter(isRemoval)) context.complete(removal, DONE);
-    entry.waiters = entry.waiters.filter((waiter) => !isRemoval(waiter));
-  }
   if (!isHome) {
     dropContent(set, entry);
     forget(context, set, entry);

@@ -53,8 +53,8 @@ export function resolve(witnesses: readonly Witness[], circumstances: Circumstan
   const existed = witnesses.some(({ isHome }) => isHome);
   if (!existed && !circumstances.hasHomeDied) return ABSENT;
   if (circumstances.replicas > 0 && circumstances.deaths <= circumstances.replicas) {
-    const sign = has('stale-backup-used') ? -1 : 1;
-    const backup = best(witnesses.filter(isBackup), (witness) => sign * (witness.backup?.version ?? 0));
+    const removed = Math.max(0, ...witnesses.map(({ handedOver }) => (handedOver?.kind === 'removed' ? handedOver.term : 0)));
+    const backup = latestBackup(witnesses, removed, has('stale-backup-used'));
     // Every write that was complete had its backups: without one there was none.
     return backup === undefined ? ABSENT : { fate: 'lives', owner: backup, from: 'backup' };
   }
@@ -77,8 +77,13 @@ function isRestorable({ handedOver, term }: Witness, latest: number, { has }: Ci
   return !handedOver.isDelivered && !handedOver.isTargetDead && term === latest;
 }
 
-function isBackup({ backup }: Witness): boolean {
-  return backup !== undefined;
+/** @param removed the last term of which an object was removed */
+function latestBackup(witnesses: readonly Witness[], removed: number, isOldest: boolean): Witness | undefined {
+  const holders = witnesses.filter(({ backup }) => backup !== undefined && backup.term > removed);
+  const sorted = holders.toSorted(
+    (a, b) => (b.backup?.term ?? 0) - (a.backup?.term ?? 0) || (b.backup?.version ?? 0) - (a.backup?.version ?? 0),
+  );
+  return sorted.at(isOldest ? -1 : 0);
 }
 
 function best(witnesses: readonly Witness[], score: (witness: Witness) => number): Witness | undefined {

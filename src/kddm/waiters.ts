@@ -20,7 +20,7 @@ export function startOperation(context: Context, set: KddmSet, operation: Object
     case 'remove-frozen': {
       const failure = releaseForRemoval(context, set, entry);
       if (failure !== undefined) return context.complete(operation, failure);
-      return enqueue(context, set, { ...operation, kind: 'remove' });
+      return enqueue(context, set, { ...operation, kind: 'remove', since: context.epoch });
     }
     case 'sync-frozen': {
       const failure = sync(context, set, entry, operation);
@@ -31,9 +31,10 @@ export function startOperation(context: Context, set: KddmSet, operation: Object
     case 'flush':
       if (entry === undefined) return context.complete(operation, failed('no-entry'));
       return enqueue(context, set, operation);
+    case 'remove':
+      return enqueue(context, set, { ...operation, since: operation.since ?? context.epoch });
     case 'get':
     case 'grab':
-    case 'remove':
       return enqueue(context, set, operation);
   }
 }
