@@ -16,6 +16,8 @@ export class Histories {
   /** Values that are about to be put, with their objects. */
   readonly #expected = new Map<number, ObjectHistory>();
 
+  /** By hand, and still held, by node and object. */
+  readonly #filled = new Map<string, number>();
   #hasDied = false;
   #latest = 0;
   /** In this step of a node. */
@@ -65,7 +67,14 @@ export class Histories {
     const history = this.#of(operation.set, operation.object);
     const { kind } = operation;
     if (kind === 'put' && typeof operation.content === 'number') history.writeComplete(operation.content);
-    if (kind === 'set-object' && typeof operation.content === 'number') history.writeComplete(operation.content);
+    // What was filled by hand is complete with the put that ends that hold.
+    if (kind === 'set-object' && typeof operation.content === 'number')
+      this.#filled.set(`${node}:${operation.set}/${operation.object}`, operation.content);
+    if (kind === 'put' && operation.hold === 'grab') {
+      const filled = `${node}:${operation.set}/${operation.object}`;
+      history.writeComplete(this.#filled.get(filled) ?? 0);
+      this.#filled.delete(filled);
+    }
     if (kind === 'remove' || kind === 'remove-frozen') {
       if (result.kind === 'done') history.removalEnds(operation.id, true, this.#latest);
       // Of a removal that failed because of another one, nobody knows whether it had begun before the membership changed.
