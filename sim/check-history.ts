@@ -14,8 +14,8 @@ interface Possible {
 
 interface Write {
   readonly node: number;
-  /** What was possible before. */
-  readonly before: readonly Possible[];
+  /** What would be possible without it. */
+  before: readonly Possible[];
 }
 
 export class ObjectHistory {
@@ -75,17 +75,23 @@ export class ObjectHistory {
   }
 
   removalStarts(id: number): void {
-    this.#possible = this.#possible.map(({ value, removals }) => ({ value, removals: new Set([...removals, id]) }));
+    const start = ({ value, removals }: Possible): Possible => ({ value, removals: new Set([...removals, id]) });
+    this.#possible = this.#possible.map(start);
+    for (const write of this.#incomplete.values()) write.before = write.before.map(start);
   }
 
   /** @param isCertain whether it has taken effect; else nobody knows */
   removalEnds(id: number, isCertain: boolean, latest: number): void {
     this.#note(this.#closed(), latest);
-    const ended = this.#closed()
-      .filter(({ removals }) => !isCertain || !removals.has(id))
-      .map(({ value, removals }) => ({ value, removals: new Set([...removals].filter((other) => other !== id)) }));
-    this.#possible = unique(ended);
-    if (isCertain && ended.every(({ value }) => value === 'absent')) this.mayBeLost = false;
+    const end = (possible: readonly Possible[]): Possible[] =>
+      unique(
+        withRemovals(possible)
+          .filter(({ removals }) => !isCertain || !removals.has(id))
+          .map(({ value, removals }) => ({ value, removals: new Set([...removals].filter((other) => other !== id)) })),
+      );
+    this.#possible = end(this.#possible);
+    for (const write of this.#incomplete.values()) write.before = end(write.before);
+    if (isCertain && this.#possible.every(({ value }) => value === 'absent')) this.mayBeLost = false;
   }
 
   /** A node died; its writes that were not complete may be undone. @param isKept by somebody who lives @param isReplicated on more nodes than have died */
@@ -104,17 +110,21 @@ export class ObjectHistory {
     this.#possible = unique([...this.#possible, ...fresh]);
   }
 
-  /** Every removal that is under way may have taken effect. */
   #closed(): Possible[] {
-    const all = [...this.#possible];
-    for (const { removals } of all) {
-      for (const id of removals) {
-        const next: Possible = { value: 'absent', removals: new Set([...removals].filter((other) => other !== id)) };
-        if (!all.some((one) => key(one) === key(next))) all.push(next);
-      }
-    }
-    return all;
+    return withRemovals(this.#possible);
   }
+}
+
+/** Every removal that is under way may have taken effect. */
+function withRemovals(possible: readonly Possible[]): Possible[] {
+  const all = [...possible];
+  for (const { removals } of all) {
+    for (const id of removals) {
+      const next: Possible = { value: 'absent', removals: new Set([...removals].filter((other) => other !== id)) };
+      if (!all.some((one) => key(one) === key(next))) all.push(next);
+    }
+  }
+  return all;
 }
 
 function unique(possible: readonly Possible[]): Possible[] {

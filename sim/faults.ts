@@ -60,7 +60,10 @@ export class Faults {
       case 'crash':
         this.pending++;
         world.kill(node);
-        world.after(100, () => world.membership.remove(node));
+        world.after(100, () => {
+          // Else another fault of the same node has brought it back.
+          if (!world.isUp(node)) world.membership.remove(node);
+        });
         return world.after(fault.forMs, () => this.#rejoinWhenRemoved(node));
       case 'pause':
         this.pending++;

@@ -46,7 +46,8 @@ export class Membership {
   readonly #doomed = new Set<NodeId>();
   readonly #tellAfterMs = new Map<NodeId, number>();
   readonly #running = new Set<NodeId>();
-  #deathsSinceSettled = 0;
+  /** Who died or left, and the last epoch that began with it. */
+  readonly #unsettled = new Map<NodeId, number>();
   isStopped = false;
 
   constructor(host: MembershipHost, random: Random, members: readonly NodeId[]) {
@@ -72,8 +73,8 @@ export class Membership {
   #begin(dead: readonly NodeId[]): void {
     this.epoch++;
     this.#running.clear();
-    this.#deathsSinceSettled += dead.length;
     const leaving = [...this.leaving].toSorted((a, b) => a - b);
+    for (const node of [...dead, ...leaving]) this.#unsettled.set(node, this.epoch);
     const lives = new Map(this.members.map((node) => [node, this.#host.lifeOf?.(node) ?? '']));
     const change = { epoch: this.epoch, members: this.members, dead, leaving, lives };
     for (const node of [...this.members, ...this.leaving]) this.#tell(node, change);
@@ -142,17 +143,16 @@ export class Membership {
     const isNew = !this.#running.has(node);
     this.#running.add(node);
     if (!isNew || !this.members.every((member) => this.#running.has(member))) return;
-    const deaths = this.#deathsSinceSettled;
     for (const member of this.members)
       this.#host.schedule(this.#host.nowMs + this.#random.next() * 40, () => this.#host.settled(member, epoch));
     // They know it then.
     this.#host.schedule(this.#host.nowMs + 40, () => {
-      this.#deathsSinceSettled -= deaths;
+      for (const [gone, since] of this.#unsettled) if (since <= epoch) this.#unsettled.delete(gone);
     });
   }
 
-  /** Deaths of which the replicas have not recovered. */
+  /** Deaths and departures of which the replicas have not recovered. */
   get unsettledDeaths(): number {
-    return this.#deathsSinceSettled;
+    return this.#unsettled.size;
   }
 }

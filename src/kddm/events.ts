@@ -3,7 +3,17 @@ import type { NodeId } from '../rpc/index.ts';
 import type { ObjectId, SetId } from './identity.ts';
 import type { Envelope } from './messages.ts';
 import type { ObjectOperation, Result, SetOperation } from './operations.ts';
-import type { Change } from './reconfiguration.ts';
+
+/** The membership goes on to another epoch. */
+export interface Change {
+  readonly epoch: number;
+  /** Sorted. */
+  readonly members: readonly NodeId[];
+  /** Who died with this change. */
+  readonly dead: readonly NodeId[];
+  /** Who is not a member any more, lives, and reports for the last time. */
+  readonly leaving: readonly NodeId[];
+}
 
 export type KddmEvent =
   | { readonly kind: 'operation'; readonly operation: ObjectOperation | SetOperation }

@@ -1,8 +1,10 @@
 /** What a node knows of the past of the membership, as far as it matters to the next reconfiguration. */
 import type { NodeId } from '../rpc/index.ts';
+import type { Change } from './events.ts';
 import type { Past } from './messages.ts';
 import type { Doubt } from './sets.ts';
 
+/** Or a departure: backups went with it as well. */
 interface Death {
   readonly node: NodeId;
   /** The one that began with it. */
@@ -47,8 +49,8 @@ export function createHistory(): History {
 }
 
 /** An epoch begins. */
-export function noteDeaths(history: History, { dead, epoch }: { readonly dead: readonly NodeId[]; readonly epoch: number }): void {
-  history.deaths.push(...dead.map((node) => ({ node, epoch })));
+export function noteDeaths(history: History, { dead, leaving, epoch }: Change): void {
+  history.deaths.push(...[...dead, ...leaving].map((node) => ({ node, epoch })));
   for (const members of history.views) {
     const those = dead.filter((node) => members.includes(node));
     if (those.length > 0) history.deadHomes.push({ members, dead: those, epoch });
@@ -81,11 +83,14 @@ export function pastOf(history: History, doubts: readonly Doubt[]): Past {
   };
 }
 
-export function conclude(pasts: readonly Past[]): Conclusions {
+/** @param leaving who leaves, and has reported its backups */
+export function conclude(pasts: readonly Past[], leaving: readonly NodeId[]): Conclusions {
   const settled = Math.max(...pasts.map((past) => past.settled));
   const completed = Math.max(...pasts.map((past) => past.completed));
   const isUnsettled = ({ epoch }: { readonly epoch: number }): boolean => epoch > settled;
-  const deaths = new Set(pasts.flatMap((past) => past.deaths.filter(isUnsettled).map(({ node }) => node))).size;
+  const deaths = new Set(
+    pasts.flatMap((past) => past.deaths.filter(isUnsettled).map(({ node }) => node)).filter((node) => !leaving.includes(node)),
+  ).size;
   const deadHomes = pasts.flatMap((past) => past.deadHomes.filter(isUnsettled));
   // With each death the replicas of what the earlier ones left have become fewer.
   const all: Doubt[] = [...pasts.flatMap((past) => past.doubts), ...deadHomes.map(({ members, dead }) => ({ members, dead, deaths }))];

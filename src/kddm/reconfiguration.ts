@@ -6,6 +6,7 @@
  */
 import type { NodeId } from '../rpc/index.ts';
 import type { Context } from './context.ts';
+import type { Change } from './events.ts';
 import { NEVER, type ObjectId } from './identity.ts';
 import { type Conclusions, conclude, type History, pastOf } from './history.ts';
 import type { Decision, MessageOf, Report } from './messages.ts';
@@ -13,16 +14,6 @@ import { carryOut, quiesce, reportOf } from './reports.ts';
 import { resolve, type Witness } from './resolution.ts';
 import type { SetDirectory } from './set-directory.ts';
 import { type Doubt, homeOf, type KddmSet } from './sets.ts';
-
-export interface Change {
-  readonly epoch: number;
-  /** Sorted. */
-  readonly members: readonly NodeId[];
-  /** Who died with this change. */
-  readonly dead: readonly NodeId[];
-  /** Who is not a member any more, lives, and reports for the last time. */
-  readonly leaving: readonly NodeId[];
-}
 
 type Copyset = MessageOf<'KDDM_COPYSET'>;
 
@@ -73,7 +64,10 @@ export class Reconfiguration {
     if (this.hasDecided || ![...members, ...leaving].every((node) => this.#reports.has(node))) return undefined;
     const all = [...this.#reports.values()];
     for (const { sets } of all) for (const { record } of sets) this.#directory.install(record);
-    return conclude(all.map(({ past }) => past));
+    return conclude(
+      all.map(({ past }) => past),
+      leaving,
+    );
   }
 
   /** The objects whose home is here. */

@@ -149,7 +149,6 @@ function follow(context: Context, set: KddmSet, entry: Entry, decision: Decision
   entry.copyset.clear();
   entry.rmset.clear();
   become(context, set, entry, entry.content === undefined ? 'INV_COPY' : 'READ_COPY');
-  if (entry.backup !== undefined && entry.backup.version < decision.version) entry.backup = undefined;
 }
 
 /** After a reconfiguration: backups are made anew of what this node owns, with the puts that waited for the old ones. */

@@ -1,7 +1,7 @@
 /** What a change of the cluster's record means to the objects. Pure. */
 import { membersOf, type NodeRecord, type View } from '../../hotplug/index.ts';
 import type { NodeId } from '../../rpc/index.ts';
-import type { Change } from '../reconfiguration.ts';
+import type { Change } from '../events.ts';
 
 /** Names the memory of a node: it is lost with the node, and with its daemon alone as well. */
 export function lifeOf({ life, daemon = '' }: NodeRecord): string {
