@@ -68,7 +68,7 @@ export function onFirstTouch(
   becomeOwner(context, set, entry, 'INV_OWNER', message.term, 0, {
     copyset: [],
     rmset: message.rmset,
-    born: { epoch: 0, term: message.term },
+    born: message.born,
   });
   if (!message.byHand && isAsked) fill(context, set, entry, 'WRITE_OWNER');
   context.touch(set, entry);

@@ -150,6 +150,7 @@ function request(context: Context, set: KddmSet, entry: Entry, operation: Use): 
     ...addressOf(set, entry),
     requester: context.self,
     serial,
+    ...(context.home(set, entry.object) === context.self && { asOf: entry.hintTerm }),
     write,
     copy: entry.content === undefined ? 0 : entry.copySerial,
     noFirstTouch: operation.noFirstTouch === true || operation.manualFirstTouch === true,
@@ -162,8 +163,10 @@ function request(context: Context, set: KddmSet, entry: Entry, operation: Use): 
 function attemptRemoval(context: Context, set: KddmSet, entry: Entry, operation: Removal): Attempt {
   switch (entry.state) {
     case 'INV_OWNER':
+      if (!entry.isLost) return DONE;
       entry.isLost = false;
-      return DONE;
+      removeAsOwner(context, set, entry, operation);
+      return undefined;
     case 'INV_COPY':
     case 'READ_COPY':
       if (entry.frozen === 0) askRemoval(context, set, entry, operation);

@@ -1,7 +1,7 @@
 /** What the parts of the protocol have in common: the node they run on, and the few changes of an entry that all of them make. */
 import type { NodeId } from '../rpc/index.ts';
 import { createEntry, type Entry, pointTo } from './entry.ts';
-import type { ObjectId, Serial } from './identity.ts';
+import { NEVER, type ObjectId, type Serial } from './identity.ts';
 import type { Message, ObjectMessage } from './messages.ts';
 import type { Mutation } from './mutations.ts';
 import type { ObjectOperation, Result } from './operations.ts';
@@ -99,6 +99,7 @@ export function handOver(context: Context, set: KddmSet, entry: Entry, to: NodeI
 export function keepBackup(set: KddmSet, entry: Entry): void {
   if (set.record.replicas === 0 || entry.content === undefined) return;
   entry.backup = {
+    isLost: false,
     term: entry.term,
     version: entry.version,
     born: entry.born,
@@ -120,6 +121,7 @@ export function becomeAbsent(context: Context, set: KddmSet, entry: Entry, isRem
   entry.removal = undefined;
   entry.handedOver = undefined;
   entry.isLost = false;
+  entry.born = NEVER;
   if (!isRemembered) {
     forget(context, set, entry);
     return;

@@ -44,6 +44,8 @@ export interface Removal {
 
 /** What this node keeps for the case that the owner dies. */
 export interface Backup {
+  /** It says that the object is lost, and has no bytes. */
+  readonly isLost: boolean;
   readonly born: Birth;
   readonly term: Term;
   readonly version: number;
@@ -133,6 +135,14 @@ export function createEntry(object: ObjectId, state: State, probOwner: NodeId): 
     waiters: [],
     deferred: [],
   };
+}
+
+/**
+ * Was this asked by a home that has given it up? A home that was told to remove the object begins anew, and may have let it be created again since; no other node gives up what it
+ * has asked. @param asOf the last term of which the home knew
+ */
+export function isGivenUp(entry: Entry, asOf: Term | undefined): boolean {
+  return asOf !== undefined && entry.born.term > asOf;
 }
 
 /** A hint of an older term than the one that is known says nothing. */

@@ -23,7 +23,7 @@ export function onFilled(context: Context, set: KddmSet, entry: Entry | undefine
 
 function complete(context: Context, set: KddmSet, entry: Entry, content: unknown, state: 'READ_OWNER' | 'WRITE_OWNER'): void {
   entry.content = content;
-  entry.born = { epoch: context.epoch, term: entry.term };
+  entry.born = { epoch: context.epoch, term: entry.born.term || entry.term };
   entry.version++;
   set.linker.insertObject?.(entry.object, content);
   become(context, set, entry, state);

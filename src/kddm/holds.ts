@@ -52,7 +52,7 @@ export function setObject(context: Context, set: KddmSet, entry: Entry | undefin
   if (entry?.state !== 'INV_FILLING' || !entry.isFilledByHand) return failed('not-held');
   entry.isFilledByHand = false;
   entry.content = operation.content;
-  entry.born = { epoch: context.epoch, term: entry.term };
+  entry.born = { epoch: context.epoch, term: entry.born.term || entry.term };
   entry.version++;
   set.linker.insertObject?.(entry.object, entry.content);
   become(context, set, entry, 'WRITE_OWNER');

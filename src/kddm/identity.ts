@@ -13,7 +13,7 @@ export type Serial = number;
 /** Counts who was the owner of an object: each hand-over begins a new term. */
 export type Term = number;
 
-/** When an object was created. */
+/** When an object was created, and the term in which its home let it be. */
 export interface Birth {
   readonly epoch: number;
   readonly term: Term;

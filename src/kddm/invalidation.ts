@@ -2,7 +2,7 @@
 import type { NodeId } from '../rpc/index.ts';
 import { addressOf, become, type Context, defer, dropContent, isHeld } from './context.ts';
 import { type Entry, pointTo } from './entry.ts';
-import type { Birth, Serial, Term } from './identity.ts';
+import { type Birth, NEVER, type Serial, type Term } from './identity.ts';
 import type { MessageOf } from './messages.ts';
 import type { KddmSet } from './sets.ts';
 
@@ -116,7 +116,7 @@ export function becomeOwner(
   pointTo(entry, context.self, term);
   entry.copyset = new Map(ownership?.copyset);
   entry.rmset = new Set(ownership?.rmset);
-  entry.born = ownership?.born ?? { epoch: 0, term };
+  entry.born = ownership?.born ?? NEVER;
   // Acknowledgements that came before.
   if (!context.has('early-acks-forgotten')) for (const { node, serial } of entry.earlyAcks) removeCopy(context, entry, node, serial);
   entry.earlyAcks = [];

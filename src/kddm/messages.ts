@@ -45,6 +45,8 @@ const objectMessages = [
     requester: node,
     serial: natural,
     write: z.boolean(),
+    /** If the home asks: the last term of which it knows. */
+    asOf: natural.optional(),
     /** The copy that the requester has. */
     copy: natural,
     noFirstTouch: z.boolean(),
@@ -79,7 +81,15 @@ const objectMessages = [
     rmset: nodes,
   }),
   /** `byHand`: for a manual first touch. */
-  z.object({ kind: z.literal('SEND_BACK_FIRST_TOUCH'), ...of, serial: natural, term: natural, rmset: nodes, byHand: z.boolean() }),
+  z.object({
+    kind: z.literal('SEND_BACK_FIRST_TOUCH'),
+    ...of,
+    serial: natural,
+    term: natural,
+    born: birth,
+    rmset: nodes,
+    byHand: z.boolean(),
+  }),
   z.object({ kind: z.literal('REQ_OBJECT_INVALID'), ...of, copy: natural, reply: node, term: natural }),
   z.object({ kind: z.literal('INVALIDATION_ACK'), ...of, holder: node, copy: natural }),
   /** `since`: the epoch in which the removal began. `asOf`, if the home asks: the last term of which it knows. */
@@ -175,7 +185,7 @@ const report = z.object({
       isTargetDead: z.boolean(),
     })
     .optional(),
-  backup: z.object({ term: natural, version: natural, born: birth, bytes: bytes.optional() }).optional(),
+  backup: z.object({ isLost: z.boolean(), term: natural, version: natural, born: birth, bytes: bytes.optional() }).optional(),
   /** By a node that leaves: what it holds. */
   content: bytes.optional(),
   born: birth,

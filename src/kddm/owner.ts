@@ -1,7 +1,7 @@
 /** Requests for a copy, at whoever they come to on their way to the owner. */
 import type { NodeId } from '../rpc/index.ts';
 import { addressOf, become, type Context, copiesWithout, defer, handOver, isHeld } from './context.ts';
-import type { Entry } from './entry.ts';
+import { type Entry, isGivenUp } from './entry.ts';
 import { fill } from './first-touch.ts';
 import { invalidate } from './invalidation.ts';
 import type { MessageOf } from './messages.ts';
@@ -28,10 +28,11 @@ export function onCopyRequest(
     case 'WAIT_OBJ_READ':
       return forward(context, entry.probOwner, message);
     case 'INV_OWNER':
-      return serveAbsent(context, set, entry, from, message);
+      return isGivenUp(entry, message.asOf) ? undefined : serveAbsent(context, set, entry, from, message);
     case 'READ_OWNER':
     case 'WRITE_OWNER':
     case 'WRITE_GHOST':
+      if (isGivenUp(entry, message.asOf)) return;
       if (entry.deferred.length > 0 || isHeld(context, entry, message.write ? 'write' : 'read'))
         return deferOrRefuse(context, set, entry, from, message);
       return message.write ? serveWrite(context, set, entry, message) : serveRead(context, set, entry, message);
@@ -81,7 +82,9 @@ function serveAbsent(context: Context, set: KddmSet, entry: Entry, from: NodeId,
   }
   const rmset = [...entry.rmset, context.self].filter((node) => node !== requester);
   const byHand = message.sendOwnership;
-  context.send(requester, { kind: 'SEND_BACK_FIRST_TOUCH', ...address, serial, term: entry.term + 1, rmset, byHand });
+  const term = entry.term + 1;
+  const born = { epoch: 0, term: entry.born.term || term };
+  context.send(requester, { kind: 'SEND_BACK_FIRST_TOUCH', ...address, serial, term, born, rmset, byHand });
   handOver(context, set, entry, requester, 'first-touch');
 }
 

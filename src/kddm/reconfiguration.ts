@@ -10,6 +10,7 @@ import type { Change } from './events.ts';
 import { NEVER, type ObjectId } from './identity.ts';
 import { type Conclusions, conclude, type History, pastOf } from './history.ts';
 import type { Decision, MessageOf, Report } from './messages.ts';
+import { keepersOf } from './replicas.ts';
 import { carryOut, quiesce, reportOf } from './reports.ts';
 import { resolve, type Witness } from './resolution.ts';
 import type { SetDirectory } from './set-directory.ts';
@@ -87,7 +88,7 @@ export class Reconfiguration {
           has: (mutation) => this.#context.has(mutation),
         });
         const decision = this.#decision(set, object, witnesses, outcome);
-        for (const node of new Set([this.#context.self, decision.owner, ...witnesses.map((witness) => witness.node)])) {
+        for (const node of new Set([this.#context.self, decision.owner, ...decision.rmset, ...witnesses.map((witness) => witness.node)])) {
           perNode
             .get(node)
             ?.push(node === decision.owner || decision.content === undefined ? decision : { ...decision, content: undefined });
@@ -120,7 +121,12 @@ export class Reconfiguration {
     const { self } = this.#context;
     const term = latestTerm(witnesses, set.termFloor) + 1;
     const nothing = { object, owner: self, term, copyset: [], rmset: [], version: 0, born: NEVER };
-    if (outcome.fate !== 'lives') return { ...nothing, fate: outcome.fate };
+    if (outcome.fate === 'absent') return { ...nothing, fate: 'absent' };
+    if (outcome.fate === 'lost') {
+      // Who is told remembers it, where there are replicas.
+      const told = set.record.replicas > 0 ? [...witnesses.map(({ node }) => node), ...keepersOf(this.#context, set, object)] : [];
+      return { ...nothing, rmset: [...new Set(told)].filter((node) => node !== self && members.includes(node)), fate: 'lost' };
+    }
     const { owner, from } = outcome;
     const isMember = members.includes(owner.node);
     const copies = witnesses.filter(({ node, holds, exists, copy }) => node !== owner.node && holds !== 'none' && exists && copy !== 0);

@@ -4,7 +4,7 @@
  */
 import type { NodeId } from '../rpc/index.ts';
 import { addressOf, become, becomeAbsent, type Context, defer, dropContent, forget, handOver, isHeld } from './context.ts';
-import { type Entry, pointTo, type Removal, tombstone } from './entry.ts';
+import { type Entry, isGivenUp, pointTo, type Removal, tombstone } from './entry.ts';
 import type { Term } from './identity.ts';
 import { isOnItsWay } from './invalidation.ts';
 import type { MessageOf } from './messages.ts';
@@ -33,11 +33,6 @@ export function askRemoval(context: Context, set: KddmSet, entry: Entry, operati
  */
 export function isLater(entry: Entry, since: number | undefined): boolean {
   return since !== undefined && entry.born.epoch > since;
-}
-
-/** A home that was told to remove the object for another node has given up its own removal: it has let the object be created again since. */
-function isGivenUp(entry: Entry, asOf: Term | undefined): boolean {
-  return asOf !== undefined && entry.born.term > asOf;
 }
 
 /** A removal by the owner. */

@@ -5,20 +5,22 @@
 import type { NodeId } from '../rpc/index.ts';
 import { addressOf, type Context, entryOf } from './context.ts';
 import { type Entry, pointTo } from './entry.ts';
+import type { ObjectId } from './identity.ts';
 import type { MessageOf } from './messages.ts';
 import { DONE, type ObjectOperation } from './operations.ts';
 import type { KddmSet } from './sets.ts';
 
-function holdersOf(context: Context, set: KddmSet, entry: Entry): NodeId[] {
+/** @returns the nodes on which the owner keeps backups of the object */
+export function keepersOf(context: Context, set: KddmSet, object: ObjectId): NodeId[] {
   const { members, self } = context;
-  const first = members.indexOf(context.home(set, entry.object));
+  const first = members.indexOf(context.home(set, object));
   const ring = [...members.slice(first), ...members.slice(0, first)];
   return ring.filter((node) => node !== self).slice(0, set.record.replicas);
 }
 
 /** Makes the backups of the content that is here. `operation` is complete when they are made. */
 export function backUp(context: Context, set: KddmSet, entry: Entry, operation: ObjectOperation | undefined): void {
-  const holders = set.record.replicas === 0 ? [] : holdersOf(context, set, entry);
+  const holders = set.record.replicas === 0 ? [] : keepersOf(context, set, entry.object);
   if (holders.length === 0 || context.has('backup-not-awaited')) {
     if (operation !== undefined) context.complete(operation, DONE);
     if (holders.length === 0) return;
@@ -43,7 +45,7 @@ export function onBackup(context: Context, set: KddmSet, from: NodeId, message: 
   const { term, version, born, content } = message;
   const entry = entryOf(context, set, message.object, false);
   pointTo(entry, from, term);
-  entry.backup = { term, version, born, bytes: content };
+  entry.backup = { isLost: false, term, version, born, bytes: content };
   context.send(from, { kind: 'OBJECT_BACKUP_ACK', ...addressOf(set, entry), version });
 }
 

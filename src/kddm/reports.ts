@@ -1,7 +1,7 @@
 /** The node's side of a reconfiguration: what is on its way ends, what is here is reported, what is decided is carried out. */
 import type { NodeId } from '../rpc/index.ts';
 import { become, becomeAbsent, type Context, dropContent, entryOf, forget } from './context.ts';
-import { type Entry, tombstone } from './entry.ts';
+import { type Entry, pointTo, tombstone } from './entry.ts';
 import type { Decision, Report } from './messages.ts';
 import type { ObjectOperation } from './operations.ts';
 import { backUp } from './replicas.ts';
@@ -79,7 +79,15 @@ export function reportOf(
         isTargetDead: handedOver.isTargetDead,
       },
     }),
-    ...(backup && { backup: { term: backup.term, version: backup.version, born: backup.born, ...(isLeaving && { bytes: backup.bytes }) } }),
+    ...(backup && {
+      backup: {
+        isLost: backup.isLost,
+        term: backup.term,
+        version: backup.version,
+        born: backup.born,
+        ...(isLeaving && { bytes: backup.bytes }),
+      },
+    }),
     ...(isLeaving && content !== undefined && { content: set.linker.exportObject(content, entry.object) }),
   };
 }
@@ -94,7 +102,7 @@ export function carryOut(context: Context, set: KddmSet, decision: Decision): En
   const isMine = decision.owner === context.self;
   const known = set.entries.get(decision.object);
   if (decision.fate !== 'lives') {
-    if (known === undefined && !isHome) return undefined;
+    if (known === undefined && !isHome && !isLossKept(set, decision)) return undefined;
     return goAway(context, set, known ?? entryOf(context, set, decision.object, false), decision, isHome);
   }
   if (known === undefined && !isHome && !isMine) return undefined;
@@ -107,19 +115,31 @@ export function carryOut(context: Context, set: KddmSet, decision: Decision): En
   return entry;
 }
 
+/** Where there are replicas, that an object is lost is kept by as many nodes as its content would be. */
+function isLossKept({ record }: KddmSet, { fate }: Decision): boolean {
+  return fate === 'lost' && record.replicas > 0;
+}
+
 function goAway(context: Context, set: KddmSet, entry: Entry, decision: Decision, isHome: boolean): Entry {
   entry.backup = undefined;
   entry.handedOver = undefined;
   entry.version = 0;
   if (!isHome) {
     dropContent(set, entry);
-    forget(context, set, entry);
+    if (!isLossKept(set, decision)) forget(context, set, entry);
+    else {
+      const { term, born, owner } = decision;
+      entry.backup = { isLost: true, term, version: 0, born, bytes: new Uint8Array() };
+      become(context, set, entry, 'INV_COPY');
+      pointTo(entry, owner, term);
+    }
     return entry;
   }
   entry.hintTerm = Math.max(entry.hintTerm, decision.term);
   const isLost = decision.fate === 'lost';
   becomeAbsent(context, set, entry, isLost || isDoubtful(set, entry.object, context.doubts));
   entry.isLost = isLost;
+  entry.rmset = new Set(decision.rmset);
   if (isLost) context.statistics.lost++;
   return entry;
 }

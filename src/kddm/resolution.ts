@@ -21,7 +21,8 @@ export interface Circumstances {
 
 export type Outcome =
   | { readonly fate: 'lives'; readonly owner: Witness; readonly from: 'held' | 'handed-over' | 'copy' | 'backup' }
-  | { readonly fate: 'absent' | 'lost' };
+  | { readonly fate: 'absent' }
+  | { readonly fate: 'lost' };
 
 const ABSENT: Outcome = { fate: 'absent' };
 const LOST: Outcome = { fate: 'lost' };
@@ -56,6 +57,7 @@ export function resolve(witnesses: readonly Witness[], circumstances: Circumstan
     const removed = Math.max(0, ...witnesses.map(({ handedOver }) => (handedOver?.kind === 'removed' ? handedOver.term : 0)));
     const backup = latestBackup(witnesses, removed, has('stale-backup-used'));
     // Every write that was complete had its backups: without one there was none.
+    if (backup?.backup?.isLost === true) return lost;
     return backup === undefined ? ABSENT : { fate: 'lives', owner: backup, from: 'backup' };
   }
   return existed || circumstances.isUnknownLost ? lost : ABSENT;
