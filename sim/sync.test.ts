@@ -35,6 +35,6 @@ test('a failing seed is made smaller and fails in the same way', async () => {
   assert.ok(failure);
   const { scenario, violation } = await shrink(sync, failure.scenario, failure.violation, settings);
   const steps = scenario.clients.reduce((sum, client) => sum + client.steps.length, 0);
-  assert.ok(steps <= 6, `${steps} steps`);
+  assert.ok(steps <= 8, `${steps} steps`);
   assert.equal((await sync.run(scenario, settings)).violation, violation);
 });
