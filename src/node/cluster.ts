@@ -75,6 +75,21 @@ export async function restartDaemon(cluster: string, id: number): Promise<void> 
   await ready(cluster, node, before);
 }
 
+/** Starts the daemon of a node whose daemon and supervisor have ended, and waits until it answers. @returns its host pid */
+export async function startNode(cluster: string, id: number): Promise<number> {
+  const configuration = readConfiguration(cluster);
+  const node = configuration?.nodes.find((candidate) => candidate.id === id);
+  if (configuration === undefined || node === undefined)
+    throw new KorriganError('KRG_NO_SUCH_NODE', `cluster ${cluster} has no node ${id}`);
+  if (daemonCgroup(cluster, id).create().populated)
+    throw new KorriganError('KRG_NODE_ONLINE', `the daemon of ${node.name} is up, or is being started again by its supervisor`);
+  // Fresh groups: who is in one that was killed once (cgroup.kill) and clones into one that was not, is killed (seen on Linux 6.18; kill_seq of
+  // kernel/cgroup/cgroup.c).
+  for (const group of [daemonCgroup(cluster, id), containerCgroup(cluster, id)]) if (!group.populated) group.remove();
+  startSupervisor(configuration, node);
+  return ready(cluster, node);
+}
+
 /** Host pid of a node's daemon, as it wrote it last. */
 export function daemonPid(cluster: string, id: number): number {
   return Number(readFileSync(join(nodeDirectory(cluster, id), 'krgd.pid'), 'utf8'));

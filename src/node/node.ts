@@ -49,9 +49,10 @@ export async function startNode({ configuration, id, version, log }: NodeOptions
   certificates.join(rpc);
   const store = openStore(configuration, rpc);
   const membership = new Membership(id, () => store.known.nodes);
+  for (const peer of membership.members) if (peer.id !== id) rpc.addPeer(peer.id, peer.address, peer.port);
 
   // container
-  const container = await enterContainer(configuration, own, log);
+  const { container, isNew } = await enterContainer(configuration, own, log);
   const listener = listenerOf(container, own);
   const endings = new Endings(container.reaped);
   const onReaped = (): void => {
@@ -86,7 +87,8 @@ export async function startNode({ configuration, id, version, log }: NodeOptions
   });
 
   // The user's side
-  const runs = new RunService({ streams, endings, node: own.name, onFault });
+  const ready = Promise.withResolvers<void>();
+  const runs = new RunService({ streams, endings, node: own.name, ready: ready.promise, onFault });
   const logPath = join(directory, 'krgd.log');
   const migration = createMigration({ membership, container, rpc, proc: kin.proc, epm: kin.epm, events });
   const enrolment = createEnrolment({ membership, certificates, pidsPerNode, events });
@@ -108,7 +110,12 @@ export async function startNode({ configuration, id, version, log }: NodeOptions
   await rpc.listen({ fd: container.takeDescriptor(listener) });
   const api = await startApiServer({ socketPath: own.socket, services, onFault });
   log.info({ node: own.name, container: container.initPid }, 'the node is up');
-  hotPlug.start().catch(onFault);
+  // What runs in a container that was adopted goes on whether the others answer or not.
+  if (!isNew) ready.resolve();
+  hotPlug
+    .start()
+    .then(() => kin.proc.takeOverEarlierLife())
+    .then(() => ready.resolve(), onFault);
 
   return {
     stop: async () => {
@@ -127,15 +134,20 @@ export async function startNode({ configuration, id, version, log }: NodeOptions
   };
 }
 
-async function enterContainer(configuration: ClusterConfiguration, { id, name }: NodeConfiguration, log: Logger): Promise<Container> {
+async function enterContainer(
+  configuration: ClusterConfiguration,
+  { id, name }: NodeConfiguration,
+  log: Logger,
+): Promise<{ container: Container; isNew: boolean }> {
   const cgroup = containerCgroup(configuration.cluster, id);
   const adopted = await Container.adopt(cgroup);
   if (adopted !== undefined) {
     log.info({ container: adopted.initPid }, 'the container of an earlier daemon is adopted');
-    return adopted;
+    return { container: adopted, isNew: false };
   }
   const { clockOffsets, pidsPerNode } = configuration;
-  return Container.create({ cgroup, hostName: name, range: pidRangeOf(id, pidsPerNode), clockOffsets });
+  const container = await Container.create({ cgroup, hostName: name, range: pidRangeOf(id, pidsPerNode), clockOffsets });
+  return { container, isNew: true };
 }
 
 /**

@@ -1,6 +1,7 @@
 /** What nodes tell each other about processes that have husks. Everything goes by the home of the process, which knows who has one. */
 import { z } from 'zod';
 import { defineCall } from '../rpc/index.ts';
+import { familySchema } from './family-description.ts';
 
 const pid = z.number().int().positive();
 const node = z.number().int().positive();
@@ -71,6 +72,9 @@ export const claimCall = defineCall(
   z.object({ pids: z.array(pid) }),
   z.object({ running: z.array(pid), undecided: z.array(pid) }),
 );
+
+/** From a node with a new container: which processes of its range run on the called node, each with its relatives. */
+export const bornCall = defineCall('proc.born', z.object({}), z.object({ families: z.array(familySchema) }));
 
 /**
  * From a daemon that was started again: which processes of the called node's range run on the calling one, or have husks there, and how those

@@ -7,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { ReapedProcess } from '../container/index.ts';
 import { type ControlGroup, isKorriganError, KorriganError } from '../linux/index.ts';
 import type { NodeId } from '../rpc/index.ts';
+import { EarlierLife } from './earlier-life.ts';
 import type { FamilyDescription } from './family-description.ts';
 import { GroupChanges } from './group-changes.ts';
 import { GroupSignals } from './group-signals.ts';
@@ -18,9 +19,9 @@ import { NodeFamilies, type ProcServiceOptions } from './node-families.ts';
 import { Reconciliation } from './reconciliation.ts';
 import { MARK_PID } from './husk-body.ts';
 import { isChildChange, isForwarded, plainSignal, RecordReader } from './records.ts';
-import { INIT_PID } from './relatives.ts';
-import type { Resident } from './residents.ts';
+import { adoptResidents, type Resident } from './residents.ts';
 import { SignalPost } from './signal-post.ts';
+import { huskCgroup } from './template.ts';
 import { Tidying } from './tidying.ts';
 
 const SIGKILL = 9;
@@ -35,6 +36,7 @@ export class ProcService implements AsyncDisposable {
   private readonly groups: GroupSignals;
   private readonly news: News;
   private readonly claims: Claims;
+  private readonly earlierLife: EarlierLife;
   private readonly reconciliation: Reconciliation;
   private readonly records = new RecordReader();
   /** What was seen of processes and husks that are just changing, until it is clear what they are. */
@@ -52,6 +54,10 @@ export class ProcService implements AsyncDisposable {
     this.groupChanges = new GroupChanges(this.families);
     this.groups = new GroupSignals(this.families, this.post);
     this.tidying = new Tidying(this.families, this.groups);
+    this.earlierLife = new EarlierLife(this.families, async (family) => {
+      await this.prepare(family, huskCgroup(options.container).create());
+      this.arrived(family.moving, []);
+    });
     this.news = new News(this.families, () => this.tidying.request());
     const { claims } = this;
     this.reconciliation = new Reconciliation(
@@ -177,6 +183,11 @@ export class ProcService implements AsyncDisposable {
     );
   }
 
+  /** See {@link EarlierLife}. Before anything is started in a new container. */
+  async takeOverEarlierLife(): Promise<void> {
+    await this.earlierLife.takeOver();
+  }
+
   /** Other nodes take part in the cluster than before. */
   async membersChanged(): Promise<void> {
     await this.claims.membersChanged();
@@ -228,21 +239,8 @@ export class ProcService implements AsyncDisposable {
 
   /** After a restart of the daemon. @param ended children of pid 1 that it has collected lately */
   recover(residents: readonly Resident[], ended: readonly Pick<ReapedProcess, 'pid' | 'status'>[]): void {
-    const { present, visitors, arriving, table, keeper } = this.families;
-    const discarded = residents.filter(({ kind }) => kind === 'unfinished').map(({ pid }) => pid);
-    let template: number | undefined;
-    for (const { pid, kind } of residents) {
-      const member = kind === 'template' ? table.find(pid) : undefined;
-      const isProxy = member !== undefined && member.session !== INIT_PID;
-      // A second one, or one that was made only to make others and is a child of its maker.
-      const isLeft = member?.parent !== INIT_PID || (isProxy ? this.groups.proxies.has(member.group) : template !== undefined);
-      if (kind === 'template' && isLeft) discarded.push(pid);
-      else if (isProxy) this.groups.proxies.set(member.group, pid);
-      else if (kind === 'template') keeper.adoptTemplate((template = pid));
-      else if (kind === 'process' && !this.families.isHome(pid)) visitors.add(pid);
-      if (kind === 'husk' || kind === 'undecided') present.add(pid);
-      if (kind === 'undecided') arriving.add(pid);
-    }
+    const { present, visitors, arriving } = this.families;
+    const discarded = adoptResidents(residents, this.families, this.groups.proxies);
     this.command('discard', discarded);
     this.command('watch', [...visitors, ...arriving]);
     this.command('adopt', [...[...present].filter((pid) => !arriving.has(pid)), ...this.groups.proxies.values()]);

@@ -21,8 +21,8 @@ export interface TestCluster extends AsyncDisposable {
   readonly client: NodeClient;
   /** Shared by all nodes, writable by every user, removed at the end. */
   readonly directory: string;
-  /** Starts a shell command on node 1, its output appended to a file. @returns its pid */
-  start(command: string, output: string, environment?: Readonly<Record<string, string>>): Promise<number>;
+  /** Starts a shell command, its output appended to a file. @param node @default 1 @returns its pid */
+  start(command: string, output: string, environment?: Readonly<Record<string, string>>, node?: number): Promise<number>;
   /** Starts a program on node 1 with its streams attached to this process. */
   attach(words: readonly string[], environment?: Readonly<Record<string, string>>): Promise<AttachedProgram>;
   /** @throws with the refusal's words when it does not move */
@@ -36,20 +36,20 @@ export async function startTestCluster(name: string): Promise<TestCluster> {
   chmodSync(directory, 0o777);
   const description = await startCluster({ cluster, nodes: 3 });
   const client = new NodeClient(...description.nodes.map(({ socket }) => socket));
-  const request = (words: readonly string[], environment: Readonly<Record<string, string>>): RunRequest => ({
+  const request = (words: readonly string[], environment: Readonly<Record<string, string>>, node = 1): RunRequest => ({
     arguments: [...words],
     environment: { PATH: '/usr/local/bin:/usr/bin:/bin', LC_ALL: 'C', ...environment },
     workingDirectory: '/',
     umask: 0o22,
-    node: 'node1',
+    node: `node${node}`,
   });
   return {
     description,
     client,
     directory,
-    start: async (command, output, environment = {}) => {
+    start: async (command, output, environment = {}, node = 1) => {
       appendFileSync(output, ''); // so that it can be read before the program has written
-      const { pid } = await client.runDetached(request(['sh', '-c', `exec ${command} >>${output} 2>&1`], environment));
+      const { pid } = await client.runDetached(request(['sh', '-c', `exec ${command} >>${output} 2>&1`], environment, node));
       return pid;
     },
     attach: async (words, environment = {}) => {

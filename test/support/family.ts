@@ -18,13 +18,13 @@ export class Family {
     this.directory = directory;
   }
 
-  /** Starts the member `root` on node 1. */
-  static async start(cluster: TestCluster, name: string): Promise<Family> {
+  /** Starts the member `root`. */
+  static async start(cluster: TestCluster, name: string, node = 1): Promise<Family> {
     const directory = join(cluster.directory, name);
     mkdirSync(directory, { mode: 0o777 });
     const family = new Family(cluster, directory);
     const program = await buildProgram('relative');
-    family.pids.set('root', await cluster.start(`${program} ${directory} root`, '/dev/null'));
+    family.pids.set('root', await cluster.start(`${program} ${directory} root`, '/dev/null', {}, node));
     await family.sees('root', 'born');
     return family;
   }

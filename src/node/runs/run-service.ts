@@ -1,4 +1,5 @@
 /** The programs that run on this node attached to a user, who may be connected to another node. They outlive the daemon. */
+import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import type { Credentials } from '../../container/index.ts';
 import { KorriganError, toKorriganError } from '../../linux/errors.ts';
@@ -15,8 +16,13 @@ export interface RunServiceOptions {
   readonly endings: Endings;
   /** Name of this node. */
   readonly node: string;
+  /** Resolves when programs may be started. */
+  readonly ready: Promise<void>;
   readonly onFault: (error: unknown) => void;
 }
+
+/** How long a program waits until its node may start it. */
+const READY_MILLISECONDS = 10_000;
 
 /** A slot that belongs to the run whose first slot names it. */
 const partNote = z.object({ kind: z.literal('part-of-run') });
@@ -43,6 +49,7 @@ export class RunService {
   /** Starts a program with /dev/null as its streams, for who does not ask twice. */
   async detached(who: Credentials, request: RunRequest): Promise<StartedProcess> {
     const { streams, node } = this.options;
+    await this.mayStart();
     return { pid: await launch(streams.container, { who, request, streams: NO_STREAMS }), node };
   }
 
@@ -95,6 +102,7 @@ export class RunService {
 
   private async start(who: Credentials, id: string, request: RunRequest, isDetached: boolean): Promise<Run> {
     const { streams, endings } = this.options;
+    await this.mayStart();
     const isTerminal = request.terminal !== undefined && !isDetached;
     const slots: StreamSlot[] = [];
     try {
@@ -115,6 +123,15 @@ export class RunService {
       throw error;
     }
     return this.add(id, slots);
+  }
+
+  private async mayStart(): Promise<void> {
+    const tooLate = Symbol('too late');
+    if ((await Promise.race([this.options.ready, delay(READY_MILLISECONDS, tooLate, { ref: false })])) !== tooLate) return;
+    throw new KorriganError(
+      'KRG_NO_MAJORITY',
+      `${this.options.node} has just been started and waits until enough nodes of the cluster answer; no program is started on it before`,
+    );
   }
 
   private add(id: string, slots: readonly StreamSlot[]): Run {
