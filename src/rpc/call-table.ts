@@ -51,9 +51,9 @@ export class CallTable {
 
   /** An answer to one of our calls. One that comes after we gave the call up is dropped. */
   receiveAnswer(frame: Frame): void {
-    const call = this.#outgoing.get(frame.id);
+    this.#outgoing.get(frame.id)?.answered(frame);
+    // Not before it has been understood: a call that breaks off with its link has to be told.
     this.#outgoing.delete(frame.id);
-    call?.answered(frame);
   }
 
   receiveCall(frame: Frame): void {
