@@ -14,9 +14,11 @@ import {
   readCredentials,
   readPrivateFileIfPresent,
   readRevocationList,
+  renewCredentials,
   replacePrivateFile,
   type RevocationList,
   type RpcNode,
+  serveRenewal,
   Trust,
   writeCredentials,
 } from '../rpc/index.ts';
@@ -25,7 +27,9 @@ import { clusterDirectory, nodeDirectory } from './api/index.ts';
 /** Passes on the signed list of revoked certificates, PEM; one that is older than what the receiver has is ignored. */
 const revoked = defineNotice('node.revoked', z.object({ list: z.string().max(1 << 20) }));
 
-const CHECK_MILLISECONDS = 60 * 60 * 1000;
+/** Between two looks at the time that is left: at most, and at least. */
+const LONGEST_PAUSE_MILLISECONDS = 60 * 60 * 1000;
+const SHORTEST_PAUSE_MILLISECONDS = 1000;
 /** A certificate is renewed when this part of its time is left. */
 const RENEWAL_PART = 1 / 3;
 
@@ -44,6 +48,14 @@ export function isRenewalDue({ validFrom, validTo }: Pick<Trust, 'validFrom' | '
   return validTo.getTime() - now < (validTo.getTime() - validFrom.getTime()) * RENEWAL_PART;
 }
 
+/** When to look again: when renewal is due, and, when it did not succeed, several times before the certificate ends. */
+export function pauseBeforeRenewal({ validFrom, validTo }: Pick<Trust, 'validFrom' | 'validTo'>, now: number): number {
+  const left = validTo.getTime() - now;
+  const beforeDue = left - (validTo.getTime() - validFrom.getTime()) * RENEWAL_PART;
+  const pause = beforeDue > 0 ? beforeDue + 1 : left / 4;
+  return Math.min(LONGEST_PAUSE_MILLISECONDS, Math.max(SHORTEST_PAUSE_MILLISECONDS, pause));
+}
+
 interface Parts {
   readonly cluster: string;
   readonly id: NodeId;
@@ -57,7 +69,8 @@ export class NodeCertificates implements Disposable {
   readonly trust: Trust;
   readonly #parts: Parts;
   readonly #enrolment: Enrolment | undefined;
-  readonly #timer: NodeJS.Timeout;
+  #timer: NodeJS.Timeout | undefined;
+  #isClosed = false;
   #rpc: RpcNode | undefined;
 
   private constructor(parts: Parts) {
@@ -65,7 +78,6 @@ export class NodeCertificates implements Disposable {
     this.trust = parts.trust;
     this.#parts = parts;
     this.#enrolment = authority === undefined ? undefined : new Enrolment(authority, authorityDirectory(cluster));
-    this.#timer = setInterval(() => void this.#renewInTime(), CHECK_MILLISECONDS).unref();
   }
 
   /** @throws KorriganError KRG_PEER_IDENTITY when the node's certificate is of another node, KRG_PERMISSION when others can read its key */
@@ -78,7 +90,7 @@ export class NodeCertificates implements Disposable {
         `the certificate of node ${id} of ${cluster} is of node ${trust.self.id} of ${trust.self.cluster}`,
       );
     const certificates = new NodeCertificates({ cluster, id, trust, authority: await openAuthority(cluster), log });
-    await certificates.#renewInTime();
+    await certificates.#watch();
     return certificates;
   }
 
@@ -91,6 +103,7 @@ export class NodeCertificates implements Disposable {
   /** From now on revocations are told to the other nodes and taken from them. */
   join(rpc: RpcNode): void {
     this.#rpc = rpc;
+    if (this.#parts.authority !== undefined) serveRenewal(rpc, this.#parts.authority);
     rpc.handleNotice(revoked, async ({ list }) => this.#believe(await readRevocationList(list, this.trust.authority)));
     // Who was away when it was told.
     rpc.onLinkChange(({ peer, up }) => {
@@ -117,7 +130,8 @@ export class NodeCertificates implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    clearInterval(this.#timer);
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
   }
 
   #believe(list: RevocationList): void {
@@ -128,17 +142,23 @@ export class NodeCertificates implements Disposable {
     log.warn({ number: list.number, certificates: [...list.serials] }, 'certificates are revoked');
   }
 
-  async #renewInTime(): Promise<void> {
-    const { cluster, id, trust, authority, log } = this.#parts;
-    if (!isRenewalDue(trust, Date.now())) return;
-    if (authority === undefined) {
-      log.error(
-        { validTo: trust.validTo },
-        'the certificate of this node ends soon, and this machine does not have the authority that could renew it',
+  /** Renews when it is time, and looks again later. */
+  async #watch(): Promise<void> {
+    const { trust, log } = this.#parts;
+    if (isRenewalDue(trust, Date.now())) {
+      await this.#renew().catch((error: unknown) =>
+        log.error({ validTo: trust.validTo, error }, 'the certificate of this node ends soon and could not be renewed'),
       );
-      return;
     }
-    const credentials = await authority.credentialsFor(id);
+    if (!this.#isClosed) this.#timer = setTimeout(() => void this.#watch(), pauseBeforeRenewal(trust, Date.now())).unref();
+  }
+
+  async #renew(): Promise<void> {
+    const { cluster, id, trust, authority, log } = this.#parts;
+    // Where the authority is not, others are asked as soon as there are links.
+    if (authority === undefined && this.#rpc === undefined) return;
+    const credentials =
+      authority === undefined ? await renewCredentials(this.#rpc as RpcNode, trust.authority) : await authority.credentialsFor(id);
     writeCredentials(credentialsPath(cluster, id), credentials);
     if (this.#rpc === undefined) trust.renew(credentials);
     else this.#rpc.renew(credentials);

@@ -37,6 +37,7 @@ export type {
 export { defineCall, defineNotice, defineStream, rawBytes } from './definition.ts';
 export { enrol } from './enrolment/enrol.ts';
 export { Enrolment, type NewToken } from './enrolment/enrolment.ts';
+export { renewCredentials, serveRenewal } from './enrolment/renewal.ts';
 export type { GroupAnswer, GroupPolicy } from './group-call.ts';
 export type { CallContext } from './incoming-call.ts';
 export { DEFAULT_LIMITS, PROTOCOL_VERSION, type RpcLimits } from './limits.ts';

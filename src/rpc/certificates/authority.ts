@@ -179,5 +179,6 @@ function newSerial(): string {
 
 function validFor(days: number): { notBefore: Date; notAfter: Date } {
   const now = Date.now();
-  return { notBefore: new Date(now - BACKDATED_MS), notAfter: new Date(now + days * DAY_MS) };
+  const lifetime = days * DAY_MS;
+  return { notBefore: new Date(now - Math.min(BACKDATED_MS, lifetime / 10)), notAfter: new Date(now + lifetime) };
 }
