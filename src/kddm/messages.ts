@@ -230,6 +230,14 @@ const message = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('DELIVERED') }),
 ]);
 
+/**
+ * The members of each kind of message, in the order in which they travel. New ones come last: who does not know them leaves them away, and who does not get them
+ * finds them undefined.
+ */
+export const MESSAGE_MEMBERS: ReadonlyMap<unknown, readonly string[]> = new Map(
+  [...objectMessages, ...setMessages].map(({ shape }) => [shape.kind.value, Object.keys(shape).filter((key) => key !== 'kind')]),
+);
+
 const envelope = z.object({
   epoch: natural,
   /** How many messages of this epoch the sender has received from the receiver. */

@@ -1,6 +1,6 @@
 /**
  * What one node says to one other, once and in order, as long as both daemons live: what was sent is kept until the other has confirmed it, and sent again when
- * the link was lost. Pure. A daemon is named by its *life*: what was meant for another life of the peer is dropped, at both ends; only a new epoch, in which the old life is
+ * the link was lost. Pure. A daemon is named by the number of its *life*: what was meant for another life of the peer is dropped, at both ends; only a new epoch, in which the old life is
  * dead, can go on from there.
  */
 
@@ -9,8 +9,8 @@ export type Sequence = number;
 
 export interface Packet<Body> {
   /** The lives of the sender and of whom it is for. */
-  readonly from: string;
-  readonly to: string;
+  readonly from: number;
+  readonly to: number;
   readonly sequence: Sequence;
   /** All up to this one have come from the life `to`. */
   readonly received: Sequence;
@@ -31,10 +31,10 @@ const CONFIRM_BYTES = 2 ** 20;
 const CONFIRM_PACKETS = 256;
 
 export class Channel<Body> {
-  readonly #self: string;
+  readonly #self: number;
   /** The peer's life to which is sent, and the one from which something came last. */
-  #to = '';
-  #from = '';
+  #to = 0;
+  #from = 0;
   #lastSequence = 0;
   #queue: Item<Body>[] = [];
   /** Of the queue, so many are on their way. */
@@ -45,7 +45,7 @@ export class Channel<Body> {
   #unconfirmedBytes = 0;
 
   /** @param self this daemon's life */
-  constructor(self: string) {
+  constructor(self: number) {
     this.#self = self;
   }
 
@@ -59,8 +59,8 @@ export class Channel<Body> {
     return this.#queue[0]?.sequence ?? 0;
   }
 
-  /** From now on this life of the peer is meant. */
-  bind(life: string): void {
+  /** From now on this life of the peer is meant; 0: none. */
+  bind(life: number): void {
     if (life === this.#to) return;
     this.#to = life;
     this.#lastSequence = 0;
@@ -130,7 +130,7 @@ export class Channel<Body> {
     return { ...this.#header(this.#from), sequence: 0 };
   }
 
-  #header(to: string): { from: string; to: string; received: Sequence } {
+  #header(to: number): { from: number; to: number; received: Sequence } {
     if (to !== this.#from) return { from: this.#self, to, received: 0 };
     this.#confirmed = this.#received;
     this.#unconfirmedBytes = 0;

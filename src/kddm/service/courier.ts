@@ -3,7 +3,7 @@ import { KorriganError } from '../../linux/errors.ts';
 import type { NodeId, RpcLog, RpcNode } from '../../rpc/index.ts';
 import type { Envelope } from '../messages.ts';
 import { Channel } from './channel.ts';
-import { bodiesOf, type Body, fromWire, packetNotice, Pieces, toWire } from './packets.ts';
+import { bodiesOf, type Body, fromWire, lifeNumber, packetNotice, Pieces, toWire } from './packets.ts';
 
 export interface CourierOptions {
   readonly rpc: RpcNode;
@@ -19,7 +19,7 @@ interface Correspondent {
   readonly channel: Channel<Body>;
   readonly pieces: Pieces;
   /** The life from which pieces came. */
-  life: string;
+  life: number;
   /** The oldest packet that is not confirmed, and since when it is. */
   oldest: number;
   oldestAt: number;
@@ -30,12 +30,14 @@ const RESEND_MILLISECONDS = 1000;
 
 export class Courier {
   readonly #options: CourierOptions;
+  readonly #self: number;
   readonly #correspondents = new Map<NodeId, Correspondent>();
   readonly #takeListenerOff: () => void;
   #isClosed = false;
 
   constructor(options: CourierOptions) {
     this.#options = options;
+    this.#self = lifeNumber(options.life);
     const { rpc } = options;
     rpc.handleNotice(packetNotice, (wire, { caller }) => this.#receive(caller, fromWire(wire)));
     this.#takeListenerOff = rpc.onLinkChange(({ peer, up }) => {
@@ -48,8 +50,8 @@ export class Courier {
 
   /** These lives of other nodes are meant from now on. Who is not among them is spoken to no more. */
   bind(lives: ReadonlyMap<NodeId, string>): void {
-    for (const [node, correspondent] of this.#correspondents) if (!lives.has(node)) correspondent.channel.bind('');
-    for (const [node, life] of lives) if (node !== this.#options.rpc.id) this.#correspondent(node).channel.bind(life);
+    for (const [node, correspondent] of this.#correspondents) if (!lives.has(node)) correspondent.channel.bind(0);
+    for (const [node, life] of lives) if (node !== this.#options.rpc.id) this.#correspondent(node).channel.bind(lifeNumber(life));
   }
 
   send(node: NodeId, envelope: Envelope): void {
@@ -98,7 +100,7 @@ export class Courier {
   #correspondent(node: NodeId): Correspondent {
     const known = this.#correspondents.get(node);
     if (known !== undefined) return known;
-    const correspondent = { channel: new Channel<Body>(this.#options.life), pieces: new Pieces(), life: '', oldest: 0, oldestAt: 0 };
+    const correspondent = { channel: new Channel<Body>(this.#self), pieces: new Pieces(), life: 0, oldest: 0, oldestAt: 0 };
     this.#correspondents.set(node, correspondent);
     return correspondent;
   }

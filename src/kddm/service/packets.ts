@@ -1,7 +1,8 @@
 /** What object managers say to each other over rpc: packets of a channel, and leases beside it. */
+import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { defineNotice, type NodeId, pack, unpack } from '../../rpc/index.ts';
-import { type Envelope, parseEnvelope } from '../messages.ts';
+import { type Envelope, MESSAGE_MEMBERS, parseEnvelope } from '../messages.ts';
 import type { Packet } from './channel.ts';
 
 /** What a packet carries. */
@@ -14,49 +15,75 @@ export type Body =
   /** The sender, which is not a member any more, has handed over all that it had, in this epoch. */
   | { readonly kind: 'left'; readonly epoch: number };
 
-/** On the wire: life of the sender, life of the receiver, sequence, received, then the body. */
-const life = z.string().max(200);
-const natural = z.int().nonnegative();
-const body = z.union([
-  z.tuple([z.literal('envelope'), z.unknown()]),
-  z.tuple([z.literal('piece'), z.custom<Uint8Array>((value) => value instanceof Uint8Array), z.boolean()]),
-  z.tuple([z.enum(['recovered', 'settled', 'left']), natural]),
-]);
-const packet = z.tuple([life, life, natural, natural, body.optional()]);
+/** On the wire: an array of the members of a packet, the kind of its body, and the members of that; a message without the names of its members. */
+type Wire = readonly unknown[];
 
-export const packetNotice = defineNotice('kddm.packet', packet);
+export const packetNotice = defineNotice(
+  'kddm.packet',
+  z.custom<Wire>((value) => Array.isArray(value)),
+);
 /** Asks for a lease, or (`isGranted`) grants it; `askedAt` is of the clock of who asked. */
 export const leaseNotice = defineNotice('kddm.lease', z.object({ askedAt: z.number(), isGranted: z.boolean() }));
 
-type Wire = z.input<typeof packet>;
+const natural = z.int().nonnegative();
+const header = z.object({ from: natural, to: natural, sequence: natural, received: natural });
+const piece = z.object({
+  kind: z.literal('piece'),
+  bytes: z.custom<Uint8Array>((value) => value instanceof Uint8Array),
+  isLast: z.boolean(),
+});
+const told = z.object({ kind: z.enum(['recovered', 'settled', 'left']), epoch: natural });
+
+/** A number for a life: the wire has no room for names. */
+export function lifeNumber(life: string): number {
+  return life === '' ? 0 : createHash('sha256').update(life).digest().readUIntBE(0, 6);
+}
+
+export function toWire({ from, to, sequence, received, body }: Packet<Body>): Wire {
+  if (body === undefined) return [from, to, sequence, received];
+  switch (body.kind) {
+    case 'piece':
+      return [from, to, sequence, received, 'piece', body.bytes, body.isLast];
+    case 'recovered':
+    case 'settled':
+    case 'left':
+      return [from, to, sequence, received, body.kind, body.epoch];
+    case 'envelope': {
+      const { epoch, received: handled, message } = body.envelope;
+      const wire: unknown[] = [from, to, sequence, received, message.kind, epoch, handled];
+      const members = message as unknown as Readonly<Record<string, unknown>>;
+      for (const member of MESSAGE_MEMBERS.get(message.kind) ?? []) wire.push(members[member]);
+      return wire;
+    }
+  }
+}
+
+/** @throws KorriganError KRG_PEER_PROTOCOL, ZodError */
+export function fromWire(wire: Wire): Packet<Body> {
+  const [from, to, sequence, received, kind, first, second] = wire;
+  const parsed = header.parse({ from, to, sequence, received });
+  switch (kind) {
+    case undefined:
+      return parsed;
+    case 'piece':
+      return { ...parsed, body: piece.parse({ kind, bytes: first, isLast: second }) };
+    case 'recovered':
+    case 'settled':
+    case 'left':
+      return { ...parsed, body: told.parse({ kind, epoch: first }) };
+    default: {
+      const message: Record<string, unknown> = { kind };
+      let place = 7;
+      for (const member of MESSAGE_MEMBERS.get(kind) ?? []) message[member] = wire[place++];
+      return { ...parsed, body: { kind: 'envelope', envelope: parseEnvelope({ epoch: first, received: second, message }) } };
+    }
+  }
+}
 
 /** A frame of rpc holds 4 MiB; pieces are smaller, so that others find a gap. */
 const PIECE_BYTES = 512 * 1024;
 /** Of an envelope that is put together from pieces. */
 const MOST_BYTES = 2 ** 30;
-
-export function toWire({ from, to, sequence, received, body: carried }: Packet<Body>): Wire {
-  if (carried === undefined) return [from, to, sequence, received];
-  switch (carried.kind) {
-    case 'envelope':
-      return [from, to, sequence, received, ['envelope', carried.envelope]];
-    case 'piece':
-      return [from, to, sequence, received, ['piece', carried.bytes, carried.isLast]];
-    case 'recovered':
-    case 'settled':
-    case 'left':
-      return [from, to, sequence, received, [carried.kind, carried.epoch]];
-  }
-}
-
-/** @throws KorriganError KRG_PEER_PROTOCOL */
-export function fromWire([from, to, sequence, received, carried]: z.output<typeof packet>): Packet<Body> {
-  const header = { from, to, sequence, received };
-  if (carried === undefined) return header;
-  if (carried[0] === 'envelope') return { ...header, body: { kind: 'envelope', envelope: parseEnvelope(carried[1]) } };
-  if (carried[0] === 'piece') return { ...header, body: { kind: 'piece', bytes: carried[1], isLast: carried[2] } };
-  return { ...header, body: { kind: carried[0], epoch: carried[1] } };
-}
 
 /** About what an envelope takes in a frame, or more than a frame holds. */
 export function sizeOf({ message }: Envelope): number {
