@@ -38,5 +38,6 @@ export type { Statistics } from './statistics.ts';
 export { lifeOf, livesOf } from './service/epochs.ts';
 export { Hold } from './service/hold.ts';
 export { Kddm, type KddmOptions, type SetOptions } from './service/kddm.ts';
+export type { KddmState } from './service/membership.ts';
 export { type GetOptions, type GrabOptions, KddmSetHandle, type WaitOptions } from './service/set-handle.ts';
 export { slowLinker, type SlowLinkerOptions } from './service/slow-linker.ts';

@@ -9,7 +9,7 @@ import type { Result } from '../operations.ts';
 import { Courier } from './courier.ts';
 import { Engine, type Request } from './engine.ts';
 import { failure } from './failures.ts';
-import { KddmMembership } from './membership.ts';
+import { KddmMembership, type KddmState } from './membership.ts';
 import { KddmSetHandle } from './set-handle.ts';
 
 export interface KddmOptions {
@@ -92,8 +92,7 @@ export class Kddm implements AsyncDisposable {
     return this.#membership.stage;
   }
 
-  /** The epoch in which this node is, and whether it serves. */
-  get state(): KddmMembership['state'] {
+  get state(): KddmState {
     return this.#membership.state;
   }
 

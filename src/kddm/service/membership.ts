@@ -20,6 +20,15 @@ export interface MembershipOptions {
   readonly renewEpoch: (reason: string) => void;
 }
 
+export interface KddmState {
+  readonly epoch: number;
+  readonly members: readonly NodeId[];
+  /** Whether this node serves, as far as its lease goes. */
+  readonly isRunning: boolean;
+  /** Whether all members have made the replicas that nodes which died have taken: as many more may die now. */
+  readonly hasRecovered: boolean;
+}
+
 /** A node that leaves and is not heard of for so long while others wait for what it has, is dead. */
 const LEAVER_PATIENCE_MILLISECONDS = 10_000;
 
@@ -35,6 +44,7 @@ export class KddmMembership {
   /** Who is no member any more and has not handed over everything yet, as far as this node knows, and the life that is meant. */
   readonly #leaving = new Map<NodeId, string>();
   #isRunning = false;
+  #hasRecovered = false;
   #changedAt = 0;
   #askedAt = 0;
   /** Members that have recovered in the latest epoch of which somebody has told this. */
@@ -62,9 +72,8 @@ export class KddmMembership {
     });
   }
 
-  /** The epoch in which this node is, and whether it serves. */
-  get state(): { readonly epoch: number; readonly isRunning: boolean; readonly members: readonly NodeId[] } {
-    return { epoch: this.#view.epoch, isRunning: this.#isRunning, members: this.#members };
+  get state(): KddmState {
+    return { epoch: this.#view.epoch, members: this.#members, isRunning: this.#isRunning, hasRecovered: this.#hasRecovered };
   }
 
   /** From now on users of this node are refused. Resolves when nothing is held here any more, and the node may be taken out. */
@@ -79,7 +88,8 @@ export class KddmMembership {
     // A stage is told of those who went and of those who came, one after the other; here it is one change.
     if (after.epoch <= this.#view.epoch) return;
     const change = changeOf(this.#view.epoch === 0 ? before : this.#view, after);
-    const wait = this.#lease.endOfGrants(change.dead) - now();
+    // Where another daemon answers, the one before has ended.
+    const wait = this.#lease.endOfGrants(change.dead.filter((node) => !change.members.includes(node))) - now();
     if (wait > 0) await delay(wait);
     this.#follow(change, after);
     const leaving = [...this.#leaving.keys()].toSorted((a, b) => a - b);
@@ -89,6 +99,7 @@ export class KddmMembership {
     this.#view = after;
     this.#members = membersOf(after);
     this.#isRunning = false;
+    this.#hasRecovered = false;
     this.#changedAt = now();
     this.#lease.setMembers(this.#members);
     courier.bind(new Map([...lives, ...this.#leaving]));
@@ -146,6 +157,7 @@ export class KddmMembership {
         for (const member of this.#members) courier.tell(member, { kind: 'settled', epoch });
         return;
       case 'settled':
+        this.#hasRecovered ||= epoch === this.#view.epoch;
         engine.step({ kind: 'settled', epoch });
         return;
       case 'left':

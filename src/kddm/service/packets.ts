@@ -26,13 +26,13 @@ export const packetNotice = defineNotice(
 export const leaseNotice = defineNotice('kddm.lease', z.object({ askedAt: z.number(), isGranted: z.boolean() }));
 
 const natural = z.int().nonnegative();
-const header = z.object({ from: natural, to: natural, sequence: natural, received: natural });
-const piece = z.object({
+const headerSchema = z.object({ from: natural, to: natural, sequence: natural, received: natural });
+const pieceSchema = z.object({
   kind: z.literal('piece'),
   bytes: z.custom<Uint8Array>((value) => value instanceof Uint8Array),
   isLast: z.boolean(),
 });
-const told = z.object({ kind: z.enum(['recovered', 'settled', 'left']), epoch: natural });
+const toldSchema = z.object({ kind: z.enum(['recovered', 'settled', 'left']), epoch: natural });
 
 /** A number for a life: the wire has no room for names. */
 export function lifeNumber(life: string): number {
@@ -61,16 +61,16 @@ export function toWire({ from, to, sequence, received, body }: Packet<Body>): Wi
 /** @throws KorriganError KRG_PEER_PROTOCOL, ZodError */
 export function fromWire(wire: Wire): Packet<Body> {
   const [from, to, sequence, received, kind, first, second] = wire;
-  const parsed = header.parse({ from, to, sequence, received });
+  const parsed = headerSchema.parse({ from, to, sequence, received });
   switch (kind) {
     case undefined:
       return parsed;
     case 'piece':
-      return { ...parsed, body: piece.parse({ kind, bytes: first, isLast: second }) };
+      return { ...parsed, body: pieceSchema.parse({ kind, bytes: first, isLast: second }) };
     case 'recovered':
     case 'settled':
     case 'left':
-      return { ...parsed, body: told.parse({ kind, epoch: first }) };
+      return { ...parsed, body: toldSchema.parse({ kind, epoch: first }) };
     default: {
       const message: Record<string, unknown> = { kind };
       let place = 7;

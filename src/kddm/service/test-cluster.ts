@@ -69,6 +69,13 @@ export class KddmCluster implements AsyncDisposable {
     await until(() => membersOf(this.view).every((id) => serves(this.node(id))));
   }
 
+  /** Resolves when all replicas are made. */
+  async recovered(): Promise<void> {
+    await until(() =>
+      membersOf(this.view).every((id) => this.kddm(id).state.epoch === this.view.epoch && this.kddm(id).state.hasRecovered),
+    );
+  }
+
   async add(id: NodeId): Promise<void> {
     const { record } = await this.#boot(id);
     this.#become([...this.view.nodes.filter((node) => node.id !== id), record]);
