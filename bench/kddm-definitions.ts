@@ -74,6 +74,7 @@ export class BenchNode implements AsyncDisposable {
       port,
       state: 'online' as const,
       life: lifeOf(n + 1),
+      isOut: false,
     }));
     for (const { id, port } of nodes) if (id !== this.rpc.id) this.rpc.addPeer(id, HOST, port);
     const before: View = { epoch: 0, nodes: [] };

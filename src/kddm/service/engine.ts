@@ -30,6 +30,9 @@ export class Engine {
   readonly #results = new Map<number, (result: Result) => void>();
   readonly #retries = new Set<NodeJS.Timeout>();
   #node: KddmNode | undefined;
+  #hasLeft = false;
+  /** What other nodes said before this one has heard that it takes part. */
+  #early: KddmEvent[] = [];
   #lastOperation = 0;
   #isFrozen = true;
   /** Operations that wait for the end of the freeze. */
@@ -61,11 +64,21 @@ export class Engine {
   /** A node that knows nothing. What the last one was asked fails. */
   begin(): void {
     this.#failAll();
+    this.#hasLeft = false;
     this.#node = new KddmNode({ self: this.#options.self, linkers: [...this.#linkers.values()] });
+    for (const event of this.#early.splice(0)) this.step(event);
+  }
+
+  /** This node takes no part any more. */
+  end(): void {
+    this.#node = undefined;
+    this.#hasLeft = true;
+    this.#failAll();
   }
 
   step(event: KddmEvent): void {
     const { now } = this.#options;
+    if (this.#node === undefined && event.kind === 'message') this.#early.push(event);
     for (const effect of this.#node?.step(event, now()) ?? []) this.#carryOut(effect);
   }
 
@@ -75,14 +88,19 @@ export class Engine {
 
   thaw(): void {
     this.#isFrozen = false;
+    if (this.#node === undefined) return;
     for (const start of this.#waiting.splice(0)) start();
   }
 
   /** Starts an operation; `then` is called once, maybe before this returns. */
   operate(request: Request, then: (result: Result) => void): void {
+    if (this.#hasLeft) {
+      then(failed('leaving'));
+      return;
+    }
     const isEnding =
       request.kind === 'put' || request.kind === 'set-object' || request.kind === 'remove-frozen' || request.kind === 'sync-frozen';
-    if (this.#isFrozen && !isEnding) {
+    if (this.#node === undefined || (this.#isFrozen && !isEnding)) {
       this.#waiting.push(() => this.operate(request, then));
       return;
     }
@@ -160,9 +178,9 @@ export class Engine {
     if (linker === undefined) return;
     if (!isSlow(linker)) throw new TypeError(`the linker ${linker.name} has answered LATER and does not say how that ends; use slowLinker`);
     const attempt = async (): Promise<void> => {
+      let outcome: T;
       try {
-        const outcome = await work(linker);
-        if (node === this.#node) done(outcome);
+        outcome = await work(linker);
       } catch (error) {
         const { set, object } = effect;
         this.#options.log.error({ linker: linker.name, set, object, err: error }, 'a linker failed; it is asked again');
@@ -171,7 +189,9 @@ export class Engine {
           if (node === this.#node) void attempt();
         }, RETRY_MILLISECONDS).unref();
         this.#retries.add(retry);
+        return;
       }
+      if (node === this.#node) done(outcome);
     };
     void attempt();
   }

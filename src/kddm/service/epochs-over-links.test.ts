@@ -37,12 +37,12 @@ describe('objects when the cluster changes', OPTIONS, () => {
     await using cluster = await KddmCluster.start(3, { linkers });
     const sets = await setOn(cluster, [1, 2, 3], {});
     const objects = 4;
-    const [most, end] = [40, new AbortController()];
+    const [most, least, end] = [40, 60, new AbortController()];
     const seen = new Map<string, number>();
     let [cuts, increments] = [0, 0];
     const cutting = setInterval(() => {
       cluster.cut((cuts++ % 3) + 1, (cuts % 3) + 1);
-      if (cuts === most) end.abort();
+      if (cuts >= most && increments >= least) end.abort();
     }, 25);
     const work = sets.map(async (set, node) => {
       for (let n = 0; !end.signal.aborted; n++) {
@@ -60,7 +60,6 @@ describe('objects when the cluster changes', OPTIONS, () => {
       values.reduce((sum, value) => sum + value, 0),
       increments,
     );
-    assert.ok(increments > 20);
     assert.equal(cluster.view.epoch, 1, 'no new epoch was needed');
     assert.deepEqual(cluster.complaints, []);
   });

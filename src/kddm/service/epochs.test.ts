@@ -18,6 +18,8 @@ const THREE = add(
 );
 
 test('who died, who leaves, and whose daemon was started again', () => {
+  const begun: View = { ...THREE, nodes: THREE.nodes.map((record) => ({ ...record, life: '', daemon: undefined })) };
+  assert.deepEqual(changeOf(begun, appear(begun, node(2))), { epoch: 4, members: [1, 2, 3], dead: [], leaving: [] });
   assert.deepEqual(changeOf(NOBODY, THREE), { epoch: 3, members: [1, 2, 3], dead: [], leaving: [] });
   const dead = declareDead(THREE, 2, 'life');
   assert.deepEqual(changeOf(THREE, dead), { epoch: 4, members: [1, 3], dead: [2], leaving: [] });

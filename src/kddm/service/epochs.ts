@@ -4,9 +4,11 @@ import type { NodeId } from '../../rpc/index.ts';
 import type { Change } from '../events.ts';
 
 /** Names the memory of a node: it is lost with the node, and with its daemon alone as well. */
-export function lifeOf({ life, daemon = '' }: NodeRecord): string {
+export function lifeOf({ life, daemon = '' }: Pick<NodeRecord, 'life' | 'daemon'>): string {
   return `${life}/${daemon}`;
 }
+
+const NOT_UP = lifeOf({ life: '' });
 
 /** The lives of the members. */
 export function livesOf(view: View): Map<NodeId, string> {
@@ -20,7 +22,8 @@ export function livesOf(view: View): Map<NodeId, string> {
  */
 export function changeOf(before: View, after: View): Change {
   const [earlier, now] = [livesOf(before), livesOf(after)];
-  const gone = [...earlier].filter(([id, life]) => now.get(id) !== life).map(([id, life]) => ({ id, life }));
+  // A member of a new cluster that has not come up yet has nothing to lose.
+  const gone = [...earlier].filter(([id, life]) => life !== NOT_UP && now.get(id) !== life).map(([id, life]) => ({ id, life }));
   const isLeaving = ({ id, life }: { id: NodeId; life: string }): boolean => {
     const node = after.nodes.find((candidate) => candidate.id === id);
     return node !== undefined && !now.has(id) && lifeOf(node) === life && node.lost !== node.life;

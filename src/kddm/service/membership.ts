@@ -125,7 +125,7 @@ export class KddmMembership {
   }
 
   report(effect: Extract<KddmEffect, { kind: 'reconfigured' | 'recovered' | 'drained' | 'left' }>): void {
-    const { courier, rpc } = this.#options;
+    const { engine, courier, rpc } = this.#options;
     switch (effect.kind) {
       case 'reconfigured':
         this.#isRunning = true;
@@ -141,6 +141,7 @@ export class KddmMembership {
         for (const resolve of this.#whenDrained.splice(0)) resolve();
         return;
       case 'left':
+        engine.end();
         this.#leaving.delete(rpc.id);
         for (const member of this.#members) courier.tell(member, { kind: 'left', epoch: this.#view.epoch });
     }
