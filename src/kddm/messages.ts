@@ -231,11 +231,14 @@ const message = z.discriminatedUnion('kind', [
 ]);
 
 /**
- * The members of each kind of message, in the order in which they travel. New ones come last: who does not know them leaves them away, and who does not get them
+ * The members of each kind of message but those of a reconfiguration, in the order in which they travel. New ones come last: who does not know them leaves them away, and who does not get them
  * finds them undefined.
  */
 export const MESSAGE_MEMBERS: ReadonlyMap<unknown, readonly string[]> = new Map(
-  [...objectMessages, ...setMessages].map(({ shape }) => [shape.kind.value, Object.keys(shape).filter((key) => key !== 'kind')]),
+  [...objectMessages, ...setMessages, z.object({ kind: z.literal('DELIVERED') })].map(({ shape }) => [
+    shape.kind.value,
+    Object.keys(shape).filter((key) => key !== 'kind'),
+  ]),
 );
 
 const envelope = z.object({

@@ -74,7 +74,10 @@ export function fromWire(wire: Wire): Packet<Body> {
     default: {
       const message: Record<string, unknown> = { kind };
       let place = 7;
-      for (const member of MESSAGE_MEMBERS.get(kind) ?? []) message[member] = wire[place++];
+      for (const member of MESSAGE_MEMBERS.get(kind) ?? []) {
+        const value = wire[place++];
+        if (value !== undefined) message[member] = value;
+      }
       return { ...parsed, body: { kind: 'envelope', envelope: parseEnvelope({ epoch: first, received: second, message }) } };
     }
   }
@@ -85,19 +88,10 @@ const PIECE_BYTES = 512 * 1024;
 /** Of an envelope that is put together from pieces. */
 const MOST_BYTES = 2 ** 30;
 
-/** About what an envelope takes in a frame, or more than a frame holds. */
-export function sizeOf({ message }: Envelope): number {
-  switch (message.kind) {
-    case 'KDDM_COPYSET':
-    case 'KDDM_SELECT_OWNER':
-      return Number.POSITIVE_INFINITY;
-    case 'OBJECT_SEND':
-    case 'OBJECT_SYNC':
-    case 'OBJECT_BACKUP':
-      return 256 + message.content.byteLength;
-    default:
-      return 256;
-  }
+/** About what an envelope takes in a frame; those of a reconfiguration may be of any size. */
+function sizeOf({ message }: Envelope): number {
+  if (!MESSAGE_MEMBERS.has(message.kind)) return Number.POSITIVE_INFINITY;
+  return 'content' in message ? 256 + message.content.byteLength : 256;
 }
 
 /** @returns the envelope as it travels, with the bytes that each part takes */
