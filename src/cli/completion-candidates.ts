@@ -65,6 +65,12 @@ async function operandCandidates(command: string, operands: readonly string[], l
     case 'logs':
     case 'revoke':
       return operands.length === 0 ? live.nodes() : [];
+    case 'add':
+    case 'drain':
+    case 'leave':
+    case 'start':
+    case 'stop':
+      return without(await live.nodes(), operands);
     case 'ps':
     case 'kill':
       return without(await live.pids(), operands);

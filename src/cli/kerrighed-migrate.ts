@@ -1,8 +1,7 @@
 /** Kerrighed's own `migrate [-h] [-v] PID NODE`: synchronous, silent on success; on failure a line as of perror(3) and exit status 1. */
-import { getSystemErrorMessage } from 'node:util';
-import { constants } from 'node:os';
-import { errorKind, toKorriganError } from '../linux/errors.ts';
+import { toKorriganError } from '../linux/errors.ts';
 import { nodeClient } from './options.ts';
+import { ENONET, strerror } from './perror.ts';
 import { version } from './version.ts';
 
 const USAGE_TEXT = `usage: migrate [-h] [-v] PID NODE
@@ -11,20 +10,8 @@ Moves the process PID to the node NODE of the cluster.
   -v  the version
 `;
 
-/** ENONET is not among Node's constants: errno(3), Linux. */
-const ENONET = 64;
-
-/** The errno that Kerrighed's migrate(2) gave for each failure. */
-const ERRNO_BY_CODE: Readonly<Record<string, number>> = {
-  KRG_NO_SUCH_NODE: constants.errno.EINVAL,
-  KRG_NODE_DEAD: ENONET,
-  KRG_NO_SUCH_PROCESS: constants.errno.ESRCH,
-  KRG_NOT_YOUR_PROCESS: constants.errno.EPERM,
-  KRG_PERMISSION: constants.errno.EPERM,
-  KRG_NOT_MOVABLE: constants.errno.ENOSYS,
-  KRG_NOT_SUPPORTED: constants.errno.ENOSYS,
-  KRG_PROCESS_BUSY: constants.errno.EAGAIN,
-};
+/** A node that is known and takes no part is no place to go. */
+const OWN_ERRNO = { KRG_NODE_NOT_ONLINE: ENONET };
 
 export async function kerrighedMigrate(words: readonly string[]): Promise<number> {
   const [first] = words;
@@ -52,14 +39,6 @@ export async function kerrighedMigrate(words: readonly string[]): Promise<number
   return 1;
 }
 
-/** The text of the errno, as perror(3); then in brackets what Korrigan knows beyond it. */
 function perror(code: string, message: string): string {
-  const errno = ERRNO_BY_CODE[code];
-  return errno === undefined
-    ? `migrate: ${errorKind(code).meaning}\nmigrate: ${message}\n`
-    : `migrate: ${capitalised(getSystemErrorMessage(-errno) ?? code)}\nmigrate: ${message}\n`;
-}
-
-function capitalised(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
+  return `migrate: ${strerror(code, OWN_ERRNO)}\nmigrate: ${message}\n`;
 }

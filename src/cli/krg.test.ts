@@ -43,7 +43,7 @@ const services: NodeServices = {
       cluster,
       version: '1',
       node: 'node1',
-      nodes: [{ id: 1, name: 'node1', address: '10.0.0.1', port: 7420, state: 'unreachable', daemon: null }],
+      nodes: [{ id: 1, name: 'node1', address: '10.0.0.1', port: 7420, state: 'unreachable', isOut: false, daemon: null }],
     }),
   processes: (_caller, request) => {
     asked = request;
@@ -72,6 +72,25 @@ const services: NodeServices = {
       ),
     ),
   explain: () => Promise.resolve({ pid: 7, node: 'node1', command: 'x', target: null, movable: false, resources: [] }),
+  addNodes: (_caller, request) => {
+    asked = request;
+    return Promise.resolve();
+  },
+  removeNodes: (_caller, request, onProgress) => {
+    asked = request;
+    const error = { code: 'KRG_NOT_MOVABLE', message: 'it holds a thing' };
+    onProgress({ kind: 'moved', node: 'node2', pid: 8, pids: [8, 9], to: 'node1' });
+    if (request.kill) onProgress({ kind: 'killed', node: 'node2', pid: 7, command: 'holds things' });
+    else onProgress({ kind: 'refused', node: 'node2', pid: 7, command: 'holds things', error });
+    const moved = [8, 9].map((pid) => ({ pid, to: 'node1' }));
+    return Promise.resolve([
+      { node: 'node2', outcome: request.kill ? 'removed' : 'kept', moved, immovable: [{ pid: 7, command: 'holds things', error }] },
+    ]);
+  },
+  power: (_caller, request) => {
+    asked = request;
+    return Promise.resolve({ nodes: ['node1'], silent: [] });
+  },
   token: (_caller, { seconds }) => Promise.resolve({ token: 'krg_join_x', id: 4, address: '10.0.0.1:7420', expires: seconds * 1000 }),
   revoke: (_caller, { node }) =>
     node === 'node2' ? Promise.resolve({ id: 2, list: 1 }) : Promise.reject(new KorriganError('KRG_NO_SUCH_NODE', `no ${node}`)),

@@ -1,4 +1,4 @@
-/** The entry of `krg`, and of Kerrighed's `migrate` when it is called by that name. */
+/** The entry of `krg`, and of Kerrighed's `migrate` and `krgadm` when it is called by their names. */
 import { fileURLToPath } from 'node:url';
 
 // What the launcher (`krg` at the root) set for this process is not for the programs that it runs.
@@ -14,10 +14,13 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 });
 
 const words = process.argv.slice(2);
-const status =
-  calledAs === 'migrate'
-    ? await (await import('./kerrighed-migrate.ts')).kerrighedMigrate(words)
-    : await (await import('./program.ts')).runProgram(words);
+const status = await run();
+
+async function run(): Promise<number> {
+  if (calledAs === 'migrate') return await (await import('./kerrighed-migrate.ts')).kerrighedMigrate(words);
+  if (calledAs === 'krgadm') return await (await import('./kerrighed-krgadm.ts')).kerrighedKrgadm(words);
+  return await (await import('./program.ts')).runProgram(words);
+}
 
 // What is written to a pipe whose reader is slow waits in this process, and an exit would drop it.
 await Promise.all([process.stdout, process.stderr].map((stream) => new Promise<void>((resolve) => stream.write('', () => resolve()))));

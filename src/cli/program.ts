@@ -3,6 +3,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { reportFailure, USAGE } from './failure.ts';
 import type { CommonOptions } from './options.ts';
 import type { LogsOptions } from './commands/logs.ts';
+import type { DrainOptions } from './commands/membership.ts';
 import type { MigrateOptions } from './commands/migrate.ts';
 import type { PsOptions } from './commands/ps.ts';
 import type { RunOptions } from './commands/run.ts';
@@ -55,6 +56,8 @@ export function buildProgram(ended: (status: number) => void, raw: readonly stri
 
   command('up', 'start a cluster on this machine')
     .option('-n, --nodes <number>', 'how many nodes', '3')
+    .option('--start <number>', 'how many of them are up at once; krg start starts the others (default: all)')
+    .option('--standby', 'only the first takes part: the others wait until they are added')
     .action(async (options: UpOptions) => ended(await (await import('./commands/up.ts')).up(options)));
   command('down', 'stop the cluster and everything that runs in it').action(async (options: CommonOptions) =>
     ended(await (await import('./commands/down.ts')).down(options)),
@@ -62,6 +65,32 @@ export function buildProgram(ended: (status: number) => void, raw: readonly stri
   command('status', 'show the nodes and how they are').action(async (options: CommonOptions) =>
     ended(await (await import('./commands/status.ts')).status(options)),
   );
+  command('nodes', 'list the nodes, their states and their daemons').action(async (options: CommonOptions) =>
+    ended(await (await import('./commands/nodes.ts')).nodes(options)),
+  );
+  command('add', 'let nodes that are present take part')
+    .argument('<node...>')
+    .action(async (nodes: string[], options: CommonOptions) => ended(await (await import('./commands/membership.ts')).add(nodes, options)));
+  const draining = (name: string, description: string, leave: boolean): Command =>
+    command(name, description)
+      .argument('<node...>')
+      .option('--deadline <time>', 'go on trying for so long (30s, 5m, 1h); without it until nothing more moves')
+      .option('--kill', 'end what does not move; without it the node is kept, and the exit status is 5')
+      .action(async (nodes: string[], options: DrainOptions) =>
+        ended(await (await import('./commands/membership.ts')).drain(nodes, options, leave)),
+      );
+  draining('drain', 'move everything away from nodes and take them out; they stay present', false);
+  draining('leave', 'drain nodes, and end their daemons', true);
+  command('start', 'start nodes of this machine that are not up')
+    .argument('<node...>')
+    .action(async (nodes: string[], options: CommonOptions) =>
+      ended(await (await import('./commands/membership.ts')).start(nodes, options)),
+    );
+  command('stop', 'end nodes of this machine, with everything that runs there')
+    .argument('<node...>')
+    .action(async (nodes: string[], options: CommonOptions) =>
+      ended(await (await import('./commands/membership.ts')).stop(nodes, options)),
+    );
   command('run', 'run a program on a node, with this terminal')
     .argument('<command...>', 'the program and its arguments')
     .usage('[options] [--] COMMAND…')

@@ -2,7 +2,23 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type ErrorCode, isKorriganError } from '../linux/errors.ts';
 import { transitionOf } from './stages.ts';
-import { add, appear, comeUp, coordinatorOf, declareDead, drain, keep, membersOf, removed, renew, vanish, type View } from './view.ts';
+import {
+  add,
+  appear,
+  comeUp,
+  coordinatorOf,
+  declareDead,
+  depart,
+  drain,
+  forget,
+  introduce,
+  keep,
+  membersOf,
+  removed,
+  renew,
+  vanish,
+  type View,
+} from './view.ts';
 
 const node = (id: number, life = `life ${id}`): Parameters<typeof appear>[1] => ({
   id,
@@ -69,4 +85,34 @@ test('who was taken out stays out when its daemon is started again, until it is 
   assert.equal(stateOf(comeUp(vanish(out, 1), node(1, 'another life')), 1), 'present');
   assert.equal(stateOf(comeUp(vanish(add(out, [1]), 1), node(1, 'another life')), 1), 'online');
   assert.equal(stateOf(comeUp(NOBODY, node(4)), 4), 'online', 'a new one takes part at once');
+});
+
+test('a node that is known and not up takes part when it comes, unless it is to wait', () => {
+  const { life: _, ...names } = node(4);
+  const known = introduce(ONLINE, names, false);
+  assert.deepEqual([stateOf(known, 4), known.epoch, membersOf(known)], ['possible', 3, [1, 2, 3]]);
+  assert.equal(stateOf(comeUp(known, node(4)), 4), 'online');
+  const waiting = comeUp(introduce(ONLINE, names, true), node(4));
+  assert.equal(stateOf(waiting, 4), 'present');
+  assert.equal(stateOf(comeUp(add(waiting, [4]), node(4, 'another life')), 4), 'online', 'who was added once comes back by itself');
+  assert.deepEqual(introduce(ONLINE, { ...names, id: 3 }, true), ONLINE, 'one that is up is what it is');
+  const [, , , moved] = introduce(known, { ...names, address: '10.0.1.4' }, true).nodes;
+  assert.deepEqual([moved?.address, moved?.isOut], ['10.0.1.4', false]);
+});
+
+test('a node that ends says so: its life is over; the last one stays a member', () => {
+  const without = depart(ONLINE, 2, 'life 2');
+  assert.deepEqual([stateOf(without, 2), membersOf(without), without.epoch], ['possible', [1, 3], 4]);
+  refuses('KRG_NODE_FENCED', () => appear(without, node(2)));
+  assert.equal(stateOf(comeUp(without, node(2, 'another life')), 2), 'online');
+  const alone = add(PRESENT, [1]);
+  assert.equal(depart(alone, 1, 'life 1'), alone);
+  assert.deepEqual([stateOf(depart(alone, 2, 'life 2'), 2), depart(alone, 2, 'life 2').epoch], ['possible', 2], 'modules look again');
+  assert.deepEqual(depart(without, 2, 'life 2').nodes, without.nodes);
+});
+
+test('a node that does not take part can be forgotten', () => {
+  refuses('KRG_NODE_ONLINE', () => forget(ONLINE, 2));
+  assert.equal(stateOf(forget(depart(ONLINE, 2, 'life 2'), 2), 2), undefined);
+  assert.deepEqual(forget(ONLINE, 9), ONLINE);
 });

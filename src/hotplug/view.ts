@@ -79,6 +79,29 @@ export function comeUp(before: View, node: OwnRecord): View {
   return state === 'present' && !isOut ? add(view, [node.id]) : view;
 }
 
+/** A node that is not up yet is known, so that it may come. @param isOut it waits then until it is added */
+export function introduce(view: View, node: Pick<OwnRecord, 'id' | 'name' | 'address' | 'port'>, isOut: boolean): View {
+  const known = view.nodes.find(({ id }) => id === node.id);
+  if (known !== undefined && known.state !== 'possible') return view;
+  return withNode(view, { life: '', isOut, ...known, ...node, state: 'possible' });
+}
+
+/** A node is known no more. @throws KorriganError KRG_NODE_ONLINE while it takes part */
+export function forget(view: View, id: NodeId): View {
+  const node = view.nodes.find((candidate) => candidate.id === id);
+  if (node !== undefined && takesPart(node)) throw new KorriganError('KRG_NODE_ONLINE', `${node.name} is ${node.state}; drain it first`);
+  return { ...view, nodes: view.nodes.filter((candidate) => candidate !== node) };
+}
+
+/**
+ * A node ends, with all that runs there, and says so. The last one goes on to be a member: nobody else knows what the cluster is. That one which does not
+ * take part has gone is an epoch, too: it may have been the home of processes elsewhere.
+ */
+export function depart(view: View, id: NodeId, life: string): View {
+  if (!takesPart(nodeOf(view, id))) return renew(vanish(view, id));
+  return membersOf(view).length === 1 ? view : declareDead(view, id, life);
+}
+
 /** A node that does not take part has gone. */
 export function vanish(view: View, id: NodeId): View {
   const node = nodeOf(view, id);

@@ -1,6 +1,6 @@
 /** The cluster's record on this node: with what it begins, where it lies, and who this node is in it. */
 import { join } from 'node:path';
-import { add, appear, type ClusterStore, type OwnRecord, RegisterStore, type View } from '../hotplug/index.ts';
+import { add, appear, type ClusterStore, introduce, type OwnRecord, RegisterStore, type View } from '../hotplug/index.ts';
 import type { RpcNode } from '../rpc/index.ts';
 import { nodeDirectory } from './api/index.ts';
 import type { ClusterConfiguration, NodeConfiguration } from './configuration.ts';
@@ -10,13 +10,20 @@ export function ownRecord({ id, name, address, port }: NodeConfiguration, life: 
   return { id, name, address, port, life, daemon };
 }
 
-/** All nodes with which the cluster was started take part; none has been up yet. */
+/** The nodes with which the cluster was started take part; none has been up yet. */
 export function firstView({ nodes }: ClusterConfiguration): View {
   const nobody: View = { epoch: 0, nodes: [] };
   return add(
-    nodes.reduce((view, node) => appear(view, ownRecord(node, '')), nobody),
-    nodes.map(({ id }) => id),
+    nodes.reduce(
+      (view, node) => (node.isFirst ? appear(view, ownRecord(node, '')) : introduce(view, namesOf(node), node.isStandby)),
+      nobody,
+    ),
+    nodes.filter(({ isFirst }) => isFirst).map(({ id }) => id),
   );
+}
+
+function namesOf({ id, name, address, port }: NodeConfiguration): Parameters<typeof introduce>[1] {
+  return { id, name, address, port };
 }
 
 export function openStore(configuration: ClusterConfiguration, rpc: RpcNode): ClusterStore {

@@ -1,19 +1,31 @@
 /** Clusters on one machine: started, found again, stopped without a trace. Several can be up at once. */
-import { spawn } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { containerCgroup, DEFAULT_RANGE_WIDTH, destroyCgroup, pidRangeOf } from '../container/index.ts';
-import { isKorriganError, KorriganError, type ErrorCode } from '../linux/errors.ts';
+import { isKorriganError, KorriganError } from '../linux/errors.ts';
 import type { ControlGroup } from '../linux/index.ts';
-import { clusterDirectory, NodeClient, nodeDirectory, type ClusterDescription, type NodeDescription } from './api/index.ts';
+import {
+  clusterDirectory,
+  findNode,
+  NodeClient,
+  nodeDirectory,
+  readClusterDescription,
+  type ClusterDescription,
+  type NodeDescription,
+} from './api/index.ts';
 import { createCertificates } from './certificates.ts';
 import { readConfiguration, writeConfiguration, type ClusterConfiguration, type NodeConfiguration } from './configuration.ts';
+import { daemonCgroup, daemonPid, NOT_YET, ready, startSupervisor } from './supervision.ts';
 import { createNetwork, freeNetwork, LARGEST_NODE, nodeNetwork, removeNetwork, type NodeNetwork } from './network.ts';
 
 export interface StartClusterOptions {
   readonly cluster: string;
   /** How many nodes. */
   readonly nodes: number;
+  /** How many of them are up at once, and take part from the beginning; the others may be started later. @default all */
+  readonly start?: number;
+  /** Only the first takes part from the beginning: the others wait, when they are up, until they are added. @default false */
+  readonly standby?: boolean;
   /** Per node, how many seconds longer than the machine it claims to have been up. @default a different one for each */
   readonly bootOffsets?: readonly number[];
   /** Width of each node's pid range. @default 65536 */
@@ -24,12 +36,9 @@ export interface StartClusterOptions {
 
 /** Of the links between the nodes, each at its own address. */
 const RPC_PORT = 7420;
-const READY_SECONDS = 30;
+/** How long a node that was told to end may take. */
+const STOP_MILLISECONDS = 10_000;
 const DEFAULT_BOOT_OFFSET_SECONDS = 10_000;
-/** Where Node keeps what it has compiled: with it a daemon is back in half the time. */
-const COMPILE_CACHE = join(import.meta.dirname, '../../node_modules/.compile-cache');
-/** What a daemon that starts, or just died, answers. */
-const NOT_YET: readonly ErrorCode[] = ['KRG_NO_DAEMON', 'KRG_NODE_DEAD', 'KRG_STREAM_BROKEN'];
 
 /** Starts the daemons of a cluster. On failure nothing is left. @throws KorriganError KRG_USAGE when the cluster is up */
 export async function startCluster(options: StartClusterOptions): Promise<ClusterDescription> {
@@ -39,8 +48,10 @@ export async function startCluster(options: StartClusterOptions): Promise<Cluste
     const configuration = await configure(options);
     onProgress('making the network');
     await createNetwork(configuration.network, configuration.nodes.map(networkOf));
-    for (const node of configuration.nodes) startSupervisor(configuration, node);
+    const { start = configuration.nodes.length } = options;
     const waiting = configuration.nodes.map(async (node) => {
+      if (node.id > start) return describe(node, null);
+      startSupervisor(configuration, node);
       const pid = await ready(cluster, node);
       onProgress(`${node.name} is ready`);
       return describe(node, pid);
@@ -65,39 +76,54 @@ export async function stopCluster(cluster: string): Promise<void> {
   rmSync(directory, { recursive: true, force: true });
 }
 
+/**
+ * Starts the daemon of a node whose daemon and supervisor have ended, or were never started, and waits until it answers.
+ * @param reference its name or id
+ * @returns its host pid
+ * @throws KorriganError KRG_NO_SUCH_NODE, KRG_NODE_ONLINE
+ */
+export async function startNode(cluster: string, reference: string | number): Promise<number> {
+  const { configuration, node } = findConfigured(cluster, String(reference));
+  if (daemonCgroup(cluster, node.id).create().populated)
+    throw new KorriganError('KRG_NODE_ONLINE', `the daemon of ${node.name} is up, or is being started again by its supervisor`);
+  // Fresh groups: who is in one that was killed once (cgroup.kill) and clones into one that was not, is killed (seen on Linux 6.18; kill_seq of
+  // kernel/cgroup/cgroup.c).
+  for (const group of [daemonCgroup(cluster, node.id), containerCgroup(cluster, node.id)]) if (!group.populated) group.remove();
+  startSupervisor(configuration, node);
+  return await ready(cluster, node);
+}
+
+/** Ends a node with everything that runs there. The others are told, where its daemon answers; if not, they find out. */
+export async function stopNode(cluster: string, reference: string | number): Promise<void> {
+  const { node } = findConfigured(cluster, String(reference));
+  const cgroup = containerCgroup(cluster, node.id);
+  try {
+    await new NodeClient(node.socket).power({ action: 'off', nodes: [node.name] });
+    for (const until = performance.now() + STOP_MILLISECONDS; cgroup.exists && cgroup.populated && performance.now() < until; )
+      await new Promise((resolve) => setTimeout(resolve, 10));
+  } catch (error) {
+    if (!NOT_YET.some((code) => isKorriganError(error, code))) throw error;
+  }
+  // First the daemon: it is not to take the end of what it looks after for news.
+  if (daemonCgroup(cluster, node.id).exists) daemonCgroup(cluster, node.id).kill();
+  await destroyCgroup(cgroup);
+}
+
 /** Kills the daemon of a node and waits until the one that its supervisor starts answers. */
 export async function restartDaemon(cluster: string, id: number): Promise<void> {
-  const configuration = readConfiguration(cluster);
-  const node = configuration?.nodes.find((candidate) => candidate.id === id);
-  if (node === undefined) throw new KorriganError('KRG_NO_SUCH_NODE', `cluster ${cluster} has no node ${id}`);
+  const { node } = findConfigured(cluster, String(id));
   const before = daemonPid(cluster, id);
   process.kill(before, 'SIGKILL');
   await ready(cluster, node, before);
 }
 
-/** Starts the daemon of a node whose daemon and supervisor have ended, and waits until it answers. @returns its host pid */
-export async function startNode(cluster: string, id: number): Promise<number> {
+function findConfigured(cluster: string, reference: string): { configuration: ClusterConfiguration; node: NodeConfiguration } {
   const configuration = readConfiguration(cluster);
-  const node = configuration?.nodes.find((candidate) => candidate.id === id);
-  if (configuration === undefined || node === undefined)
-    throw new KorriganError('KRG_NO_SUCH_NODE', `cluster ${cluster} has no node ${id}`);
-  if (daemonCgroup(cluster, id).create().populated)
-    throw new KorriganError('KRG_NODE_ONLINE', `the daemon of ${node.name} is up, or is being started again by its supervisor`);
-  // Fresh groups: who is in one that was killed once (cgroup.kill) and clones into one that was not, is killed (seen on Linux 6.18; kill_seq of
-  // kernel/cgroup/cgroup.c).
-  for (const group of [daemonCgroup(cluster, id), containerCgroup(cluster, id)]) if (!group.populated) group.remove();
-  startSupervisor(configuration, node);
-  return ready(cluster, node);
-}
-
-/** Host pid of a node's daemon, as it wrote it last. */
-export function daemonPid(cluster: string, id: number): number {
-  return Number(readFileSync(join(nodeDirectory(cluster, id), 'krgd.pid'), 'utf8'));
-}
-
-/** The group of a node's daemon and supervisor, beside those of its container. */
-export function daemonCgroup(cluster: string, id: number): ControlGroup {
-  return containerCgroup(cluster, id).child('daemon');
+  // Says that there is none.
+  if (configuration === undefined) readClusterDescription(cluster);
+  const node = findNode(configuration?.nodes ?? [], reference);
+  if (configuration === undefined) throw new KorriganError('KRG_NO_DAEMON', `cluster ${cluster} has no configuration on this machine`);
+  return { configuration, node };
 }
 
 function clusterCgroup(cluster: string): ControlGroup {
@@ -105,9 +131,10 @@ function clusterCgroup(cluster: string): ControlGroup {
 }
 
 /** Takes the name. */
-function claim({ cluster, nodes, pidsPerNode, bootOffsets }: StartClusterOptions): void {
+function claim({ cluster, nodes, start = nodes, pidsPerNode, bootOffsets }: StartClusterOptions): void {
   if (nodes < 1 || nodes > LARGEST_NODE)
     throw new KorriganError('KRG_USAGE', `a cluster on one machine has 1 to ${LARGEST_NODE} nodes, not ${nodes}`);
+  if (start < 1 || start > nodes) throw new KorriganError('KRG_USAGE', `of ${nodes} nodes 1 to ${nodes} can be started, not ${start}`);
   if (bootOffsets !== undefined && bootOffsets.length !== nodes)
     throw new KorriganError('KRG_USAGE', `there are ${nodes} nodes and ${bootOffsets.length} boot offsets`);
   pidRangeOf(nodes, pidsPerNode);
@@ -140,6 +167,8 @@ async function configure(options: StartClusterOptions): Promise<ClusterConfigura
       networkNamespace: namespace,
       networkDevice: device,
       bootOffsetSeconds: options.bootOffsets?.[index] ?? id * DEFAULT_BOOT_OFFSET_SECONDS,
+      isFirst: id === 1 || (id <= (options.start ?? options.nodes) && options.standby !== true),
+      isStandby: id !== 1 && options.standby === true,
     };
   });
   await createCertificates(
@@ -154,61 +183,7 @@ async function configure(options: StartClusterOptions): Promise<ClusterConfigura
   return written;
 }
 
-/** Starts a node's supervisor in the namespaces of the node, detached from this process. */
-function startSupervisor({ cluster }: ClusterConfiguration, node: NodeConfiguration): void {
-  const directory = nodeDirectory(cluster, node.id);
-  const offset = String(node.bootOffsetSeconds);
-  const namespaces = [
-    'nsenter',
-    `--net=/run/netns/${node.networkNamespace}`,
-    'unshare',
-    '--uts',
-    '--time',
-    '--monotonic',
-    offset,
-    '--boottime',
-    offset,
-  ];
-  const supervisor = [join(import.meta.dirname, 'supervise.sh'), node.name, join(directory, 'krgd.log')];
-  const daemon = [process.execPath, join(import.meta.dirname, 'krgd.ts'), cluster, String(node.id)];
-  // The shell moves itself into the cgroup, so that nothing that follows is ever outside of it.
-  const enter = ['sh', '-c', 'echo $$ > "$0/cgroup.procs" && exec "$@"', daemonCgroup(cluster, node.id).create().path];
-  const [command = '', ...rest] = [...enter, ...namespaces, ...supervisor, ...daemon];
-  spawn(command, rest, {
-    detached: true,
-    stdio: 'ignore',
-    cwd: '/',
-    env: { PATH: process.env['PATH'], NODE_COMPILE_CACHE: COMPILE_CACHE, KORRIGAN_FAULTS: process.env['KORRIGAN_FAULTS'] },
-  }).unref();
-}
-
-/** Waits until a node's daemon answers. @param not pid of a daemon that is going away @returns the pid of the daemon */
-async function ready(cluster: string, node: NodeConfiguration, not?: number): Promise<number> {
-  const deadline = performance.now() + READY_SECONDS * 1000;
-  for (;;) {
-    try {
-      const status = await new NodeClient(node.socket).status();
-      const self = status.nodes.find(({ id }) => id === node.id);
-      if (self?.daemon && self.daemon.pid !== not && self.state === 'online') return self.daemon.pid;
-    } catch (error) {
-      if (!NOT_YET.some((code) => isKorriganError(error, code))) throw error;
-    }
-    if (performance.now() > deadline) throw notReady(cluster, node);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
-
-function notReady(cluster: string, node: NodeConfiguration): KorriganError {
-  const directory = nodeDirectory(cluster, node.id);
-  const log = readdirSync(directory).includes('krgd.log') ? readFileSync(join(directory, 'krgd.log'), 'utf8') : '(it wrote no log)';
-  const tail = log.trimEnd().split('\n').slice(-5).join('\n');
-  return new KorriganError(
-    'KRG_NO_DAEMON',
-    `the daemon of ${node.name} did not answer within ${READY_SECONDS} s; the end of its log:\n${tail}`,
-  );
-}
-
-function describe(node: NodeConfiguration, pid: number): NodeDescription {
+function describe(node: NodeConfiguration, pid: number | null): NodeDescription {
   const { id, name, address, port, socket } = node;
   return { id, name, address, port, socket, pid } as NodeDescription;
 }

@@ -23,6 +23,10 @@ const nodeConfiguration = z.object({
   networkDevice: z.string(),
   /** How many seconds longer than the machine the node claims to have been up. */
   bootOffsetSeconds: z.int(),
+  /** It takes part from the beginning, and so is one of those who decide who else does. */
+  isFirst: z.boolean().default(true),
+  /** When it comes up it waits until it is added. */
+  isStandby: z.boolean().default(false),
 });
 
 const clusterConfiguration = z.object({

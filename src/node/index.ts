@@ -4,3 +4,4 @@
  */
 export * from './cluster.ts';
 export * from './api/index.ts';
+export { daemonCgroup, daemonPid } from './supervision.ts';

@@ -1,10 +1,12 @@
 /** A node: its modules, constructed from the bottom to the top and joined. The one place where they meet. */
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { Container, containerCgroup, nodeOfPid, pidRangeOf } from '../container/index.ts';
-import { HotPlug, Membership, type Transition } from '../hotplug/index.ts';
+import { depart, HotPlug, Membership, type Transition } from '../hotplug/index.ts';
 import { KorriganError } from '../linux/errors.ts';
+import type { ControlGroup } from '../linux/index.ts';
 import { RpcNode } from '../rpc/index.ts';
 import { Streams } from '../streams/index.ts';
 import { nodeDirectory } from './api/index.ts';
@@ -15,11 +17,17 @@ import type { ClusterConfiguration, NodeConfiguration } from './configuration.ts
 import { Endings } from './endings.ts';
 import { EventLog } from './events.ts';
 import { RunService } from './runs/run-service.ts';
-import { JOURNAL_LISTENER, joinKin } from './kin.ts';
+import { JOURNAL_LISTENER, joinKin, type Kin } from './kin.ts';
 import { createEnrolment } from './services/enrolment.ts';
+import { checkTakesNew } from './services/members.ts';
+import { createMembership, type Ending } from './services/membership.ts';
 import { createMigration } from './services/migration.ts';
 import { createServices } from './services/services.ts';
+import { daemonCgroup } from './supervision.ts';
 import { Watcher } from './watcher.ts';
+
+/** How long a part of this node may take to end when all of it ends. */
+const GOODBYE_MILLISECONDS = 1000;
 
 export interface RunningNode {
   /** Leaves the container, and what runs in it, to the next daemon. */
@@ -76,22 +84,32 @@ export async function startNode({ configuration, id, version, log }: NodeOptions
     host: own.address,
     log,
   });
+  let isEnding = false;
   const hotPlug = new HotPlug({
     rpc,
     store,
     self: ownRecord(own, container.life, randomUUID()),
     stages: [{ name: 'proc', change: () => kin.proc.membersChanged() }],
     onChange: (transition) => recordTransition(events, membership, transition),
-    onFenced: () => void endFenced(container, log),
+    onFenced: () => {
+      if (!isEnding) void endFenced({ kin, container, log });
+    },
     log,
   });
 
   // The user's side
   const ready = Promise.withResolvers<void>();
-  const runs = new RunService({ streams, endings, node: own.name, ready: ready.promise, onFault });
+  const checkStart = (): void => checkTakesNew(membership.self);
+  const runs = new RunService({ streams, endings, node: own.name, ready: ready.promise, checkTakesNew: checkStart, onFault });
   const logPath = join(directory, 'krgd.log');
   const migration = createMigration({ membership, container, rpc, proc: kin.proc, epm: kin.epm, events });
   const enrolment = createEnrolment({ membership, certificates, pidsPerNode, events });
+  const end = async (how: Ending): Promise<void> => {
+    isEnding = true;
+    await endNode(how, { hotPlug, kin, container, rpc, group: daemonCgroup(cluster, id), log });
+  };
+  const configured = configuration.nodes.map((node) => node.id);
+  const changes = createMembership({ membership, hotPlug, rpc, events, configured, end });
   const services = createServices({
     cluster,
     version,
@@ -104,6 +122,7 @@ export async function startNode({ configuration, id, version, log }: NodeOptions
     logPath,
     migration,
     enrolment,
+    changes,
   });
   // A shell that was held up as it made a group is let go before what its user has typed meanwhile comes: ^C is for that group.
   await watcher.hasCaughtUp;
@@ -160,10 +179,46 @@ function listenerOf(container: Container, { address, port }: NodeConfiguration):
   return journal.getInt32(JOURNAL_LISTENER, true) - 1;
 }
 
-/** Other nodes have seen everything here killed: it is, and the supervisor starts the next daemon, with another container. */
-async function endFenced(container: Container, log: Logger): Promise<void> {
+interface EndingContainer {
+  readonly kin: Kin;
+  readonly container: Container;
+  readonly log: Logger;
+}
+
+/** What stands here for processes of other nodes ends, too, and nobody may take that for their end: so nobody looks any more. */
+async function endContainer({ kin, container, log }: EndingContainer): Promise<void> {
+  // A worker that is blocked in the kernel would not end.
+  await Promise.race([kin[Symbol.asyncDispose](), delay(GOODBYE_MILLISECONDS)]);
   await container.kill();
-  log.warn({}, 'the container of this node has ended; the daemon ends, too, and is started anew');
+  log.warn({}, 'the container of this node has ended');
+}
+
+/** Other nodes have seen everything here killed: it is, and the supervisor starts the next daemon, with another container. */
+async function endFenced(ending: EndingContainer): Promise<void> {
+  await endContainer(ending);
+  process.kill(process.pid, 'SIGKILL');
+}
+
+interface EndingNode extends EndingContainer {
+  readonly hotPlug: HotPlug;
+  readonly rpc: RpcNode;
+  /** Of the daemon and its supervisor. */
+  readonly group: ControlGroup;
+}
+
+/** What runs here ends, then the daemon; it is started anew after `reboot` only. */
+async function endNode(how: Ending, { hotPlug, rpc, group, ...ending }: EndingNode): Promise<void> {
+  const { container, log } = ending;
+  const { life } = container;
+  log.warn({ how }, 'this node ends, with everything that runs on it');
+  // The supervisor: nobody is to take the place of a daemon that falls over its dying container.
+  if (how !== 'reboot' && group.exists) for (const pid of group.processes()) if (pid !== process.pid) process.kill(pid, 'SIGKILL');
+  await endContainer(ending);
+  if (how === 'leave')
+    await hotPlug
+      .change((view) => depart(view, rpc.id, life))
+      .catch((error: unknown) => log.warn({ error }, 'the others could not be told that this node ends; they will find out'));
+  await Promise.race([rpc.close(), delay(GOODBYE_MILLISECONDS)]);
   process.kill(process.pid, 'SIGKILL');
 }
 

@@ -32,14 +32,15 @@ const STATUS_COLUMNS: readonly Column<NodeStatus>[] = [
 
 /** What `krg up` prints: where the nodes are. */
 export function printNodes({ cluster, nodes }: ClusterDescription): void {
-  process.stdout.write(`cluster ${cluster}: ${nodes.length} nodes up\n`);
+  const up = nodes.filter(({ pid }) => pid !== null).length;
+  process.stdout.write(`cluster ${cluster}: ${up === nodes.length ? '' : `${up} of `}${nodes.length} nodes up\n`);
   process.stdout.write(
     formatTable(
       [
         { title: 'ID', align: 'right', value: (node) => String(node.id) },
         { title: 'NODE', value: (node) => node.name },
         { title: 'ADDRESS', value: (node) => node.address },
-        { title: 'KRGD', align: 'right', value: (node) => String(node.pid) },
+        { title: 'KRGD', align: 'right', value: (node) => String(node.pid ?? '-') },
         { title: 'SOCKET', value: (node) => node.socket },
       ],
       nodes,

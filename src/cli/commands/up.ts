@@ -8,18 +8,28 @@ import { printNodes } from './status.ts';
 
 export interface UpOptions extends CommonOptions {
   readonly nodes: string;
+  readonly start?: string;
+  readonly standby?: boolean;
 }
 
 /** Starts a cluster of nodes on this machine. */
 export async function up(options: UpOptions): Promise<number> {
-  const nodes = Number(options.nodes);
-  if (!Number.isInteger(nodes) || nodes < 1) throw new KorriganError('KRG_USAGE', `--nodes takes a number from 1, not "${options.nodes}"`);
+  const nodes = parseCount('--nodes', options.nodes);
+  const start = options.start === undefined ? nodes : parseCount('--start', options.start);
+  const standby = options.standby === true;
   const cluster = clusterName(options);
   const { startCluster } = await import('../../node/cluster.ts');
   const description = await withRights('start a cluster', () =>
-    withProgress(`starting ${nodes} nodes`, (progress) => startCluster({ cluster, nodes, onProgress: (text) => progress.update(text) })),
+    withProgress(`starting ${start} nodes`, (progress) =>
+      startCluster({ cluster, nodes, start, standby, onProgress: (text) => progress.update(text) }),
+    ),
   );
   if (options.json === true) printJson(description);
   else printNodes(description);
   return 0;
+}
+
+function parseCount(option: string, text: string): number {
+  if (/^[1-9]\d{0,5}$/.test(text)) return Number(text);
+  throw new KorriganError('KRG_USAGE', `${option} takes a number from 1, not "${text}"`);
 }

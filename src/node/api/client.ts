@@ -3,18 +3,21 @@ import { isKorriganError, KorriganError } from '../../linux/errors.ts';
 import type { ErrorJSON } from '../../linux/errors.ts';
 import { exchange } from './http-exchange.ts';
 import type { HttpResponse } from './http-exchange.ts';
-import type { MigrationLine } from './routes.ts';
+import type { DrainLine, MigrationLine } from './routes.ts';
 import { type AttachedProcess, RunConnection, type RunConnectionOptions } from './run-connection.ts';
 import { RUN_PROTOCOL } from './run-protocol.ts';
-import type { RunRequest } from './schemas.ts';
+import type { PowerRequest, RemoveNodesRequest, RunRequest } from './schemas.ts';
 import type {
   ClusterEvent,
   ClusterStatus,
   DoctorCheck,
+  DrainProgress,
+  DrainResult,
   Explanation,
   JoinToken,
   MigrationProgress,
   MigrationResult,
+  PowerResult,
   ProcessEntry,
   Revocation,
   StartedProcess,
@@ -84,6 +87,28 @@ export class NodeClient {
 
   explain(pid: number, node?: string): Promise<Explanation> {
     return this.#get('/v1/explain', { pid, node });
+  }
+
+  /** @param nodes by name or id; all come online or none */
+  async addNodes(nodes: readonly string[]): Promise<void> {
+    await this.#post('/v1/nodes/add', { nodes });
+  }
+
+  /** See NodeServices.removeNodes. */
+  async removeNodes(
+    request: Pick<RemoveNodesRequest, 'nodes'> & Partial<RemoveNodesRequest>,
+    onProgress: (progress: DrainProgress) => void = () => undefined,
+  ): Promise<readonly DrainResult[]> {
+    for await (const line of this.#lines<DrainLine>('POST', '/v1/nodes/remove', JSON.stringify(request))) {
+      if ('results' in line) return line.results;
+      onProgress(line.progress);
+    }
+    throw new KorriganError('KRG_STREAM_BROKEN', 'the daemon ended its answer before it said what became of the nodes');
+  }
+
+  /** Ends nodes, all when none are named. */
+  power(request: PowerRequest): Promise<PowerResult> {
+    return this.#post('/v1/power', request);
   }
 
   /** @param seconds for how long it is good */

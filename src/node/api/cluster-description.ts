@@ -12,8 +12,8 @@ export interface NodeDescription {
   readonly address: string;
   /** Path of the unix socket of the node's HTTP API. */
   readonly socket: string;
-  /** Host pid of krgd when the file was written; a daemon that was restarted has another one. */
-  readonly pid: number;
+  /** Host pid of krgd when the file was written, null when it was not up; a daemon that was restarted has another one. */
+  readonly pid: number | null;
 }
 
 export interface ClusterDescription {

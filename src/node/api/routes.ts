@@ -1,19 +1,22 @@
 /** The table of the HTTP API: method and path → parse → service. */
 import { KorriganError } from '../../linux/errors.ts';
 import {
+  addNodesRequest,
   emptyRequest,
   explainRequest,
   killRequest,
   logsRequest,
   migrateRequest,
   parseRequest,
+  powerRequest,
   processesRequest,
+  removeNodesRequest,
   revokeRequest,
   runRequest,
   tokenRequest,
 } from './schemas.ts';
 import type { NodeServices } from './services.ts';
-import type { Caller, MigrationProgress, MigrationResult } from './types.ts';
+import type { Caller, DrainProgress, DrainResult, MigrationProgress, MigrationResult } from './types.ts';
 
 /** One request, not yet parsed. */
 export interface Call {
@@ -42,6 +45,9 @@ export type Route = RouteHead &
 /** A line of the answer to POST /v1/migrate; the last one has `results` or `error`. */
 export type MigrationLine = { readonly progress: MigrationProgress } | { readonly results: readonly MigrationResult[] };
 
+/** The same of POST /v1/nodes/remove. */
+export type DrainLine = { readonly progress: DrainProgress } | { readonly results: readonly DrainResult[] };
+
 const BODY_LIMIT = 64 * 1024;
 /** Arguments and environment of a program. */
 const RUN_REQUEST_LIMIT = 8 * 1024 * 1024;
@@ -63,6 +69,14 @@ const ROUTES: readonly Route[] = [
   single('POST', '/v1/kill', ({ caller, parameters, services }) => services.kill(caller, parseRequest(killRequest, parameters))),
   lines('POST', '/v1/migrate', migrate),
   single('GET', '/v1/explain', ({ caller, parameters, services }) => services.explain(caller, parseRequest(explainRequest, parameters))),
+  single('POST', '/v1/nodes/add', ({ caller, parameters, services }) =>
+    services.addNodes(caller, parseRequest(addNodesRequest, parameters)),
+  ),
+  lines('POST', '/v1/nodes/remove', ({ caller, parameters, services, abort }) => {
+    const request = parseRequest(removeNodesRequest, parameters);
+    return withProgress<DrainProgress, readonly DrainResult[]>((onProgress) => services.removeNodes(caller, request, onProgress, abort));
+  }),
+  single('POST', '/v1/power', ({ caller, parameters, services }) => services.power(caller, parseRequest(powerRequest, parameters))),
   single('POST', '/v1/token', ({ caller, parameters, services }) => services.token(caller, parseRequest(tokenRequest, parameters))),
   single('POST', '/v1/revoke', ({ caller, parameters, services }) => services.revoke(caller, parseRequest(revokeRequest, parameters))),
   single('GET', '/v1/doctor', ({ caller, parameters, services }) => {
@@ -86,26 +100,37 @@ export function findRoute(method: string, path: string): Route {
   throw new KorriganError('KRG_BAD_REQUEST', `the API has no ${method} ${path}; it has ${known}`);
 }
 
-/** Progress as it comes, then the results. Progress that the caller does not read in time is dropped, the newest is kept. */
-async function* migrate({ caller, parameters, services, abort }: Call): AsyncGenerator<MigrationLine> {
+/** Progress that the caller does not read in time is dropped, the newest of each process is kept. */
+function migrate({ caller, parameters, services, abort }: Call): AsyncIterable<MigrationLine> {
   const request = parseRequest(migrateRequest, parameters);
-  const newest = new Map<number, MigrationProgress>();
+  return withProgress<MigrationProgress, readonly MigrationResult[]>(
+    (onProgress) => services.migrate(caller, request, onProgress, abort),
+    ({ pid }) => pid,
+  );
+}
+
+/** Progress as it comes, then the results. @param keyOf of what has the same key only the newest is told; all is when this is not given */
+async function* withProgress<Progress, Results>(
+  work: (onProgress: (progress: Progress) => void) => Promise<Results>,
+  keyOf: (progress: Progress) => unknown = (progress) => progress,
+): AsyncGenerator<{ readonly progress: Progress } | { readonly results: Results }> {
+  const newest = new Map<unknown, Progress>();
   let wake = Promise.withResolvers<'progress' | 'end'>();
-  const onProgress = (progress: MigrationProgress): void => {
-    newest.set(progress.pid, progress);
+  const results = work((progress) => {
+    newest.set(keyOf(progress), progress);
     wake.resolve('progress');
-  };
-  const moved = services.migrate(caller, request, onProgress, abort);
-  const ended = moved.then(
+  });
+  const ended = results.then(
     () => 'end' as const,
     () => 'end' as const,
   );
-  while ((await Promise.race([ended, wake.promise])) === 'progress') {
+  for (let event: 'progress' | 'end' = 'progress'; event === 'progress'; ) {
+    event = await Promise.race([ended, wake.promise]);
     wake = Promise.withResolvers();
     for (const progress of newest.values()) yield { progress };
     newest.clear();
   }
-  yield { results: await moved };
+  yield { results: await results };
 }
 
 function single(method: Route['method'], path: string, serve: (call: Call) => Promise<unknown>, bodyLimit = BODY_LIMIT): Route {

@@ -77,6 +77,27 @@ export const tokenRequest = z.strictObject({
 
 export const revokeRequest = z.strictObject({ node });
 
+const nodes = z.array(node).min(1).max(256);
+
+export const addNodesRequest = z.strictObject({ nodes });
+
+export const removeNodesRequest = z.strictObject({
+  nodes,
+  /** What cannot be moved is killed; otherwise the node is kept for it. */
+  kill: z.boolean().default(false),
+  /** For how long it is tried again, seconds; until nothing more moves when none is given. */
+  deadlineSeconds: z.number().min(0).max(86_400).optional(),
+  /** The daemon and the container of an empty node end. */
+  leave: z.boolean().default(false),
+});
+
+export const powerRequest = z.strictObject({
+  /** `reboot`: with another container, and nothing of what ran. */
+  action: z.enum(['off', 'reboot']),
+  /** All when none are named. */
+  nodes: nodes.optional(),
+});
+
 export const emptyRequest = z.strictObject({});
 
 export type ProcessesRequest = z.output<typeof processesRequest>;
@@ -87,6 +108,9 @@ export type MigrateRequest = z.output<typeof migrateRequest>;
 export type ExplainRequest = z.output<typeof explainRequest>;
 export type TokenRequest = z.output<typeof tokenRequest>;
 export type RevokeRequest = z.output<typeof revokeRequest>;
+export type AddNodesRequest = z.output<typeof addNodesRequest>;
+export type RemoveNodesRequest = z.output<typeof removeNodesRequest>;
+export type PowerRequest = z.output<typeof powerRequest>;
 export type LogsRequest = z.output<typeof logsRequest>;
 
 /** `value` in the form of `schema`. @throws KorriganError KRG_BAD_REQUEST that names each member that is wrong */

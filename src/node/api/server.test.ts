@@ -51,6 +51,18 @@ const services: NodeServices = {
     return [{ outcome: 'already-there', pid, to: request.node }];
   },
   explain: () => Promise.reject(new TypeError('a fault of ours')),
+  addNodes: (_caller, request) => {
+    requests.push(request);
+    return Promise.resolve();
+  },
+  removeNodes: async (_caller, { nodes, kill }, onProgress) => {
+    for (const pid of [7, 8]) onProgress({ kind: 'moved', node: 'node2', pid, pids: [pid], to: 'node1' });
+    await turn();
+    onProgress({ kind: 'killed', node: 'node2', pid: 9, command: 'x' });
+    if (kill) throw new KorriganError('KRG_LAST_NODE', 'the last one');
+    return nodes.map((node) => ({ node, outcome: 'removed', moved: [], immovable: [] }));
+  },
+  power: (_caller, { action, nodes = [] }) => Promise.resolve({ nodes: [action, ...nodes], silent: [] }),
   token: (_caller, { seconds }) => Promise.resolve({ token: 'krg_join_x', id: 4, address: '10.0.0.1:7420', expires: seconds * 1000 }),
   revoke: (_caller, { node }) =>
     node === 'node2' ? Promise.resolve({ id: 2, list: 1 }) : Promise.reject(new KorriganError('KRG_NO_SUCH_NODE', `no ${node}`)),

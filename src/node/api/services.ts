@@ -1,11 +1,14 @@
 /** What a node does for those who ask over the HTTP API: implemented by the node, called by `server.ts` after parsing. */
 import type { ByteLink } from '../../streams/index.ts';
 import type {
+  AddNodesRequest,
   ExplainRequest,
   KillRequest,
   LogsRequest,
   MigrateRequest,
+  PowerRequest,
   ProcessesRequest,
+  RemoveNodesRequest,
   RevokeRequest,
   RunRequest,
   TokenRequest,
@@ -15,10 +18,13 @@ import type {
   ClusterEvent,
   ClusterStatus,
   DoctorCheck,
+  DrainProgress,
+  DrainResult,
   Explanation,
   MigrationProgress,
   MigrationResult,
   JoinToken,
+  PowerResult,
   ProcessEntry,
   Revocation,
   StartedProcess,
@@ -44,6 +50,17 @@ export interface NodeServices {
     abort: AbortSignal,
   ): Promise<readonly MigrationResult[]>;
   explain(caller: Caller, request: ExplainRequest): Promise<Explanation>;
+  /** Nodes that are present come online, all or none. A node that is being emptied stays. */
+  addNodes(caller: Caller, request: AddNodesRequest): Promise<void>;
+  /** Empties nodes, one after the other, and takes them out. `abort` fires when the caller has gone: those that are not empty yet stay. */
+  removeNodes(
+    caller: Caller,
+    request: RemoveNodesRequest,
+    onProgress: (progress: DrainProgress) => void,
+    abort: AbortSignal,
+  ): Promise<readonly DrainResult[]>;
+  /** Ends nodes with everything that runs there. Those that are asked answer before they end. */
+  power(caller: Caller, request: PowerRequest): Promise<PowerResult>;
   /** A token with which one more node can get a certificate. */
   token(caller: Caller, request: TokenRequest): Promise<JoinToken>;
   /** Takes a node's certificates from it: no node has a link with it any more. */

@@ -24,6 +24,8 @@ export interface NodeStatus {
   /** Of the links between nodes. */
   readonly port: number;
   readonly state: NodeState;
+  /** It waits to be added: it was taken out, or has never been in. */
+  readonly isOut: boolean;
   /** What the node's daemon said of itself; null when it does not answer. */
   readonly daemon: DaemonStatus | null;
 }
@@ -31,6 +33,8 @@ export interface NodeStatus {
 export interface DaemonStatus {
   /** Host pid of krgd. */
   readonly pid: number;
+  /** Of Korrigan. */
+  readonly version: string;
   /** Host pid of the container's pid 1. */
   readonly containerPid: number;
   /** Over 1, 5 and 15 minutes, of the machine the node runs on. */
@@ -131,6 +135,40 @@ export interface Explanation {
   /** False when one of the resources is refused. */
   readonly movable: boolean;
   readonly resources: readonly ResourceVerdict[];
+}
+
+/** What happens while a node is being emptied. */
+export type DrainProgress =
+  | { readonly kind: 'moved'; readonly node: string; readonly pid: number; readonly pids: readonly number[]; readonly to: string }
+  | { readonly kind: 'refused'; readonly node: string; readonly pid: number; readonly command: string; readonly error: ErrorJSON }
+  | { readonly kind: 'killed'; readonly node: string; readonly pid: number; readonly command: string };
+
+/** A process that could not be moved from its node. */
+export interface Immovable {
+  readonly pid: number;
+  readonly command: string;
+  readonly error: ErrorJSON;
+}
+
+/** What became of a node that was to be emptied. */
+export interface DrainResult {
+  readonly node: string;
+  /**
+   * `removed`: it is empty and takes part no more; `left`: it has ended as well; `kept`: it takes part as before, for what could not be moved runs there.
+   */
+  readonly outcome: 'removed' | 'left' | 'kept';
+  readonly moved: readonly { readonly pid: number; readonly to: string }[];
+  /** Where it was kept they run on, otherwise they were killed. */
+  readonly immovable: readonly Immovable[];
+  /** Why it was kept, where that was not for its processes alone. */
+  readonly error?: ErrorJSON;
+}
+
+/** Which nodes were told to end. */
+export interface PowerResult {
+  readonly nodes: readonly string[];
+  /** Those that did not answer. */
+  readonly silent: readonly string[];
 }
 
 /** What a node that is to join is given. Good once. */

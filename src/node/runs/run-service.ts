@@ -18,6 +18,8 @@ export interface RunServiceOptions {
   readonly node: string;
   /** Resolves when programs may be started. */
   readonly ready: Promise<void>;
+  /** @throws KorriganError when nothing new starts on this node */
+  readonly checkTakesNew: () => void;
   readonly onFault: (error: unknown) => void;
 }
 
@@ -48,8 +50,9 @@ export class RunService {
 
   /** Starts a program with /dev/null as its streams, for who does not ask twice. */
   async detached(who: Credentials, request: RunRequest): Promise<StartedProcess> {
-    const { streams, node } = this.options;
+    const { streams, node, checkTakesNew } = this.options;
     await this.mayStart();
+    checkTakesNew();
     return { pid: await launch(streams.container, { who, request, streams: NO_STREAMS }), node };
   }
 
@@ -101,8 +104,9 @@ export class RunService {
   }
 
   private async start(who: Credentials, id: string, request: RunRequest, isDetached: boolean): Promise<Run> {
-    const { streams, endings } = this.options;
+    const { streams, endings, checkTakesNew } = this.options;
     await this.mayStart();
+    checkTakesNew();
     const isTerminal = request.terminal !== undefined && !isDetached;
     const slots: StreamSlot[] = [];
     try {

@@ -1,12 +1,10 @@
 /** Tokens for nodes that are to join, and the end of certificates, for those who may run the daemons. */
-import { geteuid } from 'node:process';
 import { PID_LIMIT } from '../../container/index.ts';
 import type { Membership } from '../../hotplug/index.ts';
-import { KorriganError } from '../../linux/errors.ts';
-import type { Caller } from '../api/types.ts';
 import type { NodeCertificates } from '../certificates.ts';
 import type { EventLog } from '../events.ts';
 import { LARGEST_NODE } from '../network.ts';
+import { checkRights } from './rights.ts';
 import type { EnrolmentServices } from './services.ts';
 
 export interface EnrolmentOptions {
@@ -38,9 +36,4 @@ export function createEnrolment({ membership, certificates, pidsPerNode, events 
       return { id, list: number };
     },
   };
-}
-
-function checkRights({ uid }: Caller, what: string): void {
-  if (uid === 0 || uid === geteuid?.()) return;
-  throw new KorriganError('KRG_PERMISSION', `only root and the user of the daemon may ${what}`);
 }

@@ -12,6 +12,7 @@ import type { ProcService } from '../../proc/index.ts';
 import { defineCall, type RpcNode } from '../../rpc/index.ts';
 import type { Caller, Explanation, MigrationResult } from '../api/types.ts';
 import type { EventLog } from '../events.ts';
+import { memberFor } from './members.ts';
 import { ownerOf } from './process-list.ts';
 import type { MigrationServices } from './services.ts';
 
@@ -27,7 +28,7 @@ const moved = z.object({
   preCopyRounds: z.number(),
 });
 /** Asks the node on which a process runs to move it; null when it is the target. */
-const migrateProcess = defineCall(
+export const migrateProcess = defineCall(
   'node.migrate',
   z.object({ pid: z.int(), target: z.int(), tree: z.boolean(), uid: z.int() }),
   moved.nullable(),
@@ -76,7 +77,7 @@ export function createMigration(options: MigrationOptions): MigrationServices {
 
   return {
     migrate: async (caller, { pids, node, tree }, onProgress) => {
-      const target = membership.find(node).id;
+      const target = memberFor(membership, node).id;
       const results: MigrationResult[] = [];
       for (const pid of pids) {
         onProgress({ pid, phase: 'preflight' });

@@ -14,11 +14,13 @@ import type { RunService } from '../runs/run-service.ts';
 import { credentialsOf } from '../users.ts';
 import { killLocally, killProcess } from './kill.ts';
 import { linesOf, readLog } from './logs.ts';
+import { firstMember, upNode } from './members.ts';
 import { listProcesses, processesOf } from './process-list.ts';
 import { askStatus, statusOf } from './status.ts';
 
 /** What the modules above the container do for users; joined in by `node.ts`. */
 export type MigrationServices = Pick<NodeServices, 'migrate' | 'explain'>;
+export type MembershipServices = Pick<NodeServices, 'addNodes' | 'removeNodes' | 'power'>;
 export type EnrolmentServices = Pick<NodeServices, 'token' | 'revoke'>;
 
 export interface ServicesOptions {
@@ -33,6 +35,7 @@ export interface ServicesOptions {
   readonly logPath: string;
   readonly migration: MigrationServices;
   readonly enrolment: EnrolmentServices;
+  readonly changes: MembershipServices;
 }
 
 /** How long another node may take to say how it is. */
@@ -42,7 +45,8 @@ const UNREACHABLE: readonly ErrorCode[] = ['KRG_NODE_DEAD', 'KRG_DEADLINE', 'KRG
 export function createServices(options: ServicesOptions): NodeServices {
   const { membership, rpc, runs, events } = options;
   const self = rpc.id;
-  const nodeFor = (reference: string | undefined): number => (reference === undefined ? self : upNode(membership, reference).id);
+  const nodeFor = (reference: string | undefined): number =>
+    reference === undefined ? (firstMember(membership) ?? self) : upNode(membership, reference).id;
   const whoIs = ({ uid, gid }: Caller): ReturnType<typeof credentialsOf> => credentialsOf(uid, gid);
   serveOtherNodes(options);
 
@@ -79,21 +83,14 @@ export function createServices(options: ServicesOptions): NodeServices {
 
     ...options.enrolment,
 
+    ...options.changes,
+
     doctor: () => examineMachine(),
 
     logs: (_, { node, lines, follow }, abort) => logLines(options, nodeFor(node), { lines, follow }, abort),
 
     events: (_, abort): AsyncIterable<ClusterEvent> => events.follow(abort),
   };
-}
-
-/** @throws KorriganError KRG_NO_SUCH_NODE, KRG_NODE_LOST, KRG_NODE_NOT_PRESENT */
-function upNode(membership: Membership, reference: string): NodeRecord {
-  const node = membership.find(reference);
-  if (node.state !== 'possible') return node;
-  if (node.lost !== undefined)
-    throw new KorriganError('KRG_NODE_LOST', `${node.name} was declared dead, and what ran there has ended with it`);
-  throw new KorriganError('KRG_NODE_NOT_PRESENT', `${node.name} is not up; start its daemon first`);
 }
 
 /** The node on which a process runs. */
@@ -108,11 +105,11 @@ async function locate({ membership, proc }: ServicesOptions, pid: number): Promi
 }
 
 /** Answers what other nodes ask of this one. */
-function serveOtherNodes({ rpc, runs, container, membership, proc, logPath }: ServicesOptions): void {
+function serveOtherNodes({ version, rpc, runs, container, membership, proc, logPath }: ServicesOptions): void {
   const isHusk = (pid: number): boolean => proc.isHusk(pid);
   serveRuns(rpc, runs);
   rpc.handle(askStatus, () => {
-    const status = statusOf(container, isHusk);
+    const status = statusOf(container, version, isHusk);
     return { ...status, loadAverage: [...status.loadAverage] as [number, number, number] };
   });
   rpc.handle(listProcesses, () => processesOf(container, membership.self.name, isHusk));
@@ -126,13 +123,13 @@ function serveOtherNodes({ rpc, runs, container, membership, proc, logPath }: Se
 }
 
 async function nodeStatus(rpc: RpcNode, record: NodeRecord): Promise<NodeStatus> {
-  const { id, name, address, port, lost } = record;
+  const { id, name, address, port, isOut, lost } = record;
   const asked = record.state === 'possible' ? null : rpc.call(id, askStatus, {}, { deadlineMs: STATUS_DEADLINE_MS });
   const daemon = asked === null ? null : await unlessDead(asked, null);
   const takesPart = record.state === 'online' || record.state === 'leaving';
   const isDead = record.state === 'possible' && lost !== undefined;
   const state = takesPart && daemon === null ? 'unreachable' : isDead ? 'dead' : record.state;
-  return { id, name, address, port, state, daemon };
+  return { id, name, address, port, state, isOut, daemon };
 }
 
 async function* logLines(

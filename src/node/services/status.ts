@@ -12,6 +12,7 @@ export const askStatus = defineCall(
   z.object({}),
   z.object({
     pid: z.int(),
+    version: z.string(),
     containerPid: z.int(),
     loadAverage: z.tuple([z.number(), z.number(), z.number()]),
     memory: z.object({ totalBytes: z.number(), availableBytes: z.number() }),
@@ -22,10 +23,11 @@ export const askStatus = defineCall(
 
 const startedAt = Date.now();
 
-export function statusOf(container: Container, isHusk: (pid: number) => boolean): DaemonStatus {
+export function statusOf(container: Container, version: string, isHusk: (pid: number) => boolean): DaemonStatus {
   const [one = 0, five = 0, fifteen = 0] = loadavg();
   return {
     pid: process.pid,
+    version,
     containerPid: container.initPid,
     loadAverage: [one, five, fifteen],
     memory: { totalBytes: totalmem(), availableBytes: freemem() },
