@@ -38,6 +38,7 @@ const entry: ProcessEntry = {
 };
 
 const services: NodeServices = {
+  objects: (_caller, user) => user.end(),
   status: () =>
     Promise.resolve({
       cluster,

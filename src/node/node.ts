@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { Container, containerCgroup, nodeOfPid, pidRangeOf } from '../container/index.ts';
-import { depart, HotPlug, Membership, type Transition } from '../hotplug/index.ts';
+import { depart, HotPlug, Membership, renew, type Transition } from '../hotplug/index.ts';
+import { Kddm, lifeOf } from '../kddm/index.ts';
 import { KorriganError } from '../linux/errors.ts';
 import type { ControlGroup } from '../linux/index.ts';
 import { RpcNode } from '../rpc/index.ts';
@@ -16,6 +17,7 @@ import { openStore, ownRecord } from './cluster-record.ts';
 import type { ClusterConfiguration, NodeConfiguration } from './configuration.ts';
 import { Endings } from './endings.ts';
 import { EventLog } from './events.ts';
+import { userLinker } from './objects/user-objects.ts';
 import { RunService } from './runs/run-service.ts';
 import { JOURNAL_LISTENER, joinKin, type Kin } from './kin.ts';
 import { createEnrolment } from './services/enrolment.ts';
@@ -84,12 +86,19 @@ export async function startNode({ configuration, id, version, log }: NodeOptions
     host: own.address,
     log,
   });
+  // kddm, which waits for what hotplug says
+  const self = ownRecord(own, container.life, randomUUID());
+  const renewEpoch = (reason: string): void => {
+    log.warn({ reason }, 'a new epoch is begun');
+    store.change(renew).catch(onFault);
+  };
+  const kddm = new Kddm({ rpc, log, life: lifeOf(self), linkers: [userLinker], renewEpoch });
   let isEnding = false;
   const hotPlug = new HotPlug({
     rpc,
     store,
-    self: ownRecord(own, container.life, randomUUID()),
-    stages: [{ name: 'proc', change: () => kin.proc.membersChanged() }],
+    self,
+    stages: [kddm.stage, { name: 'proc', change: () => kin.proc.membersChanged() }],
     onChange: (transition) => recordTransition(events, membership, transition),
     onFenced: () => {
       if (!isEnding) void endFenced({ kin, container, log });
@@ -123,6 +132,8 @@ export async function startNode({ configuration, id, version, log }: NodeOptions
     migration,
     enrolment,
     changes,
+    kddm,
+    onFault,
   });
   // A shell that was held up as it made a group is let go before what its user has typed meanwhile comes: ^C is for that group.
   await watcher.hasCaughtUp;
@@ -142,6 +153,7 @@ export async function startNode({ configuration, id, version, log }: NodeOptions
       runs.stop();
       certificates[Symbol.dispose]();
       await hotPlug[Symbol.asyncDispose]();
+      await kddm[Symbol.asyncDispose]();
       await rpc.close();
       await api.close();
       await kin[Symbol.asyncDispose]();

@@ -5,5 +5,6 @@
 export * from './client.ts';
 export * from './cluster-description.ts';
 export type { AttachedProcess } from './run-connection.ts';
+export { type Codec, jsonCodec, type OpenOptions, SharedHold, SharedObjects, SharedSet } from './shared-objects.ts';
 export type { RunRequest, TerminalRequest } from './schemas.ts';
 export type * from './types.ts';

@@ -13,7 +13,9 @@ import { errorKind, KorriganError, toKorriganError } from '../../linux/errors.ts
 import { findRoute } from './routes.ts';
 import type { Call } from './routes.ts';
 import { ConnectionLink } from './connection-link.ts';
+import { OBJECTS_PROTOCOL } from './objects-protocol.ts';
 import { RUN_PROTOCOL } from './run-protocol.ts';
+import type { ByteLink } from '../../streams/index.ts';
 import type { NodeServices } from './services.ts';
 import type { Caller } from './types.ts';
 
@@ -41,6 +43,12 @@ const DROPPED_LIMIT = 4 << 20;
 /** How long who was refused may take to close the connection. */
 const REFUSED_MILLISECONDS = 5000;
 
+/** Conversations that are no requests: by path and protocol. */
+const UPGRADES: ReadonlyMap<string, (services: NodeServices, caller: Caller, user: ByteLink) => Promise<void>> = new Map([
+  [`/v1/run ${RUN_PROTOCOL}`, (services: NodeServices, caller: Caller, user: ByteLink) => services.run(caller, user)],
+  [`/v1/objects ${OBJECTS_PROTOCOL}`, (services: NodeServices, caller: Caller, user: ByteLink) => services.objects(caller, user)],
+]);
+
 export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
   const { socketPath, services, onFault } = options;
   const callers = new WeakMap<Duplex, Caller>();
@@ -63,12 +71,15 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   });
   server.on('upgrade', (request, socket, received) => {
     const caller = callers.get(socket);
-    if (caller === undefined || request.method !== 'POST' || request.url !== '/v1/run' || request.headers.upgrade !== RUN_PROTOCOL) {
-      refuse(socket, new KorriganError('KRG_BAD_REQUEST', `only POST /v1/run can be upgraded, to ${RUN_PROTOCOL}`));
+    const { upgrade = '' } = request.headers;
+    const serve = request.method === 'POST' ? UPGRADES.get(`${request.url} ${upgrade}`) : undefined;
+    if (caller === undefined || serve === undefined) {
+      const known = [...UPGRADES.keys()].map((key) => `POST ${key.replace(' ', ' to ')}`);
+      refuse(socket, new KorriganError('KRG_BAD_REQUEST', `only these can be upgraded: ${known.join(', ')}`));
       return;
     }
-    socket.write(`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${RUN_PROTOCOL}\r\n\r\n`);
-    services.run(caller, new ConnectionLink(socket, received)).catch(onFault);
+    socket.write(`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${upgrade}\r\n\r\n`);
+    serve(services, caller, new ConnectionLink(socket, received)).catch(onFault);
   });
   server.on('clientError', (error, socket) => {
     refuse(socket, new KorriganError('KRG_BAD_REQUEST', `this is not an HTTP request: ${error.message}`));

@@ -39,6 +39,8 @@ export interface NodeServices {
   processes(caller: Caller, request: ProcessesRequest): Promise<readonly ProcessEntry[]>;
   /** Serves one connection of a program with its streams attached (`run-protocol.ts`) to its end. What fails is told to the user. */
   run(caller: Caller, user: ByteLink): Promise<void>;
+  /** Serves one connection of a program that uses shared objects (`objects-protocol.ts`) to its end. */
+  objects(caller: Caller, user: ByteLink): Promise<void>;
   /** Starts a program in a session of its own with /dev/null as its streams. */
   runDetached(caller: Caller, request: RunRequest): Promise<StartedProcess>;
   kill(caller: Caller, request: KillRequest): Promise<void>;

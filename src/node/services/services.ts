@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Container } from '../../container/index.ts';
 import type { Membership, NodeRecord } from '../../hotplug/index.ts';
+import type { Kddm } from '../../kddm/index.ts';
 import { type ErrorCode, isKorriganError, KorriganError } from '../../linux/errors.ts';
 import type { ProcService } from '../../proc/index.ts';
 import type { RpcNode } from '../../rpc/index.ts';
@@ -9,6 +10,7 @@ import type { NodeServices } from '../api/services.ts';
 import type { Caller, ClusterEvent, NodeStatus } from '../api/types.ts';
 import { examineMachine } from '../doctor.ts';
 import type { EventLog } from '../events.ts';
+import { ObjectSession } from '../objects/object-session.ts';
 import { passOn, runDetachedOn, serveRuns } from '../runs/pass-on.ts';
 import type { RunService } from '../runs/run-service.ts';
 import { credentialsOf } from '../users.ts';
@@ -36,6 +38,8 @@ export interface ServicesOptions {
   readonly migration: MigrationServices;
   readonly enrolment: EnrolmentServices;
   readonly changes: MembershipServices;
+  readonly kddm: Kddm;
+  readonly onFault: (error: unknown) => void;
 }
 
 /** How long another node may take to say how it is. */
@@ -78,6 +82,8 @@ export function createServices(options: ServicesOptions): NodeServices {
     kill: async (caller, { pid, signal }) => {
       await rpc.call(await locate(options, Math.abs(pid)), killProcess, { pid, signal, uid: caller.uid }, { idempotencyKey: randomUUID() });
     },
+
+    objects: (caller, user) => new ObjectSession(options.kddm, caller, user, options.onFault).run(),
 
     ...options.migration,
 
