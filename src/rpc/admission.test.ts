@@ -5,6 +5,7 @@ import type { Hello } from './handshake.ts';
 
 const hello = (change: Partial<Hello> = {}): Hello => ({
   version: 1,
+  oldest: 1,
   cluster: 'c',
   from: 5,
   to: 3,

@@ -1,7 +1,7 @@
 /** The calls of one session: those that this node has sent and those that it answers. */
 import { errorToJSON, KorriganError } from '../linux/errors.ts';
 import { z } from 'zod';
-import type { Entry } from './registry.ts';
+import { type Entry, startInTurn } from './registry.ts';
 import { cancelled } from './failures.ts';
 import { FRAME, type Frame, malformed, NO_BYTES } from './frame.ts';
 import { Forwarded, IncomingCall } from './incoming-call.ts';
@@ -60,6 +60,7 @@ export class CallTable {
     const { limits, registry, peer } = this.#part;
     const [name, request, deadlineMs, key] = unpackAs(callMessage, frame.body);
     if (this.#incoming.has(frame.id)) throw malformed(`it used the id ${frame.id} for two calls at a time`);
+    let refuse: ((answer: Answer) => void) | undefined;
     try {
       if (this.#incoming.size >= limits.incomingCalls) {
         throw new KorriganError(
@@ -71,11 +72,15 @@ export class CallTable {
       const call = new IncomingCall(peer, frame.trailer, deadlineMs, key, limits.signalsOfCall);
       this.#incoming.set(frame.id, call);
       const answer = this.#answerer(frame.id, call, entry.priority);
+      refuse = answer;
       if (answer !== undefined)
         registry.whenEnabled(name, () => {
           if (!call.isUnwanted) this.#run(entry, call, request, answer);
         });
     } catch (error) {
+      // Also who asks again, with the same key, hears of it.
+      refuse?.(failure(error));
+      if (refuse !== undefined) return;
       this.#incoming.delete(frame.id);
       this.#send(frame.id, failure(error), 'control');
     }
@@ -94,13 +99,29 @@ export class CallTable {
   receiveNotice(frame: Frame): void {
     const { registry, peer, log } = this.#part;
     const [name, message] = unpackAs(noticeMessage, frame.body);
-    const run = async (): Promise<void> => {
+    const start = (entry: Entry & { kind: 'notice' }, parsed: unknown): Promise<void> | undefined => {
+      try {
+        const ended = entry.run(parsed, { caller: peer });
+        return ended instanceof Promise ? ended.catch(refused) : undefined;
+      } catch (error) {
+        refused(error);
+        return undefined;
+      }
+    };
+    const run = (): void => {
       const entry = registry.find('notice', name);
-      await entry.run(parseRequest(entry.message, name, message), { caller: peer });
+      const parsed = parseRequest(entry.message, name, message);
+      startInTurn(entry, parsed, peer, () => start(entry, parsed));
     };
     const refused = (error: unknown): void => log.warn({ peer, name, err: error }, 'a notice could not be handled');
     try {
-      registry.whenEnabled(name, () => void run().catch(refused));
+      registry.whenEnabled(name, () => {
+        try {
+          run();
+        } catch (error) {
+          refused(error);
+        }
+      });
     } catch (error) {
       refused(error);
     }
@@ -149,10 +170,20 @@ export class CallTable {
       if (!(error instanceof KorriganError)) this.#part.log.error({ err: error, name: entry.name, peer: call.caller }, 'a handler failed');
       answer(failure(error));
     };
+    const start = (parsed: unknown): Promise<void> | undefined => {
+      if (call.isUnwanted) return undefined;
+      try {
+        const response = entry.run(parsed, call);
+        if (response instanceof Promise) return response.then(succeeded, failed);
+        succeeded(response);
+      } catch (error) {
+        failed(error);
+      }
+      return undefined;
+    };
     try {
-      const response = entry.run(parseRequest(entry.request, entry.name, request), call);
-      if (response instanceof Promise) response.then(succeeded, failed);
-      else succeeded(response);
+      const parsed = parseRequest(entry.request, entry.name, request);
+      startInTurn(entry, parsed, call.caller, () => start(parsed));
     } catch (error) {
       failed(error);
     }

@@ -10,6 +10,7 @@ const node = (id: number, change: Partial<Identity> = {}): Identity => ({
   id,
   cluster: 'blue',
   life: `life-${id}`,
+  versions: { oldest: 3, newest: 3 },
   ...change,
 });
 
@@ -52,8 +53,8 @@ test('two nodes of a cluster agree on the link', () => {
   assert.equal(opener?.kind, 'open');
   assert.equal(accepted?.kind, 'open');
   if (opener?.kind !== 'open' || accepted?.kind !== 'open') return;
-  assert.deepEqual({ ...opener.link, id: '' }, { id: '', peer: 2, peerLife: 'life-2', opener: true, serial: 'A2' });
-  assert.deepEqual({ ...accepted.link, id: '' }, { id: '', peer: 1, peerLife: 'life-1', opener: false, serial: 'A1' });
+  assert.deepEqual({ ...opener.link, id: '' }, { id: '', peer: 2, peerLife: 'life-2', opener: true, serial: 'A2', version: 3 });
+  assert.deepEqual({ ...accepted.link, id: '' }, { id: '', peer: 1, peerLife: 'life-1', opener: false, serial: 'A1', version: 3 });
   assert.equal(opener.link.id, accepted.link.id);
 });
 
@@ -75,7 +76,29 @@ test('another version is refused by name, whatever else its hello holds', () => 
   const body = Buffer.from(JSON.stringify({ version: 99, anything: 'else' }));
   const step = advance(acceptor(node(2)), { type: FRAME.hello, id: 0, body, trailer: NO_BYTES });
   assert.equal(code(step), 'KRG_PEER_VERSION');
-  assert.match(step.kind === 'refused' ? step.error.message : '', /version 2 .* version 99/);
+  assert.match(step.kind === 'refused' ? step.error.message : '', /version 3 .* version 99/);
+});
+
+test('neighbouring versions speak the newest one that both know; others are refused by name, with both ranges', () => {
+  const versions = (oldest: number, newest: number): Partial<Identity> => ({ versions: { oldest, newest } });
+  const cases: [Partial<Identity>, Partial<Identity>, number | RegExp][] = [
+    [versions(3, 4), versions(3, 4), 4],
+    [versions(3, 4), versions(4, 5), 4],
+    [versions(4, 5), versions(3, 4), 4],
+    [versions(2, 5), versions(3, 3), 3],
+    [versions(3, 4), versions(5, 6), /versions (3 to 4|5 to 6) .* versions (5 to 6|3 to 4)/],
+    [versions(5, 6), versions(4, 4), /versions 5 to 6 .* version 4|version 4 .* versions 5 to 6/],
+  ];
+  for (const [one, two, expected] of cases) {
+    const { opener, acceptor: accepted } = shake(node(1, one), 2, acceptor(node(2, two)));
+    for (const end of [opener, accepted]) {
+      if (typeof expected === 'number') assert.equal(end?.kind === 'open' ? end.link.version : code(end), expected);
+      else {
+        assert.equal(code(end), 'KRG_PEER_VERSION');
+        assert.match(end?.kind === 'refused' ? end.error.message : '', expected);
+      }
+    }
+  }
 });
 
 test('an agreement cannot be played back at the other end or in another handshake', () => {
@@ -119,7 +142,7 @@ test('a frame out of place or without sense throws KRG_PEER_PROTOCOL', () => {
     { type: FRAME.enrol, id: 0, body: Buffer.from('{}'), trailer: NO_BYTES },
     { type: FRAME.call, id: 0, body: NO_BYTES, trailer: NO_BYTES },
     { type: FRAME.hello, id: 0, body: Buffer.from('{'), trailer: NO_BYTES },
-    { type: FRAME.hello, id: 0, body: Buffer.from('{"version":2}'), trailer: NO_BYTES },
+    { type: FRAME.hello, id: 0, body: Buffer.from('{"version":3}'), trailer: NO_BYTES },
   ];
   for (const frame of wrong) assert.throws(() => advance(acceptor(node(2)), frame), { code: 'KRG_PEER_PROTOCOL' });
 });

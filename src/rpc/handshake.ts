@@ -1,7 +1,7 @@
 /**
  * The handshake: how two nodes that have shown each other their certificates agree on the protocol, the cluster, who they are, and the link.
  *
- *     opener → acceptor   hello   version, cluster, ids, life, nonce
+ *     opener → acceptor   hello   versions, cluster, ids, life, nonce
  *     acceptor → opener   hello   the same of its own, or refuse
  *     opener → acceptor   agree   or refuse
  *     acceptor → opener   agree   or refuse
@@ -14,10 +14,12 @@ import { z } from 'zod';
 import { KorriganError } from '../linux/errors.ts';
 import type { CertifiedNode } from './certificates/identity.ts';
 import { FRAME, type Frame, malformed, NO_BYTES } from './frame.ts';
-import { PROTOCOL_VERSION } from './limits.ts';
+import { agreeOnVersion, type Versions } from './versions.ts';
 
 const helloSchema = z.object({
+  /** The newest version that the greeter speaks, and the oldest. */
   version: z.int().nonnegative(),
+  oldest: z.int().nonnegative(),
   cluster: z.string().min(1).max(200),
   /** Who greets. */
   from: z.int().positive(),
@@ -34,7 +36,7 @@ const helloSchema = z.object({
 export type Hello = z.infer<typeof helloSchema>;
 
 /** A peer of any version must be able to read the version and a refusal. */
-const versionSchema = z.object({ version: z.int().nonnegative() });
+export const versionSchema = z.object({ version: z.int().nonnegative(), oldest: z.int().nonnegative().optional() });
 const refuseSchema = z.object({ code: z.string().max(100), message: z.string().max(2000) });
 const agreeSchema = z.object({ nonce: z.string().length(32) });
 
@@ -43,6 +45,7 @@ export interface Identity {
   readonly id: number;
   readonly cluster: string;
   readonly life: string;
+  readonly versions: Versions;
 }
 
 /** Refusal of a second link between the same two nodes; not an error, the other link is used. */
@@ -79,6 +82,8 @@ export interface AgreedLink {
   readonly opener: boolean;
   /** Serial number of the peer's certificate. */
   readonly serial: string;
+  /** Of the protocol; both ends speak it. */
+  readonly version: number;
 }
 
 /** The opener's first step. */
@@ -122,9 +127,10 @@ function openerGetsHello(state: Handshake & { kind: 'opener-greeted' }, frame: F
   return { kind: 'go-on', send, next: { kind: 'opener-agreed', own, certified, hello, answer } };
 }
 
-function openerGetsAgreement({ hello, answer, certified }: Handshake & { kind: 'opener-agreed' }, frame: Frame): Step {
+function openerGetsAgreement({ own, hello, answer, certified }: Handshake & { kind: 'opener-agreed' }, frame: Frame): Step {
   agreesTo(hello, frame);
-  const link = { id: hello.nonce, peer: answer.from, peerLife: answer.life, opener: true, serial: certified.serial };
+  const version = Math.min(own.versions.newest, answer.version);
+  const link = { id: hello.nonce, peer: answer.from, peerLife: answer.life, opener: true, serial: certified.serial, version };
   return { kind: 'open', send: undefined, link };
 }
 
@@ -141,26 +147,25 @@ function acceptorGetsHello(state: Handshake & { kind: 'acceptor-waits' }, frame:
 }
 
 function acceptorGetsAgreement(state: Handshake & { kind: 'acceptor-greeted' }, frame: Frame): Step {
-  const { admit, hello, answer, certified } = state;
+  const { own, admit, hello, answer, certified } = state;
   agreesTo(answer, frame);
   const refused = admit(hello);
   if (refused !== undefined) return refuse(refused);
-  const link = { id: hello.nonce, peer: hello.from, peerLife: hello.life, opener: false, serial: certified.serial };
+  const version = Math.min(own.versions.newest, hello.version);
+  const link = { id: hello.nonce, peer: hello.from, peerLife: hello.life, opener: false, serial: certified.serial, version };
   return { kind: 'open', send: handshakeFrame(FRAME.agree, { nonce: hello.nonce }), link };
 }
 
 function makeHello(own: Identity, to: number, lastLink: string): Hello {
   const nonce = randomBytes(16).toString('hex');
-  return { version: PROTOCOL_VERSION, cluster: own.cluster, from: own.id, to, life: own.life, lastLink, nonce };
+  const { newest: version, oldest } = own.versions;
+  return { version, oldest, cluster: own.cluster, from: own.id, to, life: own.life, lastLink, nonce };
 }
 
 /** The peer's hello, or why it cannot be one of a peer. Version and cluster come first: of a hello of another version nothing else can be understood. */
 function readHello({ own, certified }: End, frame: Frame): Hello | KorriganError {
-  const { version } = parseJSON(versionSchema, frame);
-  if (version !== PROTOCOL_VERSION) {
-    const text = `node ${own.id} speaks version ${PROTOCOL_VERSION} of the protocol between nodes, its peer version ${version}: run the same Korrigan on both`;
-    return new KorriganError('KRG_PEER_VERSION', text);
-  }
+  const version = agreeOnVersion(`node ${own.id}`, own.versions, parseJSON(versionSchema, frame));
+  if (version instanceof KorriganError) return version;
   const hello = parseJSON(helloSchema, frame);
   if (hello.cluster !== own.cluster) {
     const text = `node ${own.id} belongs to another cluster than its peer (node ${hello.from} of ${hello.cluster})`;

@@ -8,12 +8,15 @@
  * * A call ends, always: with its response, its handler's error, KRG_DEADLINE, KRG_CANCELLED, or KRG_NODE_DEAD when its link is lost or cannot be made.
  *   After KRG_NODE_DEAD it is not known whether the call was carried out. A call with an idempotency key is sent again over the next link
  *   instead, and carried out once in the life of the peer.
+ * * Handlers that share `Turns` run one after the other for each group, such as an object of one peer. A handler may be for chosen nodes only.
  * * Streams are bounded by credit: a writer waits for its reader. Calls, queues, frames and handshakes are bounded by `limits.ts`.
  * * Links are mutual TLS 1.3 under the cluster's own authority (`certificates/`): the certificate says which node of which cluster a peer is. Private
  *   keys are made where they are used and lie in files of mode 0600.
  * * A peer that breaks the protocol loses its link, and nothing else. One without a certificate, with one of another cluster, another node or one that
- *   was revoked, or of another version, gets a refusal that says so.
+ *   was revoked, or that speaks no version of the protocol that this one does (`versions.ts`), gets a refusal that says so.
  * * A node without a certificate gets one for a token that is good once (`enrolment/`), from a node that has the authority, over the same port.
+ *
+ * docs/rpc.md names the test of each of them.
  *
  * Layers, from below: `frame` (bytes ↔ frames) · `certificates/`, `handshake`, `admission` (who may have a link) · `link` (one connection) · `session` with
  * `call-table` and `stream-table` (what is said over it) · `port`, `peer` (links that come and go) · `rpc-node`.
@@ -45,7 +48,8 @@ export type { RpcLog } from './log.ts';
 export type { CallOptions } from './outgoing-call.ts';
 export { pack, unpack } from './message.ts';
 export type { Address, LinkListener } from './peer.ts';
-export type { NoticeContext } from './registry.ts';
+export type { HandlerOptions, NoticeContext } from './registry.ts';
 export type { StreamOptions } from './open-stream.ts';
 export { RpcNode, type RpcNodeOptions } from './rpc-node.ts';
 export type { RpcStream } from './stream.ts';
+export { Turns } from './turns.ts';

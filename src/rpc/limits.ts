@@ -1,7 +1,9 @@
 /** Every bound of the RPC, in one place. A node may be built with other values (tests do); `protocolVersion` and the frame are the wire's. */
 
-/** Version of the wire. Peers of another version are refused in the handshake. */
-export const PROTOCOL_VERSION = 2;
+/** Version of the wire that this code speaks at best. */
+export const PROTOCOL_VERSION = 3;
+/** The oldest one that it still speaks: the one before, so that a cluster can be upgraded node by node. 2 did not negotiate. */
+export const OLDEST_PROTOCOL_VERSION = 3;
 
 export interface RpcLimits {
   /** Largest frame of a handshake or an enrolment. */

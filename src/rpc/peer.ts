@@ -91,6 +91,11 @@ export class Peer {
     return this.#state.kind === 'open' ? this.#state.agreed.serial : undefined;
   }
 
+  /** Of the protocol, on the open link. */
+  get version(): number | undefined {
+    return this.#state.kind === 'open' ? this.#state.agreed.version : undefined;
+  }
+
   get isConnecting(): boolean {
     return this.#state.kind === 'connecting';
   }

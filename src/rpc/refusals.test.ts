@@ -60,6 +60,7 @@ async function answerTo(address: Address, options: ConnectionOptions, first?: Fr
 const hello = (from: number, change: object = {}): Frame =>
   handshakeFrame(FRAME.hello, {
     version: PROTOCOL_VERSION,
+    oldest: PROTOCOL_VERSION,
     cluster: 'test',
     from,
     to: 1,

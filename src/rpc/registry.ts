@@ -4,6 +4,7 @@ import { KorriganError } from '../linux/errors.ts';
 import type { AnyDefinition, Carried, NodeId, Priority } from './definition.ts';
 import type { CallContext } from './incoming-call.ts';
 import type { RpcStream } from './stream.ts';
+import type { Start, Turns } from './turns.ts';
 
 /** A notice has a sender and nothing to answer. */
 export interface NoticeContext {
@@ -30,8 +31,23 @@ export type Handler =
       readonly run: (request: unknown, stream: RpcStream<unknown, unknown>) => Promise<void>;
     };
 
+/** How a handler is run. */
+export interface HandlerOptions<Request> {
+  /** Which nodes may ask; others get KRG_PERMISSION. @default all of the cluster */
+  readonly allow?: (caller: NodeId) => boolean;
+  /** It waits for its turn among those of the same group. @default all run side by side */
+  readonly turns?: { readonly of: Turns; readonly group: (request: Request, caller: NodeId) => string };
+}
+
 /** Priority of the answers of a call or stream is that of its definition. */
-export type Entry = Handler & { readonly name: string; readonly priority: Priority };
+export type Entry = Handler & HandlerOptions<unknown> & { readonly name: string; readonly priority: Priority };
+
+/** Starts the handler, or lets it wait for its turn. @throws KorriganError KRG_PERMISSION, KRG_LIMIT */
+export function startInTurn({ name, allow, turns }: Entry, request: unknown, caller: NodeId, start: Start): void {
+  if (allow?.(caller) === false) throw new KorriganError('KRG_PERMISSION', `node ${caller} may not ask this node for ${name}`);
+  if (turns === undefined) void start();
+  else turns.of.enter(turns.group(request, caller), start);
+}
 
 export class HandlerRegistry {
   readonly #entries = new Map<string, Entry>();

@@ -24,10 +24,11 @@ import { openStream, type StreamOptions } from './open-stream.ts';
 import { type CallOptions, OutgoingCall, type RawAnswer, type Routes } from './outgoing-call.ts';
 import { type Address, type LinkListener, Peer, type PeerEnvironment, type PortListener } from './peer.ts';
 import { type Listener, Port } from './port.ts';
-import { HandlerRegistry, type NoticeContext } from './registry.ts';
+import { HandlerRegistry, type HandlerOptions, type NoticeContext } from './registry.ts';
 import { RememberedAnswers } from './remembered-answers.ts';
 import type { Session } from './session.ts';
 import type { RpcStream } from './stream.ts';
+import { OWN_VERSIONS, type Versions } from './versions.ts';
 
 export interface RpcNodeOptions {
   /** Says which node of which cluster this is, and whom it believes. */
@@ -36,6 +37,8 @@ export interface RpcNodeOptions {
   readonly enrol?: Enrol | undefined;
   readonly log?: RpcLog;
   readonly limits?: Partial<RpcLimits>;
+  /** Of the protocol. @default those of this code */
+  readonly versions?: Versions;
 }
 
 export class RpcNode implements AsyncDisposable {
@@ -52,7 +55,7 @@ export class RpcNode implements AsyncDisposable {
   readonly #port: Port;
   #isClosed = false;
 
-  constructor({ trust, enrol, log = SILENT_LOG, limits }: RpcNodeOptions) {
+  constructor({ trust, enrol, log = SILENT_LOG, limits, versions = OWN_VERSIONS }: RpcNodeOptions) {
     const { id, cluster } = trust.self;
     this.id = id;
     this.#log = log;
@@ -60,7 +63,7 @@ export class RpcNode implements AsyncDisposable {
     const life = randomBytes(12).toString('hex');
     this.#registry = new HandlerRegistry(this.#limits.callsOfDisabledHandler);
     const answers = new RememberedAnswers(this.#limits, () => performance.now());
-    const own = { id, cluster, life };
+    const own = { id, cluster, life, versions };
     this.#environment = { own, trust, registry: this.#registry, answers, limits: this.#limits, log };
     this.#routes = { forwards: this.#limits.forwards, whenOpen: (node, then) => this.#whenOpen(node, then) };
     this.#loopback = loopbackSession(this.#environment, this.id, life);
@@ -124,6 +127,11 @@ export class RpcNode implements AsyncDisposable {
     return this.#peers.get(id)?.openLink !== undefined;
   }
 
+  /** Version of the protocol that is spoken on the link to a node; undefined while there is none. */
+  versionWith(id: NodeId): number | undefined {
+    return this.#peers.get(id)?.version;
+  }
+
   /** Closes the link to a node, as if it had been cut. */
   disconnect(id: NodeId): void {
     const peer = this.#peers.get(id);
@@ -146,23 +154,38 @@ export class RpcNode implements AsyncDisposable {
   handle<Request extends z.ZodType, Response extends z.ZodType>(
     definition: CallDefinition<Request, Response>,
     run: (request: z.output<Request>, context: CallContext) => z.input<Response> | Promise<z.input<Response>>,
+    options: HandlerOptions<z.output<Request>> = {},
   ): void {
-    this.#registry.add({ ...definition, run: run as (request: unknown, context: CallContext) => unknown });
+    this.#registry.add({
+      ...definition,
+      ...(options as HandlerOptions<unknown>),
+      run: run as (request: unknown, context: CallContext) => unknown,
+    });
   }
 
   handleNotice<Message extends z.ZodType>(
     definition: NoticeDefinition<Message>,
     run: (message: z.output<Message>, context: NoticeContext) => void | Promise<void>,
+    options: HandlerOptions<z.output<Message>> = {},
   ): void {
-    this.#registry.add({ ...definition, run: run as (message: unknown, context: NoticeContext) => unknown });
+    this.#registry.add({
+      ...definition,
+      ...(options as HandlerOptions<unknown>),
+      run: run as (message: unknown, context: NoticeContext) => unknown,
+    });
   }
 
   /** Answers a stream. When `run` returns, this direction is ended; when it throws, the stream is broken off with its error. */
   handleStream<Request extends z.ZodType, ToHandler extends Carried, ToOpener extends Carried>(
     definition: StreamDefinition<Request, ToHandler, ToOpener>,
     run: (request: z.output<Request>, stream: RpcStream<Received<ToHandler>, Sent<ToOpener>>) => Promise<void>,
+    options: HandlerOptions<z.output<Request>> = {},
   ): void {
-    this.#registry.add({ ...definition, run: run as (request: unknown, stream: RpcStream<unknown, unknown>) => Promise<void> });
+    this.#registry.add({
+      ...definition,
+      ...(options as HandlerOptions<unknown>),
+      run: run as (request: unknown, stream: RpcStream<unknown, unknown>) => Promise<void>,
+    });
   }
 
   /** From now on what comes for this handler waits until it is enabled. */

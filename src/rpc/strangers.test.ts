@@ -12,13 +12,15 @@ import type { Address } from './peer.ts';
 import { LINK_PROTOCOL } from './port.ts';
 import type { RpcNode } from './rpc-node.ts';
 import { bytes, count, credentialsOf, echo, HOST, sums, TestCluster, told, until } from './test-cluster.ts';
+import { OWN_VERSIONS } from './versions.ts';
 
 const OPTIONS = { timeout: 60_000 };
 const LIMITS = { handshakeMs: 300, bodyBytes: 10_000, trailerBytes: 10_000, streamWindowBytes: 10_000 };
 
 async function open(address: Address): Promise<Socket> {
   const socket = connect(address);
-  socket.on('error', () => {});
+  // What is not read would hide the end of the connection.
+  socket.on('error', () => {}).resume();
   await new Promise((resolve) => socket.once('connect', resolve));
   return socket;
 }
@@ -34,7 +36,7 @@ async function handMade(address: Address, received: (frame: Frame) => void = () 
   });
   socket.on('error', () => {});
   await new Promise((done) => socket.once('secureConnect', done));
-  const own = { id: 9, cluster: 'test', life: randomBytes(8).toString('hex') };
+  const own = { id: 9, cluster: 'test', life: randomBytes(8).toString('hex'), versions: OWN_VERSIONS };
   const certified = trust.peerOf(socket);
   if (certified instanceof Error) throw certified;
   const first = greet(own, 1, '', certified);

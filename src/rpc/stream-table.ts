@@ -5,6 +5,7 @@ import type { Carried, Priority } from './definition.ts';
 import { cancelled, dead } from './failures.ts';
 import { FRAME, type Frame, malformed, NO_BYTES } from './frame.ts';
 import { pack, streamOpenMessage, unpackAs } from './message.ts';
+import { startInTurn } from './registry.ts';
 import type { SessionPart } from './session.ts';
 import { RpcStream } from './stream.ts';
 
@@ -35,22 +36,27 @@ export class StreamTable {
   }
 
   receiveOpen(frame: Frame): void {
-    const { registry, transport } = this.#part;
+    const { registry, transport, peer } = this.#part;
     const [name, request] = unpackAs(streamOpenMessage, frame.body);
     if (this.#rows.has(frame.id)) throw malformed(`it used the id ${frame.id} for two streams at a time`);
     try {
       const entry = registry.find('stream', name);
       this.#checkNumber();
       const stream = this.#add(frame.id, entry.toHandler, entry.toOpener, entry.priority, undefined);
-      const run = async (): Promise<void> => {
-        const parsed = parseRequest(entry.request, name, request);
+      const run = async (parsed: unknown): Promise<void> => {
         transport.send(FRAME.streamAccept, frame.id, NO_BYTES, NO_BYTES, entry.priority);
         await entry.run(parsed, stream);
         await stream.end();
       };
       registry.whenEnabled(name, () => {
-        // Broken off while it waited.
-        if (!stream.signal.aborted) void run().catch((error: unknown) => this.#handlerFailed(name, stream, error));
+        const failed = (error: unknown): void => this.#handlerFailed(name, stream, error);
+        try {
+          const parsed = parseRequest(entry.request, name, request);
+          // It may have been broken off while it waited.
+          startInTurn(entry, parsed, peer, () => (stream.signal.aborted ? undefined : run(parsed).catch(failed)));
+        } catch (error) {
+          failed(error);
+        }
       });
     } catch (error) {
       const row = this.#rows.get(frame.id);

@@ -8,9 +8,10 @@ import { createSigningRequest } from '../certificates/signing-request.ts';
 import { dead } from '../failures.ts';
 import { encodeFrame, FRAME, type Frame, FrameDecoder, malformed } from '../frame.ts';
 import { handshakeFrame, parseJSON, refusalIn } from '../handshake.ts';
-import { DEFAULT_LIMITS, PROTOCOL_VERSION } from '../limits.ts';
+import { DEFAULT_LIMITS } from '../limits.ts';
 import type { Address } from '../peer.ts';
 import { ENROLMENT_PROTOCOL, tlsFailure } from '../port.ts';
+import { OWN_VERSIONS } from '../versions.ts';
 import { enrolledMessage } from './serve.ts';
 import { decodeToken, fingerprintOf } from './token.ts';
 
@@ -34,7 +35,7 @@ export async function enrol(address: Address, token: string, timeoutMs = DEFAULT
   try {
     await secured(socket, timeoutMs);
     const authority = authorityOf(socket, fingerprint);
-    const frame = handshakeFrame(FRAME.enrol, { version: PROTOCOL_VERSION, token, request });
+    const frame = handshakeFrame(FRAME.enrol, { version: OWN_VERSIONS.newest, oldest: OWN_VERSIONS.oldest, token, request });
     const { certificate } = parseJSON(enrolledMessage, await answerTo(socket, frame, timeoutMs));
     const credentials = { key, certificate, authority };
     const owner = ownerOf(credentials);

@@ -4,13 +4,14 @@ import { z } from 'zod';
 import { KorriganError, toKorriganError } from '../../linux/errors.ts';
 import { dead } from '../failures.ts';
 import { encodeFrame, FRAME, type Frame, FrameDecoder, malformed } from '../frame.ts';
-import { handshakeFrame, parseJSON } from '../handshake.ts';
-import { PROTOCOL_VERSION, type RpcLimits } from '../limits.ts';
+import { handshakeFrame, parseJSON, versionSchema } from '../handshake.ts';
+import type { RpcLimits } from '../limits.ts';
 import type { RpcLog } from '../log.ts';
 import { refuseConnection } from '../refused-connection.ts';
+import { agreeOnVersion, OWN_VERSIONS } from '../versions.ts';
 
 /** What the joining node sends, once it knows the authority: the token and a signing request (PKCS #10, PEM). */
-export const enrolMessage = z.object({ version: z.int(), token: z.string().max(200), request: z.string().max(2000) });
+export const enrolMessage = z.object({ version: z.int(), oldest: z.int(), token: z.string().max(200), request: z.string().max(2000) });
 /** What it gets: a certificate (PEM) that says which node it is. */
 export const enrolledMessage = z.object({ certificate: z.string() });
 
@@ -47,12 +48,9 @@ export function serveEnrolment(socket: TLSSocket, { enrol, limits, log, settled 
     if (enrol === undefined)
       throw new KorriganError('KRG_NOT_SUPPORTED', 'this node cannot enrol others: it does not have the authority of the cluster');
     if (frame.type !== FRAME.enrol) throw malformed(`a frame of type ${frame.type} came in place of a request to enrol`);
-    const { version, token, request } = parseJSON(enrolMessage, frame);
-    if (version !== PROTOCOL_VERSION)
-      throw new KorriganError(
-        'KRG_PEER_VERSION',
-        `this node speaks version ${PROTOCOL_VERSION} of the protocol, its peer version ${version}`,
-      );
+    const version = agreeOnVersion('this node', OWN_VERSIONS, parseJSON(versionSchema, frame));
+    if (version instanceof KorriganError) throw version;
+    const { token, request } = parseJSON(enrolMessage, frame);
     const certificate = await enrol(token, request);
     if (!answer()) return;
     log.info({ remote }, 'a node was enrolled');

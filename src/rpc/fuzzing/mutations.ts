@@ -21,7 +21,16 @@ export function randomOf(seed: number): () => number {
 
 const frame = (type: Frame['type'], id: number, body: unknown, trailer = NO_BYTES): Buffer =>
   encodeFrame({ type, id, body: body === undefined ? NO_BYTES : pack(body), trailer });
-const hello = { version: PROTOCOL_VERSION, cluster: 'fuzzed', from: 2, to: 1, life: 'life of node 2', lastLink: '', nonce: '0'.repeat(32) };
+const hello = {
+  version: PROTOCOL_VERSION,
+  oldest: PROTOCOL_VERSION,
+  cluster: 'fuzzed',
+  from: 2,
+  to: 1,
+  life: 'life of node 2',
+  lastLink: '',
+  nonce: '0'.repeat(32),
+};
 const failure = { code: 'KRG_INTERNAL', message: 'failed', cause: { code: 'ENOENT', message: 'none' } };
 
 /** Frames as a peer sends them: of each type at least one that is taken. */

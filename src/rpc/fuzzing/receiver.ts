@@ -15,6 +15,7 @@ import { OutgoingCall, type RawAnswer, type Routes } from '../outgoing-call.ts';
 import { HandlerRegistry } from '../registry.ts';
 import type { CallContext } from '../incoming-call.ts';
 import type { RpcStream } from '../stream.ts';
+import { OWN_VERSIONS } from '../versions.ts';
 import { RememberedAnswers } from '../remembered-answers.ts';
 import { Session } from '../session.ts';
 
@@ -45,7 +46,7 @@ export const bytes = defineStream('bytes', { request: z.object({}), toHandler: r
 
 /** One that is meant to be opened by the other end. */
 export const ownLife = 'life of node 1';
-const own = { id: 1, cluster: 'fuzzed', life: ownLife };
+const own = { id: 1, cluster: 'fuzzed', life: ownLife, versions: OWN_VERSIONS };
 const certified = { cluster: 'fuzzed', id: PEER, serial: 'A2' };
 
 /** What an input led to, in short: equal for inputs that took the same way. @throws what may never be thrown, or an Error that names the broken invariant */
