@@ -41,7 +41,7 @@ test('one node boots; those that are not up are hidden; another cluster is not s
 });
 
 test('nodes that are not there are waited for, and ^C leaves everything as it was', async () => {
-  const before = await client.status();
+  const earlier = await client.status();
   const waiting = startCommand('krgadm', cluster, ['nodes', 'add', '-n', '9']);
   await eventually('it to wait', () => waiting.stdout() === 'Waiting for nodes to join... ');
   waiting.child.kill('SIGINT');
@@ -49,7 +49,7 @@ test('nodes that are not there are waited for, and ^C leaves everything as it wa
   assert.ok(status === null || status === 130 || status === 1, `status ${status}`);
   assert.deepEqual(
     (await client.status()).nodes.map(({ id, state }) => [id, state]),
-    before.nodes.map(({ id, state }) => [id, state]),
+    earlier.nodes.map(({ id, state }) => [id, state]),
   );
 });
 
@@ -132,11 +132,11 @@ test('nodes are taken out by list, by number, down to a total; not the current o
 
 test('the cluster is rebooted, and powered off', async () => {
   const pids = async (): Promise<number[]> => (await client.status()).nodes.map(({ daemon }) => daemon?.pid ?? 0);
-  const before = await pids();
+  const earlier = await pids();
   assert.equal(await said('cluster', 'reboot'), 'Rebooting cluster... done\n');
   await eventually('other daemons', async () => {
     const now = await pids().catch(() => []);
-    return now.length === 4 && now.every((pid) => pid > 0 && !before.includes(pid));
+    return now.length === 4 && now.every((pid) => pid > 0 && !earlier.includes(pid));
   });
   await eventually('all of them', async () => (await said('cluster')) === 'status: up on 4 nodes\n');
   assert.equal(await said('cluster', 'poweroff'), 'Shutting down cluster... done\n');

@@ -14,9 +14,9 @@ export const COMPLETION_SCRIPTS: Readonly<Record<string, string>> = {
     COMPREPLY=("\${candidates[@]}")
   fi
 }
-complete -F _krg_complete krg
+complete -F _krg_complete krg krgadm
 `,
-  zsh: `#compdef krg
+  zsh: `#compdef krg krgadm
 _krg_complete() {
   local line
   local -a candidates
@@ -31,7 +31,7 @@ _krg_complete() {
   done
   _describe 'krg' candidates
 }
-compdef _krg_complete krg
+compdef _krg_complete krg krgadm
 `,
   fish: `function __krg_complete
   set -l words (commandline -opc) (commandline -ct)
@@ -43,5 +43,6 @@ compdef _krg_complete krg
   end
 end
 complete -c krg -f -a '(__krg_complete)'
+complete -c krgadm -f -a '(__krg_complete)'
 `,
 };

@@ -2,9 +2,11 @@
 import { constants } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isKorriganError, KorriganError, toKorriganError } from '../linux/errors.ts';
-import type { ClusterStatus, NodeClient, NodeState } from '../node/api/index.ts';
+import { type ClusterStatus, type NodeClient, type NodeState, runningClusters } from '../node/api/index.ts';
+import type { Candidate } from './completion-candidates.ts';
+import { completeKrgadm } from './krgadm-completion.ts';
 import { formatNodeList, type KrgadmRequest, parseKrgadmWords, type Selector } from './krgadm-words.ts';
-import { nodeClient } from './options.ts';
+import { describedCluster, nodeClient } from './options.ts';
 import { printable } from './output.ts';
 import { strerror } from './perror.ts';
 import { version } from './version.ts';
@@ -54,6 +56,8 @@ const OWN_ERRNO = {
 type Nodes = ReadonlyMap<number, 'present' | 'online'>;
 
 export async function kerrighedKrgadm(words: readonly string[]): Promise<number> {
+  // For the shell, as `krg complete`.
+  if (words[0] === 'complete' && words[1] === '--') return complete(words.slice(2));
   const { request, where } = parseKrgadmWords(words);
   try {
     return await serve(request, () => nodeClient(where));
@@ -62,6 +66,14 @@ export async function kerrighedKrgadm(words: readonly string[]): Promise<number>
     process.stderr.write(`krgadm: ${message}\n`);
     return 1;
   }
+}
+
+function complete(words: readonly string[]): number {
+  const { where } = parseKrgadmWords(words);
+  const nodes = (): Candidate[] => describedCluster(where).nodes.map(({ id, name }) => ({ value: String(id), description: name }));
+  const clusters = (): Candidate[] => runningClusters().map((value) => ({ value, description: '' }));
+  for (const { value, description } of completeKrgadm(words, { nodes, clusters })) process.stdout.write(`${value}\t${description}\n`);
+  return 0;
 }
 
 async function serve(request: KrgadmRequest, connect: () => NodeClient): Promise<number> {

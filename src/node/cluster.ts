@@ -107,6 +107,7 @@ export async function stopNode(cluster: string, reference: string | number): Pro
   // First the daemon: it is not to take the end of what it looks after for news.
   if (daemonCgroup(cluster, node.id).exists) daemonCgroup(cluster, node.id).kill();
   await destroyCgroup(cgroup);
+  rmSync(node.socket, { force: true });
 }
 
 /** Kills the daemon of a node and waits until the one that its supervisor starts answers. */

@@ -1,5 +1,6 @@
 /** A node: its modules, constructed from the bottom to the top and joined. The one place where they meet. */
 import { randomUUID } from 'node:crypto';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
@@ -115,7 +116,7 @@ export async function startNode({ configuration, id, version, log }: NodeOptions
   const enrolment = createEnrolment({ membership, certificates, pidsPerNode, events });
   const end = async (how: Ending): Promise<void> => {
     isEnding = true;
-    await endNode(how, { hotPlug, kin, container, rpc, group: daemonCgroup(cluster, id), log });
+    await endNode(how, { hotPlug, kin, container, rpc, group: daemonCgroup(cluster, id), socket: own.socket, log });
   };
   const configured = configuration.nodes.map((node) => node.id);
   const changes = createMembership({ membership, hotPlug, rpc, events, configured, end });
@@ -216,10 +217,12 @@ interface EndingNode extends EndingContainer {
   readonly rpc: RpcNode;
   /** Of the daemon and its supervisor. */
   readonly group: ControlGroup;
+  /** Of the API. */
+  readonly socket: string;
 }
 
 /** What runs here ends, then the daemon; it is started anew after `reboot` only. */
-async function endNode(how: Ending, { hotPlug, rpc, group, ...ending }: EndingNode): Promise<void> {
+async function endNode(how: Ending, { hotPlug, rpc, group, socket, ...ending }: EndingNode): Promise<void> {
   const { container, log } = ending;
   const { life } = container;
   log.warn({ how }, 'this node ends, with everything that runs on it');
@@ -230,6 +233,8 @@ async function endNode(how: Ending, { hotPlug, rpc, group, ...ending }: EndingNo
     await hotPlug
       .change((view) => depart(view, rpc.id, life))
       .catch((error: unknown) => log.warn({ error }, 'the others could not be told that this node ends; they will find out'));
+  // Whoever asks need not wait for a daemon that comes back.
+  if (how !== 'reboot') rmSync(socket, { force: true });
   await Promise.race([rpc.close(), delay(GOODBYE_MILLISECONDS)]);
   process.kill(process.pid, 'SIGKILL');
 }

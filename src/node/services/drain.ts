@@ -35,7 +35,6 @@ export class Drain {
   readonly moved: { readonly pid: number; readonly to: string }[] = [];
   private readonly options: DrainOptions;
   private readonly refusals = new Map<number, ErrorJSON>();
-  private readonly told = new Map<number, string>();
 
   constructor(options: DrainOptions) {
     this.options = options;
@@ -129,12 +128,21 @@ export class Drain {
   }
 
   private async moveTree({ root, members }: Tree, target: NodeId, commands: ReadonlyMap<number, string>): Promise<void> {
-    if (await this.move(root, target, true, commands)) return;
-    if (members.length === 1) return;
-    for (const pid of members) if (!this.options.abort.aborted) await this.move(pid, target, false, commands);
+    const refusal = await this.move(root, target, true);
+    if (refusal === undefined) return;
+    if (members.length === 1) {
+      this.refused(root, refusal, commands);
+      return;
+    }
+    for (const pid of members) {
+      if (this.options.abort.aborted) return;
+      const own = await this.move(pid, target, false);
+      if (own !== undefined) this.refused(pid, own, commands);
+    }
   }
 
-  private async move(pid: number, target: NodeId, tree: boolean, commands: ReadonlyMap<number, string>): Promise<boolean> {
+  /** @returns why it was refused */
+  private async move(pid: number, target: NodeId, tree: boolean): Promise<ErrorJSON | undefined> {
     const { rpc, membership, node, onProgress } = this.options;
     const to = membership.nameOf(target);
     try {
@@ -145,19 +153,19 @@ export class Drain {
         this.moved.push({ pid: each, to });
       }
       onProgress({ kind: 'moved', node: node.name, pid, pids, to });
-      return true;
+      return undefined;
     } catch (cause) {
       const error = toKorriganError(cause);
-      if (error.code === 'KRG_NO_SUCH_PROCESS') return true;
-      const refusal = errorToJSON(error);
-      this.refusals.set(pid, refusal);
-      const isAlone = !tree || this.told.get(pid) === refusal.message;
-      if (isAlone && this.told.get(pid) !== refusal.message) {
-        this.told.set(pid, refusal.message);
-        onProgress({ kind: 'refused', node: node.name, pid, command: commands.get(pid) ?? '', error: refusal });
-      }
-      return false;
+      return error.code === 'KRG_NO_SUCH_PROCESS' ? undefined : errorToJSON(error);
     }
+  }
+
+  /** The same reason is told once. */
+  private refused(pid: number, error: ErrorJSON, commands: ReadonlyMap<number, string>): void {
+    const { node, onProgress } = this.options;
+    const isNews = this.refusals.get(pid)?.code !== error.code;
+    this.refusals.set(pid, error);
+    if (isNews) onProgress({ kind: 'refused', node: node.name, pid, command: commands.get(pid) ?? '', error });
   }
 }
 
