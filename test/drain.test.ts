@@ -162,7 +162,7 @@ test('a node leaves, and what was born there goes on; it comes back when it is s
   assert.match((await krg('nodes')).stdout, /^ 3 node3 \S+ possible +- - +-$/m);
 
   await startNode(cluster.description.cluster, 'node3');
-  assert.equal(await stateOf('node3'), 'present', 'it was taken out, and stays out');
+  await eventually('it to be present', async () => (await stateOf('node3')) === 'present');
   await cluster.client.addNodes(['node3']);
   const fresh = await start('node3', SLEEP);
   assert.ok(!homes.has(fresh), 'no pid is given twice');

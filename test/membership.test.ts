@@ -1,6 +1,8 @@
 /** `krgadm` on real clusters: one node, nodes that come, nodes that are waited for, what is refused; Kerrighed's lines and exit statuses. */
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { NodeClient, startCluster, startNode, stopCluster, stopNode } from '../src/node/index.ts';
 import { eventually } from './support/cluster.ts';
@@ -147,10 +149,9 @@ test('the cluster is rebooted, and powered off', async () => {
   assert.doesNotMatch(readFileSync(`/run/korrigan/${other}/node1/krgd.log`, 'utf8'), /refused/, 'nobody of the other cluster came');
 });
 
-test('only root changes who takes part', async () => {
+test('only root changes who takes part', () => {
   const script = `exec setpriv --reuid 65534 --regid 65534 --clear-groups "${process.execPath}" "$0" "$@"`;
-  const { spawnSync } = await import('node:child_process');
-  const main = new URL('../src/cli/main.ts', import.meta.url).pathname;
+  const main = join(import.meta.dirname, '../src/cli/main.ts');
   for (const words of [
     ['add', 'node1'],
     ['drain', 'node1'],
