@@ -1,8 +1,11 @@
 /** A node dies, with everything on it: what ran there ends for its relatives, everything else goes on, and the node comes back empty. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { daemonPid } from '../src/node/index.ts';
-import { startTestCluster, type TestCluster } from './support/cluster.ts';
+import { eventually, startTestCluster, type TestCluster } from './support/cluster.ts';
 import { Family } from './support/family.ts';
 import { becomes, killNode, returnNode } from './support/nodes.ts';
 
@@ -11,6 +14,7 @@ const KILLED = 2;
 const SIGKILL = 9;
 const SIGUSR1 = 10;
 const SIGTERM = 15;
+const PATHS = { PATH: '/usr/bin:/bin' };
 
 let cluster: TestCluster;
 before(async () => {
@@ -94,4 +98,29 @@ test('a node whose daemon is stopped for too long is dead for the others, and co
   await kin.fork('root', 'second');
   await kin.move('second', 3);
   await kin.end();
+});
+
+test('streams and users of a process that has died with its node see their end', async () => {
+  const output = join(cluster.directory, 'pipeline');
+  const root = await cluster.start(`sh -c 'sleep 1000 | cat; echo the pipe has ended'`, output);
+  const { pid: writer } = await eventually('the writer', async () =>
+    (await cluster.client.processes()).find(({ ppid, command }) => ppid === root && command.startsWith('sleep')),
+  );
+  const moved = await cluster.attach(['sh', '-c', 'echo begun; exec sleep 1000']);
+  await once(moved.stdout, 'data');
+  for (const pid of [writer, moved.pid]) await cluster.move(pid, 3);
+  const there = await cluster.client.run({
+    arguments: ['sleep', '1000'],
+    environment: PATHS,
+    workingDirectory: '/',
+    umask: 0o22,
+    node: 'node3',
+  });
+  await there.started;
+  killNode(cluster, 3);
+  await eventually('the end of the pipe', () => readFileSync(output, 'utf8').includes('the pipe has ended'));
+  assert.deepEqual(await moved.exited, { kind: 'signalled', signal: SIGKILL, coreDumped: false });
+  await assert.rejects(there.exited, { code: 'KRG_NODE_LOST' });
+  await becomes(cluster, 3, 'dead');
+  await returnNode(cluster, 3);
 });

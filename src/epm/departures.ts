@@ -100,7 +100,7 @@ export class Departures {
   /** The processes run on the target. The home of each is told, until it knows: what is left of them here may end only then. */
   async left({ migration, processes, peer }: SourceRecord): Promise<void> {
     const { proc, log, relays } = this.options;
-    relays.committed(migration);
+    relays.committed(migration, peer);
     await Promise.all(
       processes.map(async ({ pid: gone }) => {
         for (;;) {

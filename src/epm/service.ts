@@ -135,6 +135,11 @@ export class MigrationService implements Disposable {
     }
   }
 
+  /** Other nodes take part in the cluster than before. */
+  membersChanged(): void {
+    this.relays.membersChanged();
+  }
+
   /** Lets go of the relays: they wait for the next daemon. */
   [Symbol.dispose](): void {
     this.settlements.close();

@@ -99,7 +99,12 @@ export async function startNode({ configuration, id, version, log }: NodeOptions
     rpc,
     store,
     self,
-    stages: [kddm.stage, { name: 'proc', change: () => kin.proc.membersChanged() }],
+    stages: [
+      kddm.stage,
+      { name: 'streams', change: () => Promise.resolve(kin.epm.membersChanged()) },
+      // It asks other nodes, which takes its time.
+      { name: 'proc', change: () => Promise.resolve(void kin.proc.membersChanged().catch(onFault)) },
+    ],
     onChange: (transition) => recordTransition(events, membership, transition),
     onFenced: () => {
       if (!isEnding) void endFenced({ kin, container, log });

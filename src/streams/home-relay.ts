@@ -1,6 +1,7 @@
 /** The end of a relayed stream at its home: what the process has left behind is read and written in its place. */
 import { constants } from 'node:fs';
 import { ERRNO, KorriganError, syscall, TERMINAL, TTY, trySyscall } from '../linux/index.ts';
+import type { NodeId } from '../rpc/index.ts';
 import type { Conduit } from './conduit.ts';
 import { type ByteLink, FrameLink } from './frame-link.ts';
 import type { HomeMessage, HomeNote, RelayState } from './relay-protocol.ts';
@@ -78,6 +79,17 @@ export class HomeRelay {
     this.started.resolve();
   }
 
+  /** Where the process is, as far as this node has heard. */
+  get place(): NodeId | undefined {
+    return this.note.place;
+  }
+
+  /** The process runs there now. */
+  left(place: NodeId): void {
+    this.write({ place });
+    this.start();
+  }
+
   /** Lets go of the other node. */
   stop(): void {
     if (this.conduit === undefined) return;
@@ -88,12 +100,12 @@ export class HomeRelay {
     this.started = Promise.withResolvers<void>();
   }
 
-  /** Serves the node of the process until the link or the relay is over. @param written position up to which that node has written */
-  async converse(connection: ByteLink, epoch: number, written: number): Promise<void> {
+  /** Serves the node of the process, `place`, until the link or the relay is over. @param written position up to which that node has written */
+  async converse(connection: ByteLink, place: NodeId, epoch: number, written: number): Promise<void> {
     await this.started.promise;
     const { conduit } = this;
     if (conduit === undefined || epoch < this.note.epoch) throw new KorriganError('KRG_PROCESS_BUSY', 'the stream is on its way');
-    if (epoch !== this.note.epoch) this.write({ epoch });
+    if (epoch !== this.note.epoch || place !== this.note.place) this.write({ epoch, place });
     this.link?.abort(new KorriganError('KRG_CANCELLED', 'the relay was attached anew'));
     const link = new FrameLink(connection);
     this.link = link;

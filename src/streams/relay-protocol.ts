@@ -69,7 +69,13 @@ export type HomeMessage = z.infer<typeof homeMessage>;
 const undecided = { id: z.string(), direction: relayDirectionSchema, epoch: z.number(), migration: z.string().optional() };
 
 /** What a relay's slot says of it. `change`: what a migration that is not decided has done to it. */
-export const homeNote = z.object({ kind: z.literal('relay-home'), ...undecided, change: z.enum(['begun', 'returning']).optional() });
+export const homeNote = z.object({
+  kind: z.literal('relay-home'),
+  ...undecided,
+  /** The node where the process was last. */
+  place: z.number().optional(),
+  change: z.enum(['begun', 'returning']).optional(),
+});
 export const awayNote = z.object({
   kind: z.literal('relay-away'),
   ...undecided,

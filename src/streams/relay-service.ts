@@ -19,6 +19,9 @@ import {
 import type { StreamSlot } from './slot.ts';
 import type { Streams } from './streams.ts';
 
+/** Within this time a process that has moved attaches to the homes of its streams. */
+const MOVED_ON_MILLISECONDS = 2000;
+
 export interface RelayServiceOptions {
   readonly rpc: RpcNode;
   readonly streams: Streams;
@@ -48,7 +51,7 @@ export class RelayService implements Disposable {
     options.rpc.handleStream(relayStream, async ({ id, epoch, written }, stream) => {
       const home = this.homes.get(id);
       if (home === undefined || epoch < home.epoch) throw new KorriganError('KRG_NO_SUCH_STREAM', `stream ${id} has no such end here`);
-      await home.converse(stream, epoch, written);
+      await home.converse(stream, stream.peer, epoch, written);
     });
   }
 
@@ -113,8 +116,8 @@ export class RelayService implements Disposable {
   }
 
   /** The processes run on the target. */
-  committed(migration: string): void {
-    for (const home of this.homesIn(migration, 'begun')) home.start();
+  committed(migration: string, target: NodeId): void {
+    for (const home of this.homesIn(migration, 'begun')) home.left(target);
     for (const relay of this.awayIn(migration, 'stopped')) relay.over();
   }
 
@@ -134,6 +137,17 @@ export class RelayService implements Disposable {
       if (runsHere) relay.run();
       else relay.over();
     }
+  }
+
+  /** Other nodes take part than before: a stream whose process was lost with its node ends. */
+  membersChanged(): void {
+    const isLost = ({ place, change }: HomeRelay): boolean => change === undefined && place !== undefined && !this.options.isLiving(place);
+    const lost = [...this.homes.values()].filter(isLost);
+    if (lost.length === 0) return;
+    // It may just have moved on before its node died.
+    setTimeout(() => {
+      for (const home of lost) if (isLost(home) && this.homes.get(home.id) === home) home.over();
+    }, MOVED_ON_MILLISECONDS).unref();
   }
 
   /** Of an earlier daemon: what no migration will decide any more is as if it had not begun. @param known migrations that are to be decided */
