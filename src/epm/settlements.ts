@@ -32,8 +32,8 @@ export interface SettlementsOptions {
   readonly onLeft: (record: SourceRecord) => Promise<void>;
   /** What was left here are husks now. */
   readonly onDeflated: (record: SourceRecord) => Promise<void>;
-  /** The target has died with them. */
-  readonly onKilled: (record: SourceRecord) => Promise<void>;
+  /** The target has died with them. Does not wait for what becomes of that: their husks are in the hand of the move until it is over. */
+  readonly onKilled: (record: SourceRecord) => void;
   /** Does the node still take part in the cluster? What ran on one that does not has ended. */
   readonly isLiving: (node: NodeId) => boolean;
   /** They go on here. */
@@ -140,7 +140,7 @@ export class Settlements {
           await onLeft(entry.record);
           await settle(entry.slot, 'deflate');
           await onDeflated(entry.record);
-        } else if (kind === 'declare-killed') await onKilled(entry.record);
+        } else if (kind === 'declare-killed') onKilled(entry.record);
       }
       if (state !== 'committed') return;
       const answer = await this.call(entry.record.peer, commitCall, entry.record.migration);

@@ -29,7 +29,7 @@ import { askQuestion } from './worker-questions.ts';
 /** How often threads that stopped too late are looked for. */
 const LATE_MILLISECONDS = 20;
 /** How long the source may take to connect, whoever connects to prove that it is the source, and either side to answer. */
-const CONNECT_MILLISECONDS = 20_000;
+const CONNECT_MILLISECONDS = 10_000;
 const PROOF_MILLISECONDS = 5000;
 const SILENCE_MILLISECONDS = 30_000;
 const ACKNOWLEDGE_MILLISECONDS = 10_000;

@@ -32,11 +32,17 @@ export class Claims {
 
   /** Other nodes take part than before. */
   async membersChanged(): Promise<void> {
-    const { directory, present, arriving, options } = this.families;
-    directory.forgetNodes((node) => options.isLiving(node));
-    await this.review(
-      [...present].filter((pid) => !arriving.has(pid) && (this.families.isUnclaimed(pid) || this.families.isHomeless(pid))),
-    );
+    const { directory, present, node, options } = this.families;
+    directory.forgetNodes((place) => options.isLiving(place));
+    const isLost = (pid: number): boolean => (this.families.isHome(pid) ? directory.nodeOf(pid) === node : this.families.isHomeless(pid));
+    await this.review([...present].filter(isLost));
+  }
+
+  /** A process may have moved to a node that had died before this one heard of it. */
+  checkPlaces(): void {
+    const { directory, options } = this.families;
+    if (directory.away.every(({ node }) => options.isLiving(node))) return;
+    this.membersChanged().catch((error: unknown) => this.families.complain(error, 'it is not known where processes are'));
   }
 
   /** Where a process without a home runs. @throws KorriganError KRG_NO_SUCH_PROCESS */
@@ -75,7 +81,7 @@ export class Claims {
   private async ask(pids: number[]): Promise<{ running: Map<number, NodeId>; undecided: Set<number> }> {
     const { rpc, isLiving } = this.families.options;
     const running = new Map<number, NodeId>();
-    const undecided = new Set<number>();
+    const undecided = new Set(pids.filter((pid) => this.families.arriving.has(pid)));
     await Promise.all(
       rpc.peers.filter(isLiving).map(async (peer) => {
         try {

@@ -72,6 +72,7 @@ export class ProcService implements AsyncDisposable {
     });
     rpc.handle(movedCall, ({ pid, node }, { caller }) => {
       if (node === rpc.id || !this.families.isHere(pid)) this.families.directory.moved(pid, caller, node);
+      this.claims.checkPlaces();
       return {};
     });
     rpc.handle(holdCall, async ({ pids }, { caller }) => ({ ended: await this.heldElsewhere(pids, caller) }));
@@ -194,13 +195,14 @@ export class ProcService implements AsyncDisposable {
   }
 
   /** Processes that had left this node have died with the node that they had moved to. */
-  async died(pids: readonly number[]): Promise<void> {
-    await Promise.all(pids.map((pid) => this.claims.lost(pid)));
+  died(pids: readonly number[]): void {
+    for (const pid of pids) void this.claims.lost(pid);
   }
 
   /** What processes that have left had behind them here are husks now. Resolves when their groups are complete. */
   async deflated(pids: readonly number[]): Promise<void> {
     this.settle(pids);
+    this.claims.checkPlaces();
     await this.tidying.idle;
   }
 
