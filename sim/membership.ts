@@ -45,6 +45,8 @@ export class Membership {
   /** To be removed: gets no lease any more. */
   readonly #doomed = new Set<NodeId>();
   readonly #tellAfterMs = new Map<NodeId, number>();
+  /** How often a node was added. */
+  readonly #additions = new Map<NodeId, number>();
   readonly #running = new Set<NodeId>();
   /** Who died or left, and the last epoch that began with it. */
   readonly #unsettled = new Map<NodeId, number>();
@@ -85,7 +87,10 @@ export class Membership {
     const after = this.#tellAfterMs.get(node) ?? 0;
     const timeMs = Math.max(after, this.#host.nowMs + this.#random.next() * 40);
     this.#tellAfterMs.set(node, timeMs);
+    const addition = this.#additions.get(node);
     this.#host.schedule(timeMs, () => {
+      // Another node in its place has no part in what was meant for the one before.
+      if (addition !== this.#additions.get(node)) return;
       if (change.members.includes(node) || change.leaving.includes(node)) this.#host.tell(node, change);
     });
   }
@@ -119,6 +124,7 @@ export class Membership {
   }
 
   add(node: NodeId): void {
+    this.#additions.set(node, (this.#additions.get(node) ?? 0) + 1);
     this.members = [...this.members, node].toSorted((a, b) => a - b);
     this.#begin([]);
   }

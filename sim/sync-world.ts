@@ -255,7 +255,7 @@ export class SyncWorld {
         return onReply(effect.reply);
       }
       case 'queued':
-        this.trace(() => `node ${slot.id}: #${effect.id} waits for ${effect.holders.join()}`);
+        this.trace(() => `node ${slot.id}: #${effect.id} waits for ${effect.holders.map(({ label }) => label).join()}`);
         return this.recorder.queued(effect.id);
       case 'hold-lost':
         return this.recorder.holdLost(slot.id, effect.claim);

@@ -1,10 +1,8 @@
 /** `krg` as a process of its own, before a real API server on a real socket; what the services answer is this file's. */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { KorriganError } from '../linux/errors.ts';
 import { clusterDirectory } from '../node/api/index.ts';
 import type { ExitStatus, ProcessEntry, RunRequest } from '../node/api/index.ts';
@@ -13,9 +11,11 @@ import { startApiServer } from '../node/api/server.ts';
 import type { ApiServer } from '../node/api/server.ts';
 import { serveScriptedRun, type ScriptedRun } from '../node/api/scripted-run.ts';
 import type { NodeServices } from '../node/api/services.ts';
+import { describeCluster, krgOf } from './test-krg.ts';
 
 const cluster = `test-krg-${process.pid}`;
 const directory = clusterDirectory(cluster);
+const krg = krgOf(cluster);
 const socket = join(directory, 'node1.sock');
 let server: ApiServer;
 let asked: unknown;
@@ -102,53 +102,21 @@ const services: NodeServices = {
   events: async function* () {
     yield await Promise.resolve({ time: 0, node: 'node1', kind: 'process.moved', message: '7 moved' });
   },
+  sync: {
+    lease: () => assert.fail(),
+    ask: () => assert.fail(),
+    list: () => assert.fail(),
+  },
 };
 
 before(async () => {
-  mkdirSync(directory, { recursive: true });
-  writeFileSync(
-    join(directory, 'cluster.json'),
-    JSON.stringify({ cluster, nodes: [{ id: 1, name: 'node1', address: '10.0.0.1', socket, pid: process.pid }] }),
-  );
+  describeCluster(cluster, socket);
   server = await startApiServer({ socketPath: socket, services, onFault: (error) => assert.fail(String(error)) });
 });
 after(async () => {
   await server.close();
   rmSync(directory, { recursive: true });
 });
-
-interface Outcome {
-  readonly status: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-interface Invocation {
-  readonly input?: string;
-  readonly name?: string;
-  readonly environment?: Readonly<Record<string, string>>;
-  /** Called with what stdout has shown so far. */
-  readonly onOutput?: (stdout: string, kill: (signal: NodeJS.Signals) => void) => void;
-}
-
-/** Runs krg and waits for its end. */
-function krg(words: readonly string[], { input = '', name = 'krg', environment = {}, onOutput }: Invocation = {}): Promise<Outcome> {
-  const { promise, resolve } = Promise.withResolvers<Outcome>();
-  const main = fileURLToPath(new URL('./main.ts', import.meta.url));
-  const env = { ...process.env, KRG_ARGV0: name, KRG_CLUSTER: cluster, ...environment };
-  const child = spawn(process.execPath, [main, ...words], { env });
-  let stdout = '';
-  let stderr = '';
-  child.stdout.on('data', (chunk: Buffer) => {
-    stdout += chunk.toString();
-    onOutput?.(stdout, (signal) => child.kill(signal));
-  });
-  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
-  child.stdin.on('error', () => undefined);
-  child.stdin.end(input);
-  child.on('close', (status) => resolve({ status, stdout, stderr }));
-  return promise;
-}
 
 test('ps shows a table, or JSON', async () => {
   const table = await krg(['ps']);

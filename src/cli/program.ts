@@ -2,6 +2,9 @@
 import { Command, CommanderError, Option } from 'commander';
 import { reportFailure, USAGE } from './failure.ts';
 import type { CommonOptions } from './options.ts';
+import type { BarrierOptions } from './commands/barrier.ts';
+import type { LockOptions } from './commands/lock.ts';
+import type { LocksOptions } from './commands/locks.ts';
 import type { LogsOptions } from './commands/logs.ts';
 import type { DrainOptions } from './commands/membership.ts';
 import type { MigrateOptions } from './commands/migrate.ts';
@@ -27,7 +30,7 @@ export async function runProgram(words: readonly string[]): Promise<number> {
 
 const EXIT_STATUSES = `
 Exit status: 0 done, 1 failed, 2 wrong usage, 3 no such process or node, 4 not allowed, 5 refused, 6 no daemon or node answers.
-krg run ends as the program ended (128 + n for signal n), with 255 when the connection was lost.`;
+krg run and krg lock end as the program ended (128 + n for signal n), with 255 when the connection, or the lock, was lost.`;
 
 /**
  * @param ended told the exit status of the command that ran
@@ -132,6 +135,31 @@ export function buildProgram(ended: (status: number) => void, raw: readonly stri
   command('revoke', 'take the certificates of a node from it: no other node has a link with it any more')
     .argument('<node>', 'by name, or by the id that its token was for')
     .action(async (node: string, options: CommonOptions) => ended(await (await import('./commands/revoke.ts')).revoke(node, options)));
+  command('lock', 'hold a lock of the cluster while a command runs here')
+    .argument('<name>', 'the lock; it is yours alone, as your processes are')
+    .argument('<command...>', 'the command and its arguments')
+    .usage('[options] NAME -- COMMAND…')
+    .option('-s, --shared', 'together with others who hold it so')
+    .option('-n, --try', 'do not wait')
+    .option('-w, --timeout <time>', 'wait so long at most, such as 10s')
+    .option('-E, --conflict-exit-code <number>', 'exit status when it could not be had', '1')
+    .option('--keep-going', 'do not end the command when the lock is lost')
+    .option('--user <user>', 'a lock of this user (root only)')
+    .action(async (name: string, words: string[], options: LockOptions) =>
+      ended(await (await import('./commands/lock.ts')).lock(name, words, options)),
+    );
+  command('barrier', 'wait until so many have come to a barrier of the cluster')
+    .argument('<name>')
+    .argument('<parties>', 'how many')
+    .option('-w, --timeout <time>', 'wait so long at most, such as 10s')
+    .option('--user <user>', 'a barrier of this user (root only)')
+    .action(async (name: string, parties: string, options: BarrierOptions) =>
+      ended(await (await import('./commands/barrier.ts')).barrier(name, parties, options)),
+    );
+  command('locks', 'show who holds and who waits for locks, semaphores and barriers')
+    .option('--remove <name>', 'make a lock that is not recoverable usable again')
+    .option('--user <user>', 'of a lock of this user (root only)')
+    .action(async (options: LocksOptions) => ended(await (await import('./commands/locks.ts')).locks(options)));
   command('doctor', 'say what this machine has and lacks').action(async (options: CommonOptions) =>
     ended(await (await import('./commands/doctor.ts')).doctor(options)),
   );

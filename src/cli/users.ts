@@ -9,3 +9,11 @@ export function userNames(passwd: string = readFileSync('/etc/passwd', 'utf8')):
   }
   return (uid) => names.get(uid) ?? String(uid);
 }
+
+/** The uid of a user by name or by number; undefined when there is none of this name. */
+export function userId(user: string, passwd: string = readFileSync('/etc/passwd', 'utf8')): number | undefined {
+  if (/^\d{1,10}$/.test(user)) return Number(user);
+  const line = passwd.split('\n').find((each) => each.startsWith(`${user}:`));
+  const uid = line?.split(':')[2];
+  return uid === undefined ? undefined : Number(uid);
+}

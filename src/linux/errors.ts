@@ -65,6 +65,14 @@ export const ERROR_CODES = {
   KRG_LAST_COPY: { meaning: 'the last copy of an object has no node to go to', status: 409, exit: 5 },
   KRG_NODE_LEAVING: { meaning: 'the node leaves the cluster and takes nothing new', status: 503, exit: 6 },
 
+  // Locks and their like
+  KRG_LOCK_BUSY: { meaning: 'somebody has it or waits for it, and the caller would not wait', status: 409, exit: 1 },
+  KRG_LOCK_NOT_RECOVERABLE: { meaning: 'the lock was given up by one who did not repair what a dead owner had left', status: 409, exit: 5 },
+  KRG_LOCK_LOST: { meaning: 'what was held is not held any more', status: 410, exit: 255 },
+  KRG_DEADLOCK: { meaning: 'the caller would wait for itself', status: 409, exit: 5 },
+  KRG_BARRIER_MISMATCH: { meaning: 'the barrier waits for another number of parties', status: 409, exit: 2 },
+  KRG_REMOVED: { meaning: 'what the caller waited for was removed', status: 410, exit: 3 },
+
   // Containers and what is started in them
   KRG_CONTAINER_LOST: { meaning: 'the container of the node has ended, and all its processes with it', status: 500, exit: 1 },
   KRG_COMMAND_NOT_FOUND: { meaning: 'the program to run does not exist', status: 404, exit: 127 },

@@ -11,6 +11,7 @@ import { KorriganError } from '../linux/errors.ts';
 import type { ControlGroup } from '../linux/index.ts';
 import { RpcNode } from '../rpc/index.ts';
 import { Streams } from '../streams/index.ts';
+import { Sync } from '../sync/index.ts';
 import { nodeDirectory } from './api/index.ts';
 import { startApiServer } from './api/server.ts';
 import { NodeCertificates } from './certificates.ts';
@@ -22,6 +23,7 @@ import { userLinker } from './objects/user-objects.ts';
 import { RunService } from './runs/run-service.ts';
 import { JOURNAL_LISTENER, joinKin, type Kin } from './kin.ts';
 import { createEnrolment } from './services/enrolment.ts';
+import { createLocks } from './services/locks.ts';
 import { checkTakesNew } from './services/members.ts';
 import { createMembership, type Ending } from './services/membership.ts';
 import { createMigration } from './services/migration.ts';
@@ -87,13 +89,15 @@ export async function startNode({ configuration, id, version, log }: NodeOptions
     host: own.address,
     log,
   });
-  // kddm, which waits for what hotplug says
+  // kddm, sync, which wait for what hotplug says
   const self = ownRecord(own, container.life, randomUUID());
   const renewEpoch = (reason: string): void => {
     log.warn({ reason }, 'a new epoch is begun');
     store.change(renew).catch(onFault);
   };
-  const kddm = new Kddm({ rpc, log, life: lifeOf(self), linkers: [userLinker], renewEpoch });
+  const life = lifeOf(self);
+  const kddm = new Kddm({ rpc, log, life, linkers: [userLinker], renewEpoch });
+  const sync = new Sync({ rpc, kddm, log, life });
   let isEnding = false;
   const hotPlug = new HotPlug({
     rpc,
@@ -101,6 +105,7 @@ export async function startNode({ configuration, id, version, log }: NodeOptions
     self,
     stages: [
       kddm.stage,
+      sync.stage,
       { name: 'streams', change: () => Promise.resolve(kin.epm.membersChanged()) },
       // It asks other nodes, which takes its time.
       { name: 'proc', change: () => Promise.resolve(void kin.proc.membersChanged().catch(onFault)) },
@@ -140,6 +145,7 @@ export async function startNode({ configuration, id, version, log }: NodeOptions
     changes,
     kddm,
     onFault,
+    locks: createLocks({ sync, membership, events }),
   });
   // A shell that was held up as it made a group is let go before what its user has typed meanwhile comes: ^C is for that group.
   await watcher.hasCaughtUp;
@@ -159,6 +165,7 @@ export async function startNode({ configuration, id, version, log }: NodeOptions
       runs.stop();
       certificates[Symbol.dispose]();
       await hotPlug[Symbol.asyncDispose]();
+      await sync[Symbol.asyncDispose]();
       await kddm[Symbol.asyncDispose]();
       await rpc.close();
       await api.close();

@@ -58,6 +58,12 @@ export function begin(node: Beginner, asked: Asked, request: Request): void {
       const held = node.claims.held(request.claim, client);
       return held === undefined ? node.reply(id, { kind: 'not-held' }) : node.release(id, held);
     }
+    case 'return': {
+      const held = node.claims.held(request.claim, client);
+      if (held === undefined) return node.reply(id, { kind: 'not-held' });
+      node.claims.delete(held);
+      return node.perform(id, held.key, { kind: 'abandon', name: nameOf(held), isUnused: true });
+    }
     case 'repair': {
       const held = node.claims.held(request.claim, client);
       if (held?.wanted.kind !== 'lock') return node.reply(id, { kind: 'not-held' });

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { FailureCode, NodeId } from '../kddm/index.ts';
 import type { LockMode } from './lock.ts';
 import { outcomeSchema } from './outcomes.ts';
+import type { Owner } from './owners.ts';
 import type { Table } from './table.ts';
 
 const natural = z.number().int().nonnegative();
@@ -30,7 +31,8 @@ export type Request =
   | ({ readonly kind: 'arrive'; readonly key: string; readonly parties: number } & Wait)
   /** On a condition variable: gives up the lock of this claim while it waits, and has it again, by another claim, afterwards. */
   | ({ readonly kind: 'wait'; readonly key: string; readonly lock: number } & Wait)
-  | { readonly kind: 'release' | 'repair' | 'give-back'; readonly claim: number }
+  /** `return`: it was not used, because the client did not hear that it had it. */
+  | { readonly kind: 'release' | 'repair' | 'give-back' | 'return'; readonly claim: number }
   | { readonly kind: 'post' | 'signal' | 'reserve'; readonly key: string; readonly count: number }
   | { readonly kind: 'create-semaphore'; readonly key: string; readonly value: number }
   | { readonly kind: 'remove'; readonly key: string };
@@ -90,7 +92,7 @@ export type SyncEffect =
   | { readonly kind: 'send'; readonly to: NodeId; readonly notice: Notice }
   | { readonly kind: 'reply'; readonly id: number; readonly reply: Reply }
   /** The request waits, for these owners. */
-  | { readonly kind: 'queued'; readonly id: number; readonly holders: readonly string[] }
+  | { readonly kind: 'queued'; readonly id: number; readonly holders: readonly Owner[] }
   /** What a client held is not its any more. */
   | { readonly kind: 'hold-lost'; readonly client: number; readonly claim: number }
   | { readonly kind: 'drained' };

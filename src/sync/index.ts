@@ -22,6 +22,7 @@ export type { Client, Notice, Reply, Request, SyncEffect, SyncEvent } from './ev
 export { noticeSchema } from './events.ts';
 export { SYNC_MUTATIONS, type SyncMutation } from './mutations.ts';
 export { SyncNode, type SyncNodeOptions } from './sync-node.ts';
-export { keyOf, SYNC_NAMESPACE, SYNC_SET, SYNC_SET_RECORD, type Table, tableLinker, tableOf } from './table.ts';
+export type { Owner } from './owners.ts';
+export { keyOf, keyParts, SYNC_NAMESPACE, SYNC_SET, SYNC_SET_RECORD, type Table, tableLinker, tableOf } from './table.ts';
 export { Sync, type SyncOptions } from './service/sync.ts';
 export { type AskOptions, SyncClient } from './service/sync-client.ts';

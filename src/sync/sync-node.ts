@@ -37,7 +37,7 @@ export class SyncNode implements Beginner {
   #isDraining = false;
   #isDrained = false;
   /** Came before this node knew that it is in the cluster. */
-  #early: (SyncEvent & { readonly kind: 'request' })[] = [];
+  #early: { readonly event: SyncEvent & { readonly kind: 'request' }; readonly at: number }[] = [];
 
   constructor({ self, life, lookMs = 5000, graceMs = 2000, mutations = new Set() }: SyncNodeOptions) {
     this.self = self;
@@ -58,6 +58,11 @@ export class SyncNode implements Beginner {
     });
   }
 
+  /** Does it matter to anybody that time passes? */
+  get needsTicks(): boolean {
+    return this.claims.size > 0 || this.#early.length > 0;
+  }
+
   /** @param now milliseconds of a clock that never goes back */
   step(event: SyncEvent, now: number): readonly SyncEffect[] {
     this.#effects = [];
@@ -74,15 +79,15 @@ export class SyncNode implements Beginner {
     switch (event.kind) {
       case 'request':
         if (this.#isDraining) return this.reply(event.id, { kind: 'leaving' });
-        if (this.#living.epoch === 0) this.#early.push(event);
+        if (this.#living.epoch === 0) this.#early.push({ event, at: this.#now });
         else begin(this, event, event.request);
         return;
       case 'cancel':
-        this.#early = this.#early.filter(({ id }) => id !== event.id);
+        this.#early = this.#early.filter((each) => each.event.id !== event.id);
         for (const claim of this.claims.all()) if (claim.request === event.id) this.#endWait(claim, 'cancelled');
         return;
       case 'client-gone':
-        this.#early = this.#early.filter(({ client }) => client.client !== event.client);
+        this.#early = this.#early.filter((each) => each.event.client.client !== event.client);
         for (const claim of this.claims.all()) if (claim.client.client === event.client) this.#giveUp(claim);
         return;
       case 'grabbed':
@@ -148,7 +153,7 @@ export class SyncNode implements Beginner {
         if (typeof done === 'string') return this.#fail(claim, done);
         claim.status = 'waiting';
         const object = done.after.objects.get(claim.key);
-        const holders = object?.kind === 'lock' || object?.kind === 'semaphore' ? object.holders.map(({ owner }) => owner.label) : [];
+        const holders = object?.kind === 'lock' || object?.kind === 'semaphore' ? object.holders.map(({ owner }) => owner) : [];
         this.#emit({ kind: 'queued', id: claim.request, holders });
         queued?.();
       },
@@ -266,6 +271,12 @@ export class SyncNode implements Beginner {
 
   #tick(): void {
     const now = this.#now;
+    const late = this.#early.filter(
+      ({ event: { request }, at }) =>
+        'timeoutMs' in request && request.timeoutMs !== undefined && at + request.timeoutMs + this.#graceMs <= now,
+    );
+    this.#early = this.#early.filter((each) => !late.includes(each));
+    for (const { event } of late) this.reply(event.id, { kind: 'timed-out' });
     for (const claim of this.claims.all()) {
       if (claim.status === 'held') continue;
       if (claim.deadline !== undefined && claim.deadline <= now) this.#endWait(claim, 'timed-out');
@@ -326,12 +337,12 @@ export class SyncNode implements Beginner {
     if (epoch <= this.#living.epoch || (this.#living.epoch === 0 && members.get(this.self) !== this.life)) return;
     this.#living.change(epoch, members);
     this.#look();
-    for (const event of this.#early.splice(0)) this.#take(event);
+    for (const { event } of this.#early.splice(0)) this.#take(event);
   }
 
   #drain(): void {
     this.#isDraining = true;
-    for (const { id } of this.#early.splice(0)) this.reply(id, { kind: 'leaving' });
+    for (const { event } of this.#early.splice(0)) this.reply(event.id, { kind: 'leaving' });
     for (const claim of this.claims.all()) {
       if (claim.status !== 'held') {
         claim.ending = undefined;

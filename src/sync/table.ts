@@ -74,6 +74,11 @@ export function keyOf(kind: SyncKind, space: string, name: string): string {
   return `${kind}/${space}/${name}`;
 }
 
+export function keyParts(key: string): { readonly kind: SyncKind; readonly space: string; readonly name: string } {
+  const [kind = '', space = '', ...rest] = key.split('/');
+  return { kind: kind as SyncKind, space, name: rest.join('/') };
+}
+
 /** Its table: FNV-1a of the key. */
 export function tableOf(key: string): number {
   let hash = 0x811c9dc5;

@@ -7,6 +7,8 @@ import type { DrainLine, MigrationLine } from './routes.ts';
 import { type AttachedProcess, RunConnection, type RunConnectionOptions } from './run-connection.ts';
 import { RUN_PROTOCOL } from './run-protocol.ts';
 import type { PowerRequest, RemoveNodesRequest, RunRequest } from './schemas.ts';
+import { SyncSession } from './sync-session.ts';
+import type { AskLine, LeaseLine, SyncListing } from './sync-types.ts';
 import type {
   ClusterEvent,
   ClusterStatus,
@@ -135,6 +137,29 @@ export class NodeClient {
     return this.#lines('GET', '/v1/events');
   }
 
+  /** What is held, and waited for, in the cluster, as far as the caller may see it. */
+  locks(): Promise<SyncListing> {
+    return this.#get('/v1/sync/list');
+  }
+
+  /**
+   * Locks, semaphores, barriers and condition variables for this program.
+   * @param label which program this is, for others @param session of the program that has started this one and waits for it
+   */
+  async sync(label: string, session = ''): Promise<SyncSession> {
+    const lease = await exchange(this.#socketPaths, 'POST', '/v1/sync/lease', { Connection: 'close' }, JSON.stringify({ label, session }));
+    const lines = linesOf<LeaseLine>(lease);
+    const first = (await lines.next()).value as LeaseLine | undefined;
+    if (first === undefined || !('lease' in first))
+      throw new KorriganError('KRG_STREAM_BROKEN', 'the daemon ended its answer before it had begun');
+    const daemon = new NodeClient(lease.path);
+    return new SyncSession({
+      lease: { first, rest: lines },
+      ask: (body) => daemon.#lines<AskLine>('POST', '/v1/sync/ask', JSON.stringify(body)),
+      close: () => lease.socket.destroy(),
+    });
+  }
+
   /** What only asks is asked again when the daemon dies over it: another one is started in its place. */
   #get<Answer>(path: string, query: Query = {}): Promise<Answer> {
     return patiently(() => this.#single('GET', path + queryOf(query)));
@@ -151,18 +176,21 @@ export class NodeClient {
   }
 
   async *#lines<Line>(method: 'GET' | 'POST', target: string, body?: string): AsyncGenerator<Line> {
-    const response = await exchange(this.#socketPaths, method, target, { Connection: 'close' }, body);
-    if (response.status !== 200) throw await failureOf(response);
-    const decoder = new TextDecoder();
-    let rest = '';
-    for await (const bytes of response.body) {
-      const lines = (rest + decoder.decode(bytes, { stream: true })).split('\n');
-      rest = lines.pop() ?? '';
-      for (const line of lines) {
-        const value = JSON.parse(line) as Line | { readonly error: ErrorJSON };
-        if (isFailure(value)) throw KorriganError.fromJSON(value.error);
-        yield value;
-      }
+    yield* linesOf<Line>(await exchange(this.#socketPaths, method, target, { Connection: 'close' }, body));
+  }
+}
+
+async function* linesOf<Line>(response: HttpResponse): AsyncGenerator<Line> {
+  if (response.status !== 200) throw await failureOf(response);
+  const decoder = new TextDecoder();
+  let rest = '';
+  for await (const bytes of response.body) {
+    const lines = (rest + decoder.decode(bytes, { stream: true })).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) {
+      const value = JSON.parse(line) as Line | { readonly error: ErrorJSON };
+      if (isFailure(value)) throw KorriganError.fromJSON(value.error);
+      yield value;
     }
   }
 }

@@ -7,4 +7,6 @@ export * from './cluster-description.ts';
 export type { AttachedProcess } from './run-connection.ts';
 export { type Codec, jsonCodec, type OpenOptions, SharedHold, SharedObjects, SharedSet } from './shared-objects.ts';
 export type { RunRequest, TerminalRequest } from './schemas.ts';
+export { type HeldLock, type HeldUnits, SyncSession, type WaitOptions } from './sync-session.ts';
+export type * from './sync-types.ts';
 export type * from './types.ts';

@@ -15,6 +15,7 @@ import {
   runRequest,
   tokenRequest,
 } from './schemas.ts';
+import { askRequest, leaseRequest } from './sync-schemas.ts';
 import type { NodeServices } from './services.ts';
 import type { Caller, DrainProgress, DrainResult, MigrationProgress, MigrationResult } from './types.ts';
 
@@ -89,6 +90,16 @@ const ROUTES: readonly Route[] = [
   lines('GET', '/v1/events', ({ caller, parameters, services, abort }) => {
     parseRequest(emptyRequest, parameters);
     return services.events(caller, abort);
+  }),
+  lines('POST', '/v1/sync/lease', ({ caller, parameters, services, abort }) =>
+    services.sync.lease(caller, parseRequest(leaseRequest, parameters), abort),
+  ),
+  lines('POST', '/v1/sync/ask', ({ caller, parameters, services, abort }) =>
+    services.sync.ask(caller, parseRequest(askRequest, parameters), abort),
+  ),
+  single('GET', '/v1/sync/list', ({ caller, parameters, services }) => {
+    parseRequest(emptyRequest, parameters);
+    return services.sync.list(caller);
   }),
 ];
 

@@ -77,6 +77,21 @@ const services: NodeServices = {
     await turn();
     throw new KorriganError('KRG_NODE_DEAD', 'gone in the middle');
   },
+  sync: {
+    lease: async function* (_caller, { label, session }, abort) {
+      yield { lease: label, session: `${session}/1`, node: 'node1' };
+      await new Promise((resolve) => abort.addEventListener('abort', resolve));
+      requests.push(`the lease of ${label} has ended`);
+    },
+    ask: async function* (_caller, { lease, request: asked }) {
+      requests.push({ lease, asked });
+      await turn();
+      if ('name' in asked && asked.name === 'taken') throw new KorriganError('KRG_LOCK_BUSY', 'somebody has it');
+      yield { waitsFor: [{ node: 'node2', label: 'another' }] };
+      yield { answer: { kind: 'granted', claim: 7, token: 3, ownerDied: false } };
+    },
+    list: () => Promise.resolve({ things: [], deadlocks: [] }),
+  },
 };
 
 before(async () => {

@@ -13,6 +13,8 @@ import type {
   RunRequest,
   TokenRequest,
 } from './schemas.ts';
+import type { AskRequest, LeaseRequest } from './sync-schemas.ts';
+import type { AskLine, LeaseLine, SyncListing } from './sync-types.ts';
 import type {
   Caller,
   ClusterEvent,
@@ -29,6 +31,15 @@ import type {
   Revocation,
   StartedProcess,
 } from './types.ts';
+
+/** Locks and their like. */
+export interface SyncServices {
+  /** What its holder holds is given up when the caller goes. */
+  lease(caller: Caller, request: LeaseRequest, abort: AbortSignal): AsyncIterable<LeaseLine>;
+  ask(caller: Caller, request: AskRequest, abort: AbortSignal): AsyncIterable<AskLine>;
+  /** What the caller may see. */
+  list(caller: Caller): Promise<SyncListing>;
+}
 
 /**
  * The services of a node. `caller` is who the kernel says it is; each service checks what that user may do.
@@ -71,4 +82,5 @@ export interface NodeServices {
   /** Lines without their newline. */
   logs(caller: Caller, request: LogsRequest, abort: AbortSignal): AsyncIterable<string>;
   events(caller: Caller, abort: AbortSignal): AsyncIterable<ClusterEvent>;
+  readonly sync: SyncServices;
 }

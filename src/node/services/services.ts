@@ -23,6 +23,7 @@ import { askStatus, statusOf } from './status.ts';
 /** What the modules above the container do for users; joined in by `node.ts`. */
 export type MigrationServices = Pick<NodeServices, 'migrate' | 'explain'>;
 export type MembershipServices = Pick<NodeServices, 'addNodes' | 'removeNodes' | 'power'>;
+export type LockServices = Pick<NodeServices, 'sync'>;
 export type EnrolmentServices = Pick<NodeServices, 'token' | 'revoke'>;
 
 export interface ServicesOptions {
@@ -40,6 +41,7 @@ export interface ServicesOptions {
   readonly changes: MembershipServices;
   readonly kddm: Kddm;
   readonly onFault: (error: unknown) => void;
+  readonly locks: LockServices;
 }
 
 /** How long another node may take to say how it is. */
@@ -90,6 +92,7 @@ export function createServices(options: ServicesOptions): NodeServices {
     ...options.enrolment,
 
     ...options.changes,
+    ...options.locks,
 
     doctor: () => examineMachine(),
 

@@ -1,8 +1,9 @@
 /** One client of sync on this node: asks, waits, holds. */
 import { KorriganError } from '../../linux/errors.ts';
 import type { Client, Reply, Request } from '../events.ts';
+import type { Owner } from '../owners.ts';
 
-export type OnQueued = (holders: readonly string[]) => void;
+export type OnQueued = (holders: readonly Owner[]) => void;
 
 interface ClientHost {
   ask(request: Request, onQueued: OnQueued, signal: AbortSignal | undefined): Promise<Reply>;

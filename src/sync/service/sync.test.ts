@@ -25,7 +25,7 @@ async function queued(
   request: Request,
 ): Promise<{ readonly reply: Promise<Reply>; readonly holders: readonly string[] }> {
   const { promise, resolve } = Promise.withResolvers<readonly string[]>();
-  const reply = client.ask(request, { onQueued: resolve });
+  const reply = client.ask(request, { onQueued: (owners) => resolve(owners.map(({ label }) => label)) });
   return { holders: await promise, reply };
 }
 

@@ -56,7 +56,7 @@ export class Sync implements AsyncDisposable {
     rpc.handleNotice(answersNotice, (notice) => this.#step({ kind: 'notice', notice }));
     rpc.handle(tablesCall, () => ({ tables: this.#tablesHere() }));
     this.#timer = setInterval(() => {
-      if (this.#node.claims.size > 0) this.#step({ kind: 'tick' });
+      if (this.#node.needsTicks) this.#step({ kind: 'tick' });
     }, TICK_MILLISECONDS);
     this.#timer.unref();
   }
