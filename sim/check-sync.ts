@@ -192,10 +192,13 @@ function judgeCondition(key: string, records: readonly Record[]): string | undef
   const woken = records.filter(({ request, reply }) => request.kind === 'wait' && reply?.kind === 'signalled');
   const signalled = signals.reduce((sum, { request }) => sum + (request.kind === 'signal' ? request.count : 0), 0);
   if (woken.length > signalled) return `${key} woke ${woken.length} for ${signalled} signals`;
+  // What one who died did not hear any more goes to another one.
+  const unheard = records.filter((each) => each.request.kind === 'wait' && maybeHad(each));
+  const overlap = (one: Record, other: Record): boolean => one.start < (other.end ?? Infinity) && (one.end ?? Infinity) > other.start;
   for (const each of woken) {
-    const isReal = signals.some(
-      ({ start, end, reply }) => reply?.kind !== 'leaving' && start < (each.end ?? Infinity) && (end ?? Infinity) > each.start,
-    );
+    const isReal =
+      signals.some((one) => one.reply?.kind !== 'leaving' && overlap(one, each)) ||
+      unheard.some((other) => other.start < (each.end ?? Infinity) && signals.some((one) => overlap(one, other)));
     if (!isReal) return `${key} woke program ${each.client} without a signal`;
   }
   return undefined;

@@ -205,6 +205,23 @@ test('a command ends when its daemon does, and what it held goes on elsewhere', 
   assert.equal(second.stdout, '1\n');
 });
 
+test('a node that is taken out gives up what it has first, and has its part again when it is added', async () => {
+  const first = krg(3, ['lock', 'leaving', '--', 'sleep', '1000']);
+  await becomesClaimed('leaving', 1, 0);
+  const second = krg(1, ['lock', 'leaving', '--', 'true']);
+  await becomesClaimed('leaving', 1, 1);
+  const drain = krg(1, ['drain', 'node3']);
+  assert.equal(await drain.ended, 0, drain.stderr);
+  assert.equal(await first.ended, 255);
+  assert.equal(await second.ended, 0);
+  const refused = krg(3, ['lock', 'leaving', '--timeout', '100ms', '--', 'true']);
+  assert.notEqual(await refused.ended, 0);
+  const add = krg(1, ['add', 'node3']);
+  assert.equal(await add.ended, 0, add.stderr);
+  await becomes(cluster, 3, 'online');
+  assert.equal(await krg(3, ['lock', 'leaving', '--', 'true']).ended, 0);
+});
+
 test('a node that dies leaves its locks to others, who are told, and no lock is forgotten', async () => {
   const kept = krg(1, ['lock', 'kept', '--', 'sleep', '1000']);
   const lost = krg(3, ['lock', 'lost', '--', 'sleep', '1000']);

@@ -129,7 +129,7 @@ export async function startNode({ configuration, id, version, log }: NodeOptions
     await endNode(how, { hotPlug, kin, container, rpc, group: daemonCgroup(cluster, id), socket: own.socket, log });
   };
   const configured = configuration.nodes.map((node) => node.id);
-  const changes = createMembership({ membership, hotPlug, rpc, events, configured, end });
+  const changes = createMembership({ membership, hotPlug, rpc, events, sync, configured, end });
   const services = createServices({
     cluster,
     version,

@@ -82,6 +82,8 @@ export type SyncEvent =
   | { readonly kind: 'view'; readonly epoch: number; readonly members: ReadonlyMap<NodeId, string> }
   /** This node will leave: nobody gets anything more here, and who has something loses it. */
   | { readonly kind: 'drain' }
+  /** It does not leave after all. */
+  | { readonly kind: 'keep' }
   | { readonly kind: 'tick' };
 
 export type SyncEffect =

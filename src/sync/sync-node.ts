@@ -102,6 +102,9 @@ export class SyncNode implements Beginner {
         return this.#follow(event.epoch, event.members);
       case 'drain':
         return this.#drain();
+      case 'keep':
+        this.#isDraining = this.#isDrained = false;
+        return;
       case 'tick':
         return this.#tick();
     }
@@ -335,7 +338,11 @@ export class SyncNode implements Beginner {
   /** Until this life stands in the record this node has no part in anything. */
   #follow(epoch: number, members: ReadonlyMap<NodeId, string>): void {
     if (epoch <= this.#living.epoch || (this.#living.epoch === 0 && members.get(this.self) !== this.life)) return;
+    const returns = !this.#living.members.has(this.self) && members.get(this.self) === this.life;
     this.#living.change(epoch, members);
+    // It had left, and has nothing from before.
+    if (returns && this.#isDrained) this.#isDraining = this.#isDrained = false;
+    if (members.get(this.self) !== this.life) for (const claim of this.claims.all()) this.#fail(claim, 'leaving');
     this.#look();
     for (const { event } of this.#early.splice(0)) this.#take(event);
   }

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { add, drain, forget, type HotPlug, keep, type Membership, type NodeRecord, removed, type View } from '../../hotplug/index.ts';
 import { errorToJSON, isKorriganError, KorriganError } from '../../linux/errors.ts';
 import { defineCall, type RpcNode } from '../../rpc/index.ts';
+import type { Sync } from '../../sync/index.ts';
 import type { RemoveNodesRequest } from '../api/schemas.ts';
 import type { Caller, DrainProgress, DrainResult } from '../api/types.ts';
 import type { EventLog } from '../events.ts';
@@ -29,6 +30,8 @@ export interface MembershipOptions {
   readonly hotPlug: HotPlug;
   readonly rpc: RpcNode;
   readonly events: EventLog;
+  /** Locks and their like. */
+  readonly sync: Sync;
   /** The nodes that the cluster was made with: it knows them for ever. */
   readonly configured: readonly number[];
   /** Ends this node. */
@@ -123,7 +126,7 @@ async function remove(
   onProgress: (progress: DrainProgress) => void,
   abort: AbortSignal,
 ): Promise<DrainResult> {
-  const { membership, hotPlug, rpc, events } = options;
+  const { membership, hotPlug, rpc, events, sync } = options;
   const { id, name } = node;
   const emptying = new Drain({ rpc, membership, node, deadlineSeconds, onProgress, abort });
   const result = (outcome: DrainResult['outcome'], rest: Pick<DrainResult, 'immovable' | 'error'>): DrainResult => ({
@@ -140,6 +143,8 @@ async function remove(
       return result('kept', { immovable });
     }
     if (immovable.length > 0) immovable = await emptying.kill();
+    // A node that does not answer keeps nothing either.
+    await sync.empty(id).catch(ignoreKorriganError);
     const after = await hotPlug.change((view) => removed(view, id));
     if (after.nodes.find((record) => record.id === id)?.state !== 'present')
       throw new KorriganError('KRG_CANCELLED', `${name} was not taken out: somebody else has decided otherwise`);
@@ -149,8 +154,13 @@ async function remove(
   } catch (error) {
     if (!isKorriganError(error)) throw error;
     await hotPlug.change((view) => keep(view, id));
+    await sync.keep(id).catch(ignoreKorriganError);
     return result('kept', { immovable: [], error: errorToJSON(error) });
   }
+}
+
+function ignoreKorriganError(error: unknown): void {
+  if (!isKorriganError(error)) throw error;
 }
 
 /** Ends a node that takes part no more. One that the cluster was not made with is forgotten. */

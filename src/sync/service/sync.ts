@@ -12,6 +12,9 @@ import { SYNC_SET, SYNC_SET_RECORD, type Table, tableLinker } from '../table.ts'
 import { SyncClient } from './sync-client.ts';
 
 const answersNotice = defineNotice('sync.answers', noticeSchema);
+/** A node is to leave, or stays after all. Answered when it has given up what it had. */
+const leaveCall = defineCall('sync.leave', z.object({ isLeaving: z.boolean() }), z.null());
+const LEAVE_MILLISECONDS = 5000;
 /** The tables of which a node knows that there is something in them. */
 const tablesCall = defineCall('sync.tables', z.object({}), z.object({ tables: z.array(z.int().nonnegative()) }));
 
@@ -54,6 +57,11 @@ export class Sync implements AsyncDisposable {
     this.#node = new SyncNode({ self: rpc.id, life });
     kddm.addLinker(tableLinker);
     rpc.handleNotice(answersNotice, (notice) => this.#step({ kind: 'notice', notice }));
+    rpc.handle(leaveCall, async ({ isLeaving }) => {
+      if (isLeaving) await this.#drain();
+      else this.#step({ kind: 'keep' });
+      return null;
+    });
     rpc.handle(tablesCall, () => ({ tables: this.#tablesHere() }));
     this.#timer = setInterval(() => {
       if (this.#node.needsTicks) this.#step({ kind: 'tick' });
@@ -99,8 +107,20 @@ export class Sync implements AsyncDisposable {
     return client;
   }
 
-  /** From now on nobody gets anything here; who holds something loses it. Resolves when the tables know of nobody here any more. */
-  drain(): Promise<void> {
+  /**
+   * A node is to be taken out: nobody gets anything there any more, and who holds something loses it. Resolves when the tables know of nobody there.
+   * @throws KorriganError when it does not answer; who has something there is taken for dead when it is out
+   */
+  async empty(node: NodeId): Promise<void> {
+    await this.#options.rpc.call(node, leaveCall, { isLeaving: true }, { deadlineMs: LEAVE_MILLISECONDS });
+  }
+
+  /** It stays after all. */
+  async keep(node: NodeId): Promise<void> {
+    await this.#options.rpc.call(node, leaveCall, { isLeaving: false }, { deadlineMs: LEAVE_MILLISECONDS });
+  }
+
+  #drain(): Promise<void> {
     return new Promise((resolve) => {
       this.#onDrained = resolve;
       this.#step({ kind: 'drain' });
