@@ -15,7 +15,7 @@
  *
  * Files: `lock`, `semaphore`, `condition`, `barrier` (the kinds, with `outcomes`) · `owners` (who, and who is dead) · `table` · `actions` (what is done to a table) · `events` · `claims` (of this node's clients) ·
  * `work` (grab, change, put) · `beginnings`, `sync-node` (the machine: `step(event, now) → effects`) · `mutations` (breaks that only the simulator makes) ·
- * `deadlocks` (who waits for whom in a circle) · `service/` (over kddm and rpc, for clients of this node).
+ * `deadlocks` (who waits for whom in a circle) · `unique-ids` · `service/` (over kddm and rpc, for clients of this node).
  */
 export { type Deadlock, type Wait } from './deadlocks.ts';
 export type { Client, Notice, Reply, Request, SyncEffect, SyncEvent } from './events.ts';

@@ -1,6 +1,7 @@
 /** sync over kddm and real links between nodes of this process. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { nodeOfId } from '../../kddm/index.ts';
 import type { Reply, Request } from '../events.ts';
 import { keyOf } from '../table.ts';
 import type { SyncClient } from './sync-client.ts';
@@ -119,6 +120,10 @@ describe('sync over real links', { timeout: 60_000 }, () => {
       firsts.toSorted((a, b) => a - b),
       [1, 11, 21],
     );
+    const id = await cluster.sync(1).uniqueId();
+    await cluster.restart(1);
+    assert.equal(nodeOfId(id), 1);
+    assert.ok((await cluster.sync(1).uniqueId()) > id);
   });
 
   test('who waits for whom in a circle is named; who would wait for itself is refused', async () => {

@@ -8,7 +8,8 @@ import { defineCall, defineNotice, type NodeId, type RpcLog, type RpcNode } from
 import { confirmed, type Deadlock, findDeadlocks } from '../deadlocks.ts';
 import { noticeSchema, type Reply, type SyncEffect, type SyncEvent } from '../events.ts';
 import { SyncNode } from '../sync-node.ts';
-import { SYNC_SET, SYNC_SET_RECORD, type Table, tableLinker } from '../table.ts';
+import { UniqueIds } from '../unique-ids.ts';
+import { keyOf, SYNC_SET, SYNC_SET_RECORD, type Table, tableLinker } from '../table.ts';
 import { SyncClient } from './sync-client.ts';
 
 const answersNotice = defineNotice('sync.answers', noticeSchema);
@@ -49,12 +50,20 @@ export class Sync implements AsyncDisposable {
   #members: readonly NodeId[] = [];
   #lastNumber = 0;
   #onDrained: (() => void) | undefined;
+  #looking: Promise<Deadlock[]> | undefined;
+  readonly #ids: UniqueIds;
 
   constructor(options: SyncOptions) {
     this.#options = options;
     const { rpc, kddm, life, now = () => performance.now() } = options;
     this.#now = now;
     this.#node = new SyncNode({ self: rpc.id, life });
+    this.#ids = new UniqueIds(rpc.id, async (count) => {
+      using client = this.open('unique ids');
+      const reply = await client.ask({ kind: 'reserve', key: keyOf('counter', 'system', `ids of node ${rpc.id}`), count });
+      if (reply.kind === 'done' && reply.value !== undefined) return reply.value;
+      throw new KorriganError('KRG_OBJECT_LOST', `no ids can be had: ${reply.kind}`);
+    });
     kddm.addLinker(tableLinker);
     rpc.handleNotice(answersNotice, (notice) => this.#step({ kind: 'notice', notice }));
     rpc.handle(leaveCall, async ({ isLeaving }) => {
@@ -137,9 +146,19 @@ export class Sync implements AsyncDisposable {
     return found.flatMap((table) => (table !== undefined && table.objects.size > 0 ? [table] : []));
   }
 
-  async deadlocks(): Promise<Deadlock[]> {
-    const first = findDeadlocks(await this.tables());
-    return first.length === 0 ? [] : confirmed(first, findDeadlocks(await this.tables()));
+  /** An id that no call on whatever node gives out twice; it tells its node (`nodeOfId` of kddm). @throws KorriganError */
+  uniqueId(): Promise<number> {
+    return this.#ids.next();
+  }
+
+  /** Who asks while somebody else looks gets what that one finds. */
+  deadlocks(): Promise<Deadlock[]> {
+    const look = async (): Promise<Deadlock[]> => {
+      const first = findDeadlocks(await this.tables());
+      return first.length === 0 ? [] : confirmed(first, findDeadlocks(await this.tables()));
+    };
+    this.#looking ??= look().finally(() => (this.#looking = undefined));
+    return this.#looking;
   }
 
   /** Calls back, again and again, with the deadlocks that a session is in, until it is aborted. */
