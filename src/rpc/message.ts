@@ -34,7 +34,10 @@ const idempotencyKey = z.string().min(1).max(200);
 /** call: name, request, deadline (0 for none), idempotency key ('' for none). */
 export const callMessage = z.tuple([name, z.unknown(), milliseconds, z.union([idempotencyKey, z.literal('')])]);
 /** notice: name, message. */
-export const noticeMessage = z.tuple([name, z.unknown()]);
+export const noticeMessage = z.custom<readonly [string, unknown]>(
+  // A tuple's schema would take longer than all else that is done with a small notice.
+  (value) => Array.isArray(value) && value.length >= 2 && name.safeParse(value[0]).success,
+);
 /** streamOpen: name, request. */
 export const streamOpenMessage = z.tuple([name, z.unknown()]);
 /** forward: the node that is to answer instead, and the request for it. */

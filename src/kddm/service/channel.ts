@@ -80,7 +80,7 @@ export class Channel<Body> {
       const item = this.#queue[this.#sent];
       if (item === undefined || this.#sent >= WINDOW_PACKETS || (this.#sent > 0 && this.#sentBytes + item.sizeBytes > WINDOW_BYTES)) break;
       this.#sentBytes += item.sizeBytes;
-      packets.push({ ...this.#header(this.#to), sequence: item.sequence, body: item.body });
+      packets.push({ from: this.#self, to: this.#to, sequence: item.sequence, received: this.#tellReceived(this.#to), body: item.body });
     }
     return packets;
   }
@@ -127,13 +127,13 @@ export class Channel<Body> {
   confirmation(isDue: boolean): Packet<Body> | undefined {
     const count = this.#received - this.#confirmed;
     if (count === 0 || (!isDue && count < CONFIRM_PACKETS && this.#unconfirmedBytes < CONFIRM_BYTES)) return undefined;
-    return { ...this.#header(this.#from), sequence: 0 };
+    return { from: this.#self, to: this.#from, sequence: 0, received: this.#tellReceived(this.#from) };
   }
 
-  #header(to: number): { from: number; to: number; received: Sequence } {
-    if (to !== this.#from) return { from: this.#self, to, received: 0 };
+  #tellReceived(to: number): Sequence {
+    if (to !== this.#from) return 0;
     this.#confirmed = this.#received;
     this.#unconfirmedBytes = 0;
-    return { from: this.#self, to, received: this.#received };
+    return this.#received;
   }
 }

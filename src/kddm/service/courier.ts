@@ -106,12 +106,11 @@ export class Courier {
   }
 
   #flush(node: NodeId, { channel }: Correspondent): void {
-    const { rpc } = this.#options;
-    for (const packet of channel.take()) {
-      this.#notify(node, packet);
-      // Without a link one packet is enough to have one made; all go when it is there.
-      if (!rpc.isConnected(node)) return;
-    }
+    const packets = channel.take();
+    if (packets.length === 0) return;
+    // Without a link one packet is enough to have one made; all go when it is there.
+    if (!this.#options.rpc.isConnected(node)) packets.length = 1;
+    for (const packet of packets) this.#notify(node, packet);
   }
 
   #notify(node: NodeId, packet: Parameters<typeof toWire>[0]): void {

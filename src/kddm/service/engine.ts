@@ -104,9 +104,11 @@ export class Engine {
       this.#waiting.push(() => this.operate(request, then));
       return;
     }
-    const id = ++this.#lastOperation;
-    this.#results.set(id, then);
-    this.step({ kind: 'operation', operation: { ...request, id } as ObjectOperation | SetOperation });
+    // Every request is made for this call alone.
+    const operation = request as { id?: number } & Request as ObjectOperation | SetOperation;
+    Object.assign(operation, { id: ++this.#lastOperation });
+    this.#results.set(operation.id, then);
+    this.step({ kind: 'operation', operation });
   }
 
   /** See `KddmNode.getNow`. */

@@ -1,5 +1,7 @@
 /** How an operation that failed is told to its caller. */
 import { type ErrorCode, KorriganError } from '../../linux/errors.ts';
+import type { ObjectId } from '../identity.ts';
+import type { SetRecord } from '../messages.ts';
 import type { FailureCode, Result } from '../operations.ts';
 
 const FAILURES: Readonly<Record<FailureCode, readonly [code: ErrorCode, text: string]>> = {
@@ -20,7 +22,7 @@ export function failure(what: string, code: FailureCode): KorriganError {
 }
 
 /** @throws KorriganError when the operation failed @returns its content; `undefined`: the object does not exist */
-export function contentOf(what: string, result: Result): unknown {
-  if (result.kind === 'failed') throw failure(what, result.code);
+export function contentOf(kind: string, object: ObjectId, { name, set }: SetRecord, result: Result): unknown {
+  if (result.kind === 'failed') throw failure(`${kind} of object ${object} of set ${name ?? set}`, result.code);
   return result.kind === 'done' ? result.content : undefined;
 }

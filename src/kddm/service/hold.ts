@@ -43,7 +43,7 @@ export class Hold<Content> implements Disposable, AsyncDisposable {
   async put(): Promise<void> {
     if (!this.#isHeld) return;
     this.#isHeld = false;
-    await this.#operator.put(this.object, this.isGrab, this.#content);
+    if (this.isGrab || !this.#operator.putNow(this.object)) await this.#operator.put(this.object, this.isGrab, this.#content);
   }
 
   /** After a grab with `manualFirstTouch` of an absent object: gives its content; it stays held. @throws KorriganError KRG_NOT_HELD */

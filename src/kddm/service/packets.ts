@@ -78,7 +78,8 @@ export function fromWire(wire: Wire): Packet<Body> {
         const value = wire[place++];
         if (value !== undefined) message[member] = value;
       }
-      return { ...parsed, body: { kind: 'envelope', envelope: parseEnvelope({ epoch: first, received: second, message }) } };
+      const body: Body = { kind: 'envelope', envelope: parseEnvelope({ epoch: first, received: second, message }) };
+      return { from: parsed.from, to: parsed.to, sequence: parsed.sequence, received: parsed.received, body };
     }
   }
 }

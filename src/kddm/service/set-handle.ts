@@ -77,8 +77,9 @@ export class KddmSetHandle<Content> {
   /** A readable copy, that stays until it is put. An object that does not exist is created by the linker. @throws KorriganError KRG_OBJECT_LOST … */
   get(object: ObjectId, options?: GetOptions & { readonly noFirstTouch?: false }): Promise<Hold<Content>>;
   get(object: ObjectId, options: GetOptions): Promise<Hold<Content> | undefined>;
-  async get(object: ObjectId, options: GetOptions = {}): Promise<Hold<Content> | undefined> {
-    return this.getNow(object) ?? this.#hold('get', object, options);
+  get(object: ObjectId, options: GetOptions = {}): Promise<Hold<Content> | undefined> {
+    const here = this.getNow(object);
+    return here === undefined ? this.#hold('get', object, options) : Promise.resolve(here);
   }
 
   /** The only copy, which may be written. @throws KorriganError KRG_OBJECT_LOST … */
@@ -92,7 +93,7 @@ export class KddmSetHandle<Content> {
   ): Promise<Hold<Content> | undefined>;
   /** The content is undefined when the object does not exist: the holder is to give it. */
   grab(object: ObjectId, options: GrabOptions & { readonly manualFirstTouch: true }): Promise<Hold<Content | undefined>>;
-  async grab(object: ObjectId, options: GrabOptions = {}): Promise<Hold<Content> | Hold<Content | undefined> | undefined> {
+  grab(object: ObjectId, options: GrabOptions = {}): Promise<Hold<Content> | Hold<Content | undefined> | undefined> {
     return this.#hold('grab', object, options);
   }
 
@@ -120,10 +121,11 @@ export class KddmSetHandle<Content> {
   }
 
   /** What is here, without a word to anybody. @returns undefined: no valid copy is here @throws KorriganError KRG_OBJECT_BUSY (exclusive sets) */
-  async find(object: ObjectId): Promise<Hold<Content> | undefined> {
-    const result = await this.#result({ kind: 'find', object });
-    if (result.kind === 'failed' && result.code === 'no-entry') return undefined;
-    return new Hold(this.#operator, object, false, contentOf(this.#what('find', object), result) as Content);
+  find(object: ObjectId): Promise<Hold<Content> | undefined> {
+    return this.#begin({ kind: 'find', object }, undefined, (result) => {
+      if (result.kind === 'failed' && result.code === 'no-entry') return undefined;
+      return new Hold(this.#operator, object, false, contentOf('find', object, this.record, result) as Content);
+    });
   }
 
   /** Starts what is needed to read or write the object here, and waits for nothing. */
@@ -152,30 +154,43 @@ export class KddmSetHandle<Content> {
     return [...(this.#engine.node?.set(namespace, set)?.entries.keys() ?? [])];
   }
 
-  async #hold(kind: 'get' | 'grab', object: ObjectId, { signal, ...variant }: Variant & WaitOptions): Promise<Hold<Content> | undefined> {
-    const content = await this.#operate({ kind, object, ...variant }, signal);
-    if (content === undefined && variant.manualFirstTouch !== true) return undefined;
-    return new Hold(this.#operator, object, kind === 'grab', content as Content);
+  #hold(kind: 'get' | 'grab', object: ObjectId, options: Variant & WaitOptions): Promise<Hold<Content> | undefined> {
+    return this.#begin({ kind, object, ...variantOf(options) }, options.signal, (result) => {
+      const content = contentOf(kind, object, this.record, result);
+      if (content === undefined && options.manualFirstTouch !== true) return undefined;
+      return new Hold(this.#operator, object, kind === 'grab', content as Content);
+    });
   }
 
-  async #operate(request: SetRequest, signal?: AbortSignal): Promise<unknown> {
-    return contentOf(this.#what(request.kind, request.object), await this.#result(request, signal));
+  #operate(request: SetRequest, signal?: AbortSignal): Promise<unknown> {
+    return this.#begin(request, signal, (result) => contentOf(request.kind, request.object, this.record, result));
   }
 
-  #what(kind: string, object: ObjectId): string {
-    return `${kind} of object ${object} of set ${this.record.name ?? this.record.set}`;
-  }
-
-  #result(request: SetRequest, signal?: AbortSignal): Promise<Result> {
+  /** @param outcome what the operation comes to; what it throws is thrown */
+  #begin<T>(request: SetRequest, signal: AbortSignal | undefined, outcome: (result: Result) => T): Promise<T> {
     const { namespace, set } = this.record;
     return new Promise((resolve, reject) => {
-      if (signal?.aborted === true) return reject(cancelled(signal));
+      const settle = (result: Result): void => {
+        try {
+          resolve(outcome(result));
+        } catch (error) {
+          reject(error);
+        }
+      };
+      if (signal === undefined) {
+        this.#engine.operate({ ...request, namespace, set }, settle);
+        return;
+      }
+      if (signal.aborted) {
+        reject(cancelled(signal));
+        return;
+      }
       const giveUp = (): void => reject(cancelled(signal));
-      signal?.addEventListener('abort', giveUp, { once: true });
+      signal.addEventListener('abort', giveUp, { once: true });
       this.#engine.operate({ ...request, namespace, set }, (result) => {
-        signal?.removeEventListener('abort', giveUp);
-        if (signal?.aborted === true) this.#putBack(request, result);
-        else resolve(result);
+        signal.removeEventListener('abort', giveUp);
+        if (signal.aborted) this.#putBack(request, result);
+        else settle(result);
       });
     });
   }
@@ -188,6 +203,11 @@ export class KddmSetHandle<Content> {
     const { object, kind: hold } = request;
     this.#operator.put(object, hold === 'grab', undefined).catch((error: KorriganError) => this.#operator.putFailed(object, error));
   }
+}
+
+/** Without the signal, which is no part of an operation. */
+function variantOf({ signal: _, ...variant }: Variant & WaitOptions): Variant {
+  return variant;
 }
 
 function cancelled(signal: AbortSignal | undefined): KorriganError {
