@@ -223,22 +223,21 @@ const reconfigurationMessages = [
   z.object({ kind: z.literal('KDDM_BARRIER'), isOpen: z.boolean() }),
 ] as const;
 
-const message = z.discriminatedUnion('kind', [
-  ...objectMessages,
-  ...setMessages,
-  ...reconfigurationMessages,
-  z.object({ kind: z.literal('DELIVERED') }),
-]);
+const delivered = z.object({ kind: z.literal('DELIVERED') });
+
+const message = z.discriminatedUnion('kind', [...objectMessages, ...setMessages, ...reconfigurationMessages, delivered]);
+
+/** Of each kind of message but those of a reconfiguration. */
+export const MESSAGE_SCHEMAS: ReadonlyMap<unknown, z.ZodType<Message>> = new Map(
+  [...objectMessages, ...setMessages, delivered].map((schema) => [schema.shape.kind.value, schema]),
+);
 
 /**
- * The members of each kind of message but those of a reconfiguration, in the order in which they travel. New ones come last: who does not know them leaves them away, and who does not get them
- * finds them undefined.
+ * The members of those, in the order in which they travel. New ones come last: who does not know them leaves them away, and who does not get them finds them
+ * undefined.
  */
 export const MESSAGE_MEMBERS: ReadonlyMap<unknown, readonly string[]> = new Map(
-  [...objectMessages, ...setMessages, z.object({ kind: z.literal('DELIVERED') })].map(({ shape }) => [
-    shape.kind.value,
-    Object.keys(shape).filter((key) => key !== 'kind'),
-  ]),
+  [...objectMessages, ...setMessages, delivered].map(({ shape }) => [shape.kind.value, Object.keys(shape).filter((key) => key !== 'kind')]),
 );
 
 const envelope = z.object({

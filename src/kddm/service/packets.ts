@@ -1,8 +1,9 @@
 /** What object managers say to each other over rpc: packets of a channel, and leases beside it. */
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import { KorriganError } from '../../linux/errors.ts';
 import { defineNotice, type NodeId, pack, unpack } from '../../rpc/index.ts';
-import { type Envelope, MESSAGE_MEMBERS, parseEnvelope } from '../messages.ts';
+import { type Envelope, MESSAGE_MEMBERS, MESSAGE_SCHEMAS, parseEnvelope } from '../messages.ts';
 import type { Packet } from './channel.ts';
 
 /** What a packet carries. */
@@ -18,15 +19,18 @@ export type Body =
 /** On the wire: an array of the members of a packet, the kind of its body, and the members of that; a message without the names of its members. */
 type Wire = readonly unknown[];
 
-export const packetNotice = defineNotice(
-  'kddm.packet',
-  z.custom<Wire>((value) => Array.isArray(value)),
+const isNatural = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
+const HEADER_MEMBERS = 4;
+/** By hand: a tuple's schema would take longer than the rest of what is done with a packet. */
+export const wireSchema = z.custom<Wire>(
+  (value) => Array.isArray(value) && value.length >= HEADER_MEMBERS && value.slice(0, HEADER_MEMBERS).every(isNatural),
 );
+
+export const packetNotice = defineNotice('kddm.packet', wireSchema);
 /** Asks for a lease, or (`isGranted`) grants it; `askedAt` is of the clock of who asked. */
 export const leaseNotice = defineNotice('kddm.lease', z.object({ askedAt: z.number(), isGranted: z.boolean() }));
 
 const natural = z.int().nonnegative();
-const headerSchema = z.object({ from: natural, to: natural, sequence: natural, received: natural });
 const pieceSchema = z.object({
   kind: z.literal('piece'),
   bytes: z.custom<Uint8Array>((value) => value instanceof Uint8Array),
@@ -58,30 +62,35 @@ export function toWire({ from, to, sequence, received, body }: Packet<Body>): Wi
   }
 }
 
-/** @throws KorriganError KRG_PEER_PROTOCOL, ZodError */
+/** @throws KorriganError KRG_PEER_PROTOCOL */
 export function fromWire(wire: Wire): Packet<Body> {
-  const [from, to, sequence, received, kind, first, second] = wire;
-  const parsed = headerSchema.parse({ from, to, sequence, received });
-  switch (kind) {
-    case undefined:
-      return parsed;
-    case 'piece':
-      return { ...parsed, body: pieceSchema.parse({ kind, bytes: first, isLast: second }) };
-    case 'recovered':
-    case 'settled':
-    case 'left':
-      return { ...parsed, body: toldSchema.parse({ kind, epoch: first }) };
-    default: {
-      const message: Record<string, unknown> = { kind };
-      let place = 7;
-      for (const member of MESSAGE_MEMBERS.get(kind) ?? []) {
-        const value = wire[place++];
-        if (value !== undefined) message[member] = value;
-      }
-      const body: Body = { kind: 'envelope', envelope: parseEnvelope({ epoch: first, received: second, message }) };
-      return { from: parsed.from, to: parsed.to, sequence: parsed.sequence, received: parsed.received, body };
-    }
+  const [from, to, sequence, received] = wire as [number, number, number, number];
+  return { from, to, sequence, received, body: wire.length > HEADER_MEMBERS ? bodyOf(wire) : undefined };
+}
+
+function bodyOf(wire: Wire): Body {
+  const [, , , , kind, first, second] = wire;
+  const schema = MESSAGE_SCHEMAS.get(kind);
+  if (kind === 'piece') return parse(pieceSchema, { kind, bytes: first, isLast: second });
+  if (schema === undefined) return parse(toldSchema, { kind, epoch: first });
+  if (!isNatural(first) || !isNatural(second)) throw misunderstood('its epoch is no number');
+  const message: Record<string, unknown> = { kind };
+  let place = HEADER_MEMBERS + 3;
+  for (const member of MESSAGE_MEMBERS.get(kind) ?? []) {
+    const value = wire[place++];
+    if (value !== undefined) message[member] = value;
   }
+  return { kind: 'envelope', envelope: { epoch: first as number, received: second as number, message: parse(schema, message) } };
+}
+
+function parse<T>(schema: z.ZodType<T>, value: unknown): T {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  throw misunderstood(z.prettifyError(result.error));
+}
+
+function misunderstood(why: string): KorriganError {
+  return new KorriganError('KRG_PEER_PROTOCOL', `a packet between the object managers cannot be understood: ${why}`);
 }
 
 /** A frame of rpc holds 4 MiB; pieces are smaller, so that others find a gap. */
