@@ -1,5 +1,5 @@
 /**
- * `npm run bench`: moves of programs between two nodes of this machine, and calls between two processes, side by side with their floors, in one run.
+ * `npm run bench`: moves of programs between two nodes of this machine, calls between two processes, and shared objects, side by side with their floors, in one run.
  *
  * Nothing is asserted: the table says what was seen. Options: `--case NAME` (repeatable), `--list`, `--json FILE`.
  */
@@ -10,6 +10,7 @@ import { CASES } from './cases.ts';
 import { BenchCluster } from './cluster.ts';
 import { measureCriu } from './criu.ts';
 import { measure, type Measurement } from './measure.ts';
+import { formatKddm, measureKddm } from './kddm.ts';
 import { formatRpc, measureRpc } from './rpc.ts';
 import { SMALL } from './rpc-definitions.ts';
 import { measureSmallProcessFloor } from './small-process-floor.ts';
@@ -78,7 +79,10 @@ if (criu.downtime !== undefined && small?.seen !== undefined) {
 const rpc = values.case === undefined ? await measureRpc() : [];
 if (rpc.length > 0)
   console.log(`\nCalls and streams between two processes over one link; messages of ${SMALL} bytes, medians\n${formatRpc(rpc)}`);
+const kddm = values.case === undefined ? await measureKddm() : undefined;
+if (kddm !== undefined)
+  console.log(`\nObjects shared by four nodes, each a process; a call of the same size before each sample, medians\n${formatKddm(kddm)}`);
 if (values.json !== undefined) {
-  writeFileSync(values.json, `${JSON.stringify({ machine, measurements, failures, floor, criu, rpc }, null, 2)}\n`);
+  writeFileSync(values.json, `${JSON.stringify({ machine, measurements, failures, floor, criu, rpc, kddm }, null, 2)}\n`);
 }
 if (failures.length > 0) process.exitCode = 1;

@@ -22,6 +22,13 @@
  * Files: `identity`, `states`, `entry`, `messages`, `operations`, `linker` (words) · `client`, `holds` and `waiters` (local operations) · `owner` (requests for copies) · `answers` · `first-touch` · `invalidation` ·
  * `removal` · `eviction` · `replicas` · `sets` and `set-directory` (sets, homes, names) · `reconfiguration` with `reports` and `resolution` (membership changes) · `delivery` · `events`,
  * `object-messages` and `kddm-node` (the dispatcher) · `statistics`. `mutations` are breaks of the protocol that only the simulator makes.
+ *
+ * `service/` is the shell. `Kddm` is constructed with the node's RPC and has a `stage` for hotplug; sets are `KddmSetHandle`s, typed by their linkers, and what they give are `Hold`s. Rules:
+ *
+ * * All nodes have the same linkers, by name, before they take part: a set whose linker is missing is not there.
+ * * Nobody waits for an object in a stage of hotplug. While the membership changes, and without a lease, operations wait; with a signal they are given up.
+ * * A hit is synchronous (`getNow`); `get` awaits what is not here. Contents are shared with the linker, not copied: only who grabbed one changes it.
+ * * `channel` (nothing is lost between two lives) · `packets` (the wire) · `courier` (links) · `epochs`, `lease`, `membership` · `engine` (effects) · `kddm`, `set-handle`, `hold`, `slow-linker`, `failures`.
  */
 export type { NodeId } from '../rpc/index.ts';
 export type { Entry } from './entry.ts';

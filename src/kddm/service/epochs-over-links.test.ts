@@ -147,6 +147,20 @@ describe('objects when the cluster changes', OPTIONS, () => {
     assert.equal(await at(sets, 2).read(700), 700);
   });
 
+  test('a node that dies while it leaves is dead: what was there alone is lost, and the others go on', async () => {
+    await using cluster = await KddmCluster.start(3, { linkers });
+    const sets = await setOn(cluster, [1, 2, 3], {});
+    const safe = await cluster.kddm(3).createSet(numbers, { name: 'safe', replicas: 1 });
+    await safe.write(2, 22);
+    await at(sets, 3).write(2, 33);
+    await at(sets, 1).write(1, 11);
+    await cluster.kill(3);
+    cluster.remove(3);
+    assert.equal(await at(sets, 2).read(1), 11);
+    await assert.rejects(at(sets, 1).read(2), isLost);
+    assert.equal(await (await cluster.kddm(1).findSet(numbers, 'safe'))?.read(2), 22);
+  });
+
   test('membership that changes while it changes, under work', async () => {
     await using cluster = await KddmCluster.start(4, { linkers });
     const sets = await setOn(cluster, [1, 2, 3, 4], { replicas: 1 });

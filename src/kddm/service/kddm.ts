@@ -9,7 +9,7 @@ import type { Result } from '../operations.ts';
 import { Courier } from './courier.ts';
 import { Engine, type Request } from './engine.ts';
 import { failure } from './failures.ts';
-import { KddmMembership, type KddmState } from './membership.ts';
+import { KddmMembership, LEAVER_PATIENCE_MILLISECONDS, type KddmState } from './membership.ts';
 import { KddmSetHandle } from './set-handle.ts';
 
 export interface KddmOptions {
@@ -23,6 +23,8 @@ export interface KddmOptions {
   readonly linkers?: readonly IoLinker<unknown>[];
   /** Begins a new epoch at every member, in which nothing else has changed. */
   readonly renewEpoch: (reason: string) => void;
+  /** Milliseconds: a node that leaves and cannot be reached for so long, while others wait for what it has, is dead. @default 10,000 */
+  readonly leaverPatience?: number;
 }
 
 export interface SetOptions {
@@ -58,7 +60,15 @@ export class Kddm implements AsyncDisposable {
   readonly #timer: NodeJS.Timeout;
   #lastId = Date.now() - FIRST_ID_AT;
 
-  constructor({ rpc, log, life, now = () => performance.now(), linkers = [], renewEpoch }: KddmOptions) {
+  constructor({
+    rpc,
+    log,
+    life,
+    now = () => performance.now(),
+    linkers = [],
+    renewEpoch,
+    leaverPatience = LEAVER_PATIENCE_MILLISECONDS,
+  }: KddmOptions) {
     this.self = rpc.id;
     this.#log = log;
     this.#courier = new Courier({
@@ -79,7 +89,7 @@ export class Kddm implements AsyncDisposable {
       report: (effect) => this.#membership.report(effect),
     });
     for (const linker of linkers) this.#engine.addLinker(linker);
-    this.#membership = new KddmMembership({ rpc, engine: this.#engine, courier: this.#courier, now, log, renewEpoch });
+    this.#membership = new KddmMembership({ rpc, engine: this.#engine, courier: this.#courier, now, log, renewEpoch, leaverPatience });
     this.#timer = setInterval(() => {
       this.#courier.tick();
       this.#membership.tick();

@@ -18,6 +18,8 @@ export interface MembershipOptions {
   readonly log: RpcLog;
   /** Begins a new epoch at every member, in which nothing else has changed (`renew` of hotplug's record). */
   readonly renewEpoch: (reason: string) => void;
+  /** Milliseconds: a node that leaves and cannot be reached for so long, while others wait for what it has, is dead. */
+  readonly leaverPatience: number;
 }
 
 export interface KddmState {
@@ -29,8 +31,8 @@ export interface KddmState {
   readonly hasRecovered: boolean;
 }
 
-/** A node that leaves and is not heard of for so long while others wait for what it has, is dead. */
-const LEAVER_PATIENCE_MILLISECONDS = 10_000;
+/** See {@link MembershipOptions.leaverPatience}. */
+export const LEAVER_PATIENCE_MILLISECONDS = 10_000;
 
 const NOBODY: View = { epoch: 0, nodes: [] };
 
@@ -43,6 +45,8 @@ export class KddmMembership {
   #members: readonly NodeId[] = [];
   /** Who is no member any more and has not handed over everything yet, as far as this node knows, and the life that is meant. */
   readonly #leaving = new Map<NodeId, string>();
+  /** Of those, who are taken for dead: so from the next epoch on. */
+  readonly #silent = new Set<NodeId>();
   #isRunning = false;
   #hasRecovered = false;
   #changedAt = 0;
@@ -112,7 +116,9 @@ export class KddmMembership {
     this.#extendLease();
     this.#askForLease();
     log.debug({ ...change, leaving }, 'the objects of the cluster are taken to a new epoch');
-    engine.step({ kind: 'reconfigure', epoch: after.epoch, members: this.#members, dead: change.dead, leaving });
+    const dead = [...new Set([...change.dead, ...this.#silent])];
+    this.#silent.clear();
+    engine.step({ kind: 'reconfigure', epoch: after.epoch, members: this.#members, dead, leaving });
     if (this.#isDraining) engine.step({ kind: 'drain' });
   }
 
@@ -180,12 +186,14 @@ export class KddmMembership {
 
   /** A node that leaves is no member: nobody else finds out that it has died. */
   #lookAfterLeavers(): void {
-    const { now, rpc, renewEpoch } = this.#options;
-    if (this.#isRunning || this.#leaving.size === 0 || now() - Math.max(this.#changedAt, this.#renewedAt) < LEAVER_PATIENCE_MILLISECONDS)
-      return;
+    const { now, rpc, renewEpoch, leaverPatience } = this.#options;
+    if (this.#isRunning || this.#leaving.size === 0 || now() - Math.max(this.#changedAt, this.#renewedAt) < leaverPatience) return;
     const silent = [...this.#leaving.keys()].filter((node) => node !== rpc.id && !rpc.isConnected(node));
     if (silent.length === 0) return;
-    for (const node of silent) this.#leaving.delete(node);
+    for (const node of silent) {
+      this.#leaving.delete(node);
+      this.#silent.add(node);
+    }
     this.#renewedAt = now();
     renewEpoch(`nodes ${silent.join()} do not answer while they leave`);
   }

@@ -155,7 +155,7 @@ export class KddmSetHandle<Content> {
   }
 
   #hold(kind: 'get' | 'grab', object: ObjectId, options: Variant & WaitOptions): Promise<Hold<Content> | undefined> {
-    return this.#begin({ kind, object, ...variantOf(options) }, options.signal, (result) => {
+    return this.#begin({ kind, object, ...options }, options.signal, (result) => {
       const content = contentOf(kind, object, this.record, result);
       if (content === undefined && options.manualFirstTouch !== true) return undefined;
       return new Hold(this.#operator, object, kind === 'grab', content as Content);
@@ -203,11 +203,6 @@ export class KddmSetHandle<Content> {
     const { object, kind: hold } = request;
     this.#operator.put(object, hold === 'grab', undefined).catch((error: KorriganError) => this.#operator.putFailed(object, error));
   }
-}
-
-/** Without the signal, which is no part of an operation. */
-function variantOf({ signal: _, ...variant }: Variant & WaitOptions): Variant {
-  return variant;
 }
 
 function cancelled(signal: AbortSignal | undefined): KorriganError {

@@ -8,6 +8,8 @@ import type { IoLinker } from '../linker.ts';
 import { lifeOf } from './epochs.ts';
 import { Kddm } from './kddm.ts';
 
+/** Short, for tests in which a node dies while it leaves. */
+const LEAVER_PATIENCE_MILLISECONDS = 400;
 const HOST = '127.0.0.1';
 const NOBODY: View = { epoch: 0, nodes: [] };
 
@@ -167,6 +169,7 @@ export class KddmCluster implements AsyncDisposable {
       life: lifeOf(record),
       linkers: this.#options.linkers?.() ?? [],
       renewEpoch: () => this.renewEpoch(),
+      leaverPatience: LEAVER_PATIENCE_MILLISECONDS,
     });
     for (const other of this.#nodes.values()) {
       other.rpc.addPeer(id, HOST, port);
