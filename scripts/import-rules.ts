@@ -36,8 +36,8 @@ const PUBLIC_FILES = new Set(['src/linux/errors.ts', 'src/streams/frames.ts', 's
 /** What the command line may import of the daemon: it talks to it over HTTP, and must start fast. */
 const CLI_MAY_IMPORT = /^src\/(linux\/errors|node\/api\/index)\.ts$/;
 
-/** What it may also load, by `await import`, in the commands that act on this machine itself: `up`, `down`, `doctor`. */
-const CLI_MAY_LOAD = /^src\/node\/(cluster|doctor)\.ts$/;
+/** What it may also load, by `await import`, in the commands that act on this machine itself: `up`, `down`, `doctor`, `enrol`. */
+const CLI_MAY_LOAD = /^src\/node\/(cluster|doctor|enrol)\.ts$/;
 
 /** Tests of the command line put the server of the API, with services of their own, before the real `krg`. */
 const CLI_TESTS_MAY_IMPORT = /^src\/node\/api\/(scripted-run|server|services)\.ts$/;

@@ -2,12 +2,12 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
 import { NodeClient, restartDaemon } from '../src/node/index.ts';
-import { enrol } from '../src/rpc/index.ts';
+import { enrol, readCredentials } from '../src/rpc/index.ts';
 import { eventually, startTestCluster, type TestCluster } from './support/cluster.ts';
 
 const KRG = join(import.meta.dirname, '../src/cli/main.ts');
@@ -62,20 +62,34 @@ function noteKeys(): void {
   }
 }
 
-async function krg(...words: string[]): Promise<string> {
-  const child = spawn(process.execPath, [KRG, ...words, '--cluster', cluster.description.cluster], { stdio: ['ignore', 'pipe', 'pipe'] });
+async function krg(words: readonly string[], input = '', status = 0): Promise<string> {
+  const child = spawn(process.execPath, [KRG, ...words, '--cluster', cluster.description.cluster]);
+  child.stdin.end(input);
   const [output, errors] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
-  assert.equal(child.exitCode, 0, errors);
-  return output;
+  assert.equal(child.exitCode, status, errors);
+  return status === 0 ? output : errors;
 }
 
 /** All that happens to secrets in a cluster: they are made, given out, used, used again, and taken away. */
 async function live(): Promise<void> {
   noteKeys();
-  const token = (await krg('token')).trim();
+  const token = (await krg(['token'])).trim();
   assert.match(token, TOKEN);
   const address = { host: cluster.description.nodes[0]?.address ?? '', port: 7420 };
-  const credentials = await enrol(address, token);
+  const identity = join(cluster.directory, 'identity.pem');
+  const enrolling = ['enrol', `${address.host}:${address.port}`, '--output', identity, '--token'];
+  await krg([...enrolling, '-'], `${token}\n`);
+  assert.equal(statSync(identity).mode & 0o777, 0o600);
+  const credentials = readCredentials(identity);
+  // Nothing is written over a key; a file of tokens is as good as stdin; a token itself is not taken.
+  assert.match(await krg([...enrolling, '-'], token, 2), /nothing is written over keys/);
+  const file = join(cluster.directory, 'token');
+  writeFileSync(file, token, { mode: 0o600 });
+  assert.match(
+    await krg(['enrol', `${address.host}:${address.port}`, '--output', `${identity}.2`, '--token', file], '', 4),
+    /KRG_TOKEN_USED/,
+  );
+  assert.match(await krg([...enrolling, 'krg_join_on_the_command_line'], '', 2), /everybody on this machine can see it/);
   await assert.rejects(enrol(address, token), { code: 'KRG_TOKEN_USED' });
   await assert.rejects(enrol(address, `${token.slice(0, -1)}${token.endsWith('A') ? 'B' : 'A'}`), { code: /^KRG_/ });
   secrets.add(token);

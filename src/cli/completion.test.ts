@@ -72,6 +72,7 @@ test('every command but the hidden one is offered, with what it does', async () 
     'demo',
     'logs',
     'token',
+    'enrol',
     'revoke',
     'completion',
   ])

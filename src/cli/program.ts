@@ -10,6 +10,7 @@ import type { DrainOptions } from './commands/membership.ts';
 import type { MigrateOptions } from './commands/migrate.ts';
 import type { PsOptions } from './commands/ps.ts';
 import type { RunOptions } from './commands/run.ts';
+import type { EnrolOptions } from './commands/enrol.ts';
 import type { TokenOptions } from './commands/token.ts';
 import type { UpOptions } from './commands/up.ts';
 import { version } from './version.ts';
@@ -132,6 +133,11 @@ export function buildProgram(ended: (status: number) => void, raw: readonly stri
   command('token', 'print a token, good once, for which a node that is to join gets its certificate')
     .option('--seconds <number>', 'for how long it is good', '600')
     .action(async (options: TokenOptions) => ended(await (await import('./commands/token.ts')).token(options)));
+  command('enrol', 'get a certificate of a cluster for a token')
+    .argument('<address>', 'host:port of a node, as krg token prints it')
+    .requiredOption('--token <file>', 'the file that holds the token, - for stdin')
+    .requiredOption('--output <file>', 'where the key and the certificates go, for their owner only')
+    .action(async (address: string, options: EnrolOptions) => ended(await (await import('./commands/enrol.ts')).enrol(address, options)));
   command('revoke', 'take the certificates of a node from it: no other node has a link with it any more')
     .argument('<node>', 'by name, or by the id that its token was for')
     .action(async (node: string, options: CommonOptions) => ended(await (await import('./commands/revoke.ts')).revoke(node, options)));
