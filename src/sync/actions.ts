@@ -3,7 +3,7 @@ import { abandonBarrier, arrive, type BarrierWaiter, removeBarrier, withdrawFrom
 import { abandonCondition, type ConditionWaiter, removeCondition, signal, waitForSignal, withdrawFromCondition } from './condition.ts';
 import { abandon, acquire, isFree, type LockWaiter, release, repair, type Tools, withdraw } from './lock.ts';
 import type { HasMutation } from './mutations.ts';
-import type { Answer, Change } from './outcomes.ts';
+import { type Answer, answer, type Change } from './outcomes.ts';
 import { type Claimant, type ClaimName, isNamed, type Owner } from './owners.ts';
 import {
   abandonSemaphore,
@@ -15,7 +15,7 @@ import {
   take,
   withdrawFromSemaphore,
 } from './semaphore.ts';
-import type { SyncObject, Table } from './table.ts';
+import { isFull, type SyncObject, type Table } from './table.ts';
 
 export type Action =
   | { readonly kind: 'acquire'; readonly claim: LockWaiter; readonly isTry: boolean }
@@ -60,10 +60,16 @@ export interface Actor {
   readonly has: HasMutation;
 }
 
+const ADDING: ReadonlySet<Action['kind']> = new Set(['acquire', 'create-semaphore', 'take', 'wait', 'arrive', 'reserve']);
+
 const DONE: ActionResult = { kind: 'done' };
 const ABSENT: ActionResult = { kind: 'absent' };
 
 export function act(table: Table, key: string, action: Action, actor: Actor): Step {
+  if (ADDING.has(action.kind) && isFull(table)) {
+    const answers = 'claim' in action ? [answer(action.claim, { kind: 'too-many' })] : [];
+    return { table, answers, result: { kind: 'too-many' } };
+  }
   let { tokens } = table;
   const tools: Tools = { has: actor.has, nextToken: () => ++tokens };
   const before = table.objects.get(key);
@@ -108,8 +114,7 @@ function change(object: SyncObject | undefined, action: Action, tools: Tools): O
       return { state: { kind: 'counter', last: next }, answers: [], result: { kind: 'done', value: last + 1 } };
     }
     case 'take':
-      if (object?.kind !== 'semaphore')
-        return { state: object, answers: [{ owner: action.claim.owner, claim: action.claim.claim, outcome: { kind: 'absent' } }] };
+      if (object?.kind !== 'semaphore') return { state: object, answers: [answer(action.claim, { kind: 'absent' })] };
       return take(object, action.claim, action.isTry, tools);
     case 'release':
     case 'repair':

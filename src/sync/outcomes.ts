@@ -19,6 +19,8 @@ export const outcomeSchema = z.discriminatedUnion('kind', [
   /** It exists with another number of parties, or the count can never be had. */
   z.object({ kind: z.literal('mismatch'), parties: z.number().int() }),
   z.object({ kind: z.literal('absent') }),
+  /** There is no room in its table. */
+  z.object({ kind: z.literal('too-many') }),
   /** The barrier has opened; one of those who came is told that it is the serial one. */
   z.object({ kind: z.literal('passed'), isSerial: z.boolean() }),
   z.object({ kind: z.literal('signalled') }),

@@ -206,6 +206,7 @@ export class SyncNode implements Beginner {
       case 'removed':
       case 'mismatch':
       case 'absent':
+      case 'too-many':
       case 'passed':
         this.claims.delete(claim);
         return this.reply(claim.request, outcome);

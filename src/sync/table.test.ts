@@ -87,3 +87,21 @@ test('a table arrives as it was sent, and what is none is refused', () => {
   assert.throws(() => tableLinker.importObject(tableLinker.exportObject(broken, 1), 1));
   assert.ok(tableOf(BARRIER) >= 0);
 });
+
+test('a table has a bound: what is there can go, and it still fits into one message', () => {
+  let table: Table = EMPTY_TABLE;
+  const lock = keyOf('lock', '0', 'crowded');
+  const crowd = { ...owner(2), session: 'x'.repeat(300), label: '\u4e00'.repeat(200) };
+  let refused = 0;
+  for (let claim = 1; claim <= 2000; claim++) {
+    const step = act(table, lock, { kind: 'acquire', claim: { owner: crowd, claim, mode: 'exclusive', since: 0 }, isTry: false }, ACTOR);
+    table = step.table;
+    if (step.answers[0]?.outcome.kind === 'too-many') refused++;
+  }
+  assert.ok(refused > 0 && refused < 2000);
+  assert.ok(tableLinker.exportObject(table, 1).length < 2 * 2 ** 20);
+  const first = { node: 2, life: 'one', claim: 1 };
+  const { table: after, answers } = act(table, lock, { kind: 'release', name: first }, ACTOR);
+  assert.equal(answers[0]?.outcome.kind, 'granted');
+  assert.ok(tableLinker.exportObject(after, 1).length < tableLinker.exportObject(table, 1).length);
+});

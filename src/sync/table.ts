@@ -86,6 +86,24 @@ export function tableOf(key: string): number {
   return (hash >>> 0) % TABLES;
 }
 
+/** What a table may grow to, about: one that travels has to fit into a message of rpc (`bodyBytes`). */
+const TABLE_BYTES = 2 ** 20;
+/** Of an owner, a claim or a thing without its texts. */
+const RECORD_BYTES = 150;
+/** Of a character. */
+const CHARACTER_BYTES = 3;
+
+/** Nobody can add anything to it; what is there can go. */
+export function isFull({ objects, answers }: Table): boolean {
+  const ownerBytes = ({ session, label }: Owner): number => RECORD_BYTES + CHARACTER_BYTES * (session.length + label.length);
+  let bytes = answers.reduce((sum, { owner }) => sum + ownerBytes(owner), 0);
+  for (const [key, object] of objects) {
+    bytes += RECORD_BYTES + CHARACTER_BYTES * key.length;
+    for (const owner of ownersOfObject(object)) bytes += ownerBytes(owner);
+  }
+  return bytes > TABLE_BYTES;
+}
+
 /** How a claim on an object stands; `undefined`: the table knows nothing of it. */
 export function outcomeOf(table: Table, key: string, name: ClaimName): Outcome | 'waits' | undefined {
   const object = table.objects.get(key);

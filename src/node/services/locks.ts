@@ -136,7 +136,7 @@ const FAILURES: Readonly<Record<Exclude<Reply['kind'], SyncAnswer['kind'] | 'mis
   ],
   removed: ['KRG_REMOVED', 'it was removed while this program waited'],
   absent: ['KRG_NO_SUCH_OBJECT', 'there is none of this name'],
-  'too-many': ['KRG_LIMIT', 'it would have more units than a semaphore may have'],
+  'too-many': ['KRG_LIMIT', 'there is no room: a semaphore has 2147483647 units at most, and some thousands may wait'],
   'not-held': ['KRG_NOT_HELD', 'this program does not hold it'],
   deadlock: ['KRG_DEADLOCK', 'this program, or one that waits for its end, has it already: it would wait for itself'],
   lost: ['KRG_OBJECT_LOST', 'what was known of it was on nodes that died together'],
