@@ -208,15 +208,17 @@ const decision = z.object({
 });
 
 const reconfigurationMessages = [
-  /** What a node holds of the objects whose home the receiver is now, and what it knows of the past. One from each to each. */
+  /** What a node holds of the objects whose home the receiver is now, and what it knows of the past. From each to each. */
   z.object({
     kind: z.literal('KDDM_COPYSET'),
-    past,
+    /** It comes in parts; the last one has the past. */
+    past: past.optional(),
     sets: z.array(z.object({ record: setRecord, termFloor: natural, reports: z.array(report) })),
   }),
-  /** What the home decided (also KDDM_CHANGE_PROB_OWNER: decisions without `select`). One from each to each. */
+  /** What the home decided (also KDDM_CHANGE_PROB_OWNER: decisions without `select`). From each to each, in parts. */
   z.object({
     kind: z.literal('KDDM_SELECT_OWNER'),
+    isLast: z.boolean(),
     sets: z.array(z.object({ namespace: natural, set: natural, decisions: z.array(decision) })),
   }),
   /** To the first member: this node has carried out all decisions. From it (`isOpen`): all have, and may go on. */

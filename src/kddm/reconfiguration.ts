@@ -9,7 +9,8 @@ import type { Context } from './context.ts';
 import type { Change } from './events.ts';
 import { NEVER, type ObjectId } from './identity.ts';
 import { type Conclusions, conclude, type History, pastOf } from './history.ts';
-import type { Decision, MessageOf, Report } from './messages.ts';
+import type { Decision, MessageOf, Past, Report } from './messages.ts';
+import { type Group, split } from './parts.ts';
 import { keepersOf } from './replicas.ts';
 import { carryOut, quiesce, reportOf } from './reports.ts';
 import { resolve, type Witness } from './resolution.ts';
@@ -22,7 +23,10 @@ export class Reconfiguration {
   readonly #context: Context;
   readonly #directory: SetDirectory;
   readonly #change: Change;
-  readonly #reports = new Map<NodeId, Copyset>();
+  /** What is reported of each object whose home is here. */
+  readonly #witnesses = new Map<KddmSet, Map<ObjectId, Witness[]>>();
+  /** Of those whose reports are complete. */
+  readonly #pasts = new Map<NodeId, Past>();
   readonly #decided = new Set<NodeId>();
   readonly #atBarrier = new Set<NodeId>();
   /** Entries of which something was decided. */
@@ -39,7 +43,7 @@ export class Reconfiguration {
   begin(history: History, doubts: readonly Doubt[]): void {
     const { members, leaving } = this.#change;
     const isLeaving = leaving.includes(this.#context.self);
-    const reports = new Map<NodeId, Copyset['sets']>(members.map((member) => [member, []]));
+    const reports = new Map<NodeId, Group<KddmSet, Report>[]>(members.map((member) => [member, []]));
     for (const set of this.#directory.all()) {
       const perMember = new Map<NodeId, Report[]>(members.map((member) => [member, []]));
       for (const entry of set.entries.values()) {
@@ -47,28 +51,37 @@ export class Reconfiguration {
         const report = reportOf(this.#context, set, entry, history.decided, isLeaving);
         if (report !== undefined) perMember.get(homeOf(set, entry.object, members))?.push(report);
       }
-      for (const [member, list] of perMember) reports.get(member)?.push({ record: set.record, termFloor: set.termFloor, reports: list });
+      for (const [member, items] of perMember) reports.get(member)?.push({ head: set, items });
     }
-    for (const [member, sets] of reports) {
-      this.#context.send(member, {
-        kind: 'KDDM_COPYSET',
-        past: pastOf(history, doubts),
-        sets,
-      });
+    const past = pastOf(history, doubts);
+    for (const [member, groups] of reports) {
+      const parts = split(groups);
+      for (const [index, part] of parts.entries()) {
+        const sets = part.map(({ head, items }) => ({ record: head.record, termFloor: head.termFloor, reports: [...items] }));
+        this.#context.send(member, { kind: 'KDDM_COPYSET', sets, ...(index === parts.length - 1 && { past }) });
+      }
     }
   }
 
   /** A report came. @returns what follows from the reports, when they are complete */
   onReports(from: NodeId, message: Copyset): Conclusions | undefined {
-    this.#reports.set(from, message);
+    for (const { record, termFloor, reports } of message.sets) {
+      const set = this.#directory.install(record);
+      if (set === undefined) continue;
+      set.termFloor = Math.max(set.termFloor, termFloor);
+      const witnesses = this.#witnesses.get(set) ?? new Map<ObjectId, Witness[]>();
+      this.#witnesses.set(set, witnesses);
+      for (const report of reports) {
+        const known = witnesses.get(report.object);
+        if (known === undefined) witnesses.set(report.object, [{ ...report, node: from }]);
+        else known.push({ ...report, node: from });
+      }
+    }
+    if (message.past === undefined) return undefined;
+    this.#pasts.set(from, message.past);
     const { members, leaving } = this.#change;
-    if (this.hasDecided || ![...members, ...leaving].every((node) => this.#reports.has(node))) return undefined;
-    const all = [...this.#reports.values()];
-    for (const { sets } of all) for (const { record } of sets) this.#directory.install(record);
-    return conclude(
-      all.map(({ past }) => past),
-      leaving,
-    );
+    if (this.hasDecided || ![...members, ...leaving].every((node) => this.#pasts.has(node))) return undefined;
+    return conclude([...this.#pasts.values()], leaving);
   }
 
   /** The objects whose home is here. */
@@ -76,10 +89,11 @@ export class Reconfiguration {
     this.hasDecided = true;
     const { members, leaving } = this.#change;
     const recipients = [...new Set([...members, ...leaving])];
-    const decisions = new Map<NodeId, MessageOf<'KDDM_SELECT_OWNER'>['sets']>(recipients.map((node) => [node, []]));
-    for (const set of this.#directory.all()) {
+    const decisions = new Map<NodeId, Group<KddmSet, Decision>[]>(recipients.map((node) => [node, []]));
+    for (const [set, objects] of this.#witnesses) {
       const perNode = new Map<NodeId, Decision[]>(recipients.map((node) => [node, []]));
-      for (const [object, witnesses] of this.#witnesses(set)) {
+      for (const [object, unsorted] of objects) {
+        const witnesses = unsorted.toSorted((a, b) => a.node - b.node);
         const outcome = resolve(witnesses, {
           deaths,
           replicas: set.record.replicas,
@@ -94,26 +108,16 @@ export class Reconfiguration {
             ?.push(node === decision.owner || decision.content === undefined ? decision : { ...decision, content: undefined });
         }
       }
-      const { namespace, set: id } = set.record;
-      for (const [node, list] of perNode) if (list.length > 0) decisions.get(node)?.push({ namespace, set: id, decisions: list });
+      for (const [node, items] of perNode) if (items.length > 0) decisions.get(node)?.push({ head: set, items });
     }
-    for (const [node, sets] of decisions) this.#context.send(node, { kind: 'KDDM_SELECT_OWNER', sets });
-  }
-
-  #witnesses(set: KddmSet): Map<ObjectId, Witness[]> {
-    const found = new Map<ObjectId, Witness[]>();
-    for (const [node, { sets }] of [...this.#reports].toSorted(([a], [b]) => a - b)) {
-      for (const { record, termFloor, reports } of sets) {
-        if (record.namespace !== set.record.namespace || record.set !== set.record.set) continue;
-        set.termFloor = Math.max(set.termFloor, termFloor);
-        for (const report of reports) {
-          const list = found.get(report.object);
-          if (list === undefined) found.set(report.object, [{ ...report, node }]);
-          else list.push({ ...report, node });
-        }
+    this.#witnesses.clear();
+    for (const [node, groups] of decisions) {
+      const parts = split(groups);
+      for (const [index, part] of parts.entries()) {
+        const sets = part.map(({ head: { record }, items }) => ({ namespace: record.namespace, set: record.set, decisions: [...items] }));
+        this.#context.send(node, { kind: 'KDDM_SELECT_OWNER', sets, isLast: index === parts.length - 1 });
       }
     }
-    return found;
   }
 
   #decision(set: KddmSet, object: ObjectId, witnesses: readonly Witness[], outcome: ReturnType<typeof resolve>): Decision {
@@ -156,7 +160,7 @@ export class Reconfiguration {
         this.carriedOut.add(`${namespace}:${id}:${decision.object}`);
       }
     }
-    this.#decided.add(from);
+    if (message.isLast) this.#decided.add(from);
     return this.#change.members.every((member) => this.#decided.has(member));
   }
 
