@@ -19,6 +19,10 @@ interface Write {
 }
 
 export class ObjectHistory {
+  readonly set: number;
+  readonly object: number;
+  /** It may be removed at any time because nobody has written it for long. */
+  readonly #isExpiring: boolean;
   #possible: Possible[] = [{ value: 'absent', removals: new Set() }];
   /**
    * Until which operation these could be answered: an answer without an object freezes nothing, so that it may be outdated when it comes,
@@ -33,6 +37,12 @@ export class ObjectHistory {
   /** More nodes died at a time than there are replicas: whether there is an object is known to its home alone since, and forgotten with it. */
   isDoubtful = false;
 
+  constructor(set: number, object: number, isExpiring: boolean) {
+    this.set = set;
+    this.object = object;
+    this.#isExpiring = isExpiring;
+  }
+
   /** @param id of the operation; ids grow @param latest the last operation that was started @returns a description of the violation, or `undefined` */
   observe(value: Value, id: number, latest: number): string | undefined {
     const closed = this.#closed();
@@ -45,7 +55,7 @@ export class ObjectHistory {
       this.#possible = unique(left.length > 0 && !this.mayBeLost ? left : closed.map(({ removals }) => ({ value, removals })));
       return undefined;
     }
-    if (left.length === 0 && this.#beforeStep.some((possible) => possible.value === value)) return undefined;
+    if (this.#beforeStep.some((possible) => possible.value === value)) return undefined;
     if (left.length === 0) return `read ${value}, though ${describe(closed)}`;
     this.#possible = unique(left.map(({ removals }) => ({ value, removals })));
     if (value !== 'absent') this.mayBeLost = false;
@@ -111,7 +121,8 @@ export class ObjectHistory {
   }
 
   #closed(): Possible[] {
-    return withRemovals(this.#possible);
+    const all = withRemovals(this.#possible);
+    return this.#isExpiring ? unique([...all, ...all.map(({ removals }): Possible => ({ value: 'absent', removals }))]) : all;
   }
 }
 

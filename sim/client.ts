@@ -1,12 +1,14 @@
 /** A client: does its steps one after the other on its node, and tells what it did and saw. */
 import type { KddmEvent, ObjectOperation, Result } from '../src/kddm/index.ts';
 import type { Client, Step } from './scenario.ts';
+import type { SetOperationOf } from './set-actions.ts';
 
 export interface ClientHost {
   /** Whether the client's node takes operations. */
   isUp(node: number): boolean;
   after(delayMs: number, run: () => void): void;
   operate(node: number, operation: OperationOf, onResult: (result: Result) => void): void;
+  operateSet(node: number, operation: SetOperationOf, onResult: (result: Result) => void): void;
 }
 
 /** An operation without its id, which the host gives. */
@@ -78,6 +80,16 @@ export class RunningClient {
     });
   }
 
+  #operateSet(operation: SetOperationOf, next: () => void): void {
+    const life = this.#life;
+    this.waitsFor = operation.kind;
+    this.#host.operateSet(this.#client.node, operation, () => {
+      if (life !== this.#life) return;
+      this.waitsFor = undefined;
+      next();
+    });
+  }
+
   #run(step: Step): void {
     const { set, object } = step;
     const next = (): void => this.start();
@@ -98,6 +110,8 @@ export class RunningClient {
           if (result.kind !== 'done') return next();
           this.#operate({ kind: 'sync-frozen', set, object }, () => this.#hold(step, 'grab', result));
         });
+      case 'of-set':
+        return step.ofSet === undefined ? next() : this.#operateSet(step.ofSet, next);
     }
   }
 

@@ -23,15 +23,19 @@ export class Histories {
   /** In this step of a node. */
   readonly #written = new Set<ObjectHistory>();
 
-  constructor(fail: (description: string) => void) {
+  readonly #isExpiring: (set: number) => boolean;
+
+  /** @param isExpiring whether the set's objects have a time to live */
+  constructor(fail: (description: string) => void, isExpiring: (set: number) => boolean) {
     this.#fail = fail;
+    this.#isExpiring = isExpiring;
   }
 
   #of(set: number, object: number): ObjectHistory {
     const key = `${set}/${object}`;
     const known = this.#objects.get(key);
     if (known !== undefined) return known;
-    const history = new ObjectHistory();
+    const history = new ObjectHistory(set, object, this.#isExpiring(set));
     // What nobody asked for before a death may have died with its home, for all that the cluster knows.
     history.mayBeLost = this.#hasDied;
     history.isDoubtful = this.#hasDied;
@@ -50,12 +54,13 @@ export class Histories {
   }
 
   /** A value was put on a node. Values are unique: what was seen here before is no write. */
-  applied(node: NodeId, value: number): void {
+  applied(node: NodeId, value: number): { readonly set: number; readonly object: number } | undefined {
     const history = this.#expected.get(value);
-    if (history === undefined) return;
+    if (history === undefined) return undefined;
     history.write(node, value, this.#latest);
     this.#written.add(history);
     this.#expected.delete(value);
+    return history;
   }
 
   stepEnds(): void {
@@ -81,6 +86,8 @@ export class Histories {
       else if (result.kind === 'failed') history.removalEnds(operation.id, false, this.#latest);
     }
     if (kind !== 'get' && kind !== 'grab' && kind !== 'find') return;
+    // The set is not there.
+    if (result.kind === 'failed' && result.code === 'no-entry') return;
     const value = observed(result, (kind === 'get' || kind === 'grab') && operation.async === true);
     const violation = value === undefined ? undefined : history.observe(value, operation.id, this.#latest);
     if (violation !== undefined)

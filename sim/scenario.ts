@@ -1,11 +1,12 @@
 /** What happens in a run, as plain data: made from a seed, and made smaller by leaving parts of it out. Times are in milliseconds. */
 import { type NodeId, type SetRecord, uniqueId, type Variant } from '../src/kddm/index.ts';
+import type { SetOperationOf } from './set-actions.ts';
 import { Random } from './random.ts';
 import type { ScenarioSize } from './simulation.ts';
 
 /** One action of a client. `value` is what it writes, unique in the run. */
 export interface Step {
-  readonly kind: 'get' | 'grab' | 'find' | 'remove' | 'flush' | 'sync';
+  readonly kind: 'get' | 'grab' | 'find' | 'remove' | 'flush' | 'sync' | 'of-set';
   /** Before it. */
   readonly pauseMs: number;
   readonly set: number;
@@ -17,6 +18,8 @@ export interface Step {
   /** After a grab: removed instead of put. */
   readonly isRemovedFrozen: boolean;
   readonly destination: NodeId;
+  /** For `of-set`. */
+  readonly ofSet?: SetOperationOf;
 }
 
 /** Does its steps one after the other. */
@@ -42,6 +45,8 @@ export interface Scenario {
   /** Members from the start: 1 to this. */
   readonly nodes: number;
   readonly sets: readonly SetRecord[];
+  /** Sets that clients make and destroy. */
+  readonly laterSets: readonly SetRecord[];
   readonly clients: readonly Client[];
   readonly faults: readonly Fault[];
 }
@@ -66,6 +71,7 @@ function sets(nodes: number): readonly SetRecord[] {
     { ...usual, set: 13, replicas: 1 },
     { ...usual, set: uniqueId(1, 2), replicas: 2, policy: { kind: 'custom' } },
     { ...usual, set: 15, linker: 'slow', unknownAfterCrash: 'absent' },
+    { ...usual, namespace: 1, set: 16, timeToLive: 150, unknownAfterCrash: 'absent' },
   ];
 }
 
@@ -152,6 +158,74 @@ export function createFault(random: Random, size: ScenarioSize, joiners: NodeId[
   }
 }
 
+/** Made by their first client, found, used and destroyed by others. Their names hold their ids, for the checker. */
+function createLaterSets(random: Random, nodes: number): SetRecord[] {
+  return Array.from({ length: random.chance(0.5) ? 0 : random.between(1, 3) }, (_, index) => {
+    const set = uniqueId(random.between(1, nodes), 100 + index);
+    return {
+      namespace: random.between(0, 1),
+      set,
+      name: `set-${set}`,
+      linker: 'number',
+      policy: random.pick([{ kind: 'round-robin' }, { kind: 'fixed', node: random.between(1, nodes) }] as const),
+      isExclusive: false,
+      isFirstTouchLinked: false,
+      replicas: random.between(0, 1),
+      unknownAfterCrash: 'lost',
+    };
+  });
+}
+
+/** What a client does with whole sets, among its other steps. */
+function withSetSteps(
+  random: Random,
+  client: Client,
+  index: number,
+  size: ScenarioSize,
+  records: readonly SetRecord[],
+  later: readonly SetRecord[],
+): Client {
+  const steps = [...client.steps];
+  const step = (ofSet: SetOperationOf): Step => ({
+    kind: 'of-set',
+    pauseMs: random.between(0, 20),
+    set: 0,
+    object: 0,
+    variant: {},
+    holdMs: 0,
+    value: 0,
+    isRemovedFrozen: false,
+    destination: 1,
+    ofSet,
+  });
+  const insert = (ofSet: SetOperationOf, from = 0): void => {
+    steps.splice(random.between(Math.min(from, steps.length), steps.length), 0, step(ofSet));
+  };
+  const record = random.pick(records);
+  if (random.chance(0.3)) {
+    const { namespace, set } = record;
+    insert({
+      kind: 'watch',
+      namespace,
+      set,
+      ...(random.chance(0.5) && record.policy.kind !== 'unique-id' && { object: random.between(1, size.objects) }),
+    });
+  }
+  if (random.chance(0.2)) {
+    const to = random.between(1, size.nodes);
+    insert({ kind: 'flush-set', namespace: record.namespace, set: record.set, ...(random.chance(0.7) && { destination: () => to }) });
+  }
+  later.forEach((made, place) => {
+    const { namespace, set, name } = made;
+    if (index === place) steps.splice(Math.min(place, steps.length), 0, step({ kind: 'create-set', namespace, record: made }));
+    if (random.chance(0.5)) insert({ kind: 'find-set', namespace, set });
+    if (random.chance(0.5) && name !== undefined) insert({ kind: 'find-name', namespace, name });
+    if (random.chance(0.2)) insert({ kind: 'watch', namespace, set });
+    if (random.chance(0.3)) insert({ kind: 'destroy-set', namespace, set }, Math.floor(steps.length / 2));
+  });
+  return { ...client, steps };
+}
+
 /** The scenario of a seed. Some have no faults: what fails there fails by itself. */
 export function createScenario(seed: number, size: ScenarioSize): Scenario {
   const random = new Random(seed, 'scenario');
@@ -160,10 +234,24 @@ export function createScenario(seed: number, size: ScenarioSize): Scenario {
   const records = chosen.length > 0 ? chosen : [random.pick(all)];
   const pace = random.pick([10, 40, 100]);
   const clientCount = random.between(2, size.nodes * 2);
-  const clients = Array.from({ length: clientCount }, (_, index) => createClient(seed, index, size, records, pace));
+  const later = createLaterSets(new Random(seed, 'later sets'), size.nodes);
+  const used = [...records, ...later];
+  const clients = Array.from({ length: clientCount }, (_, index) =>
+    withSetSteps(new Random(seed, 'set steps', index), createClient(seed, index, size, used, pace), index, size, records, later),
+  );
   const joiners: NodeId[] = [];
   const mostFaults = 1 + Math.ceil(size.durationMs / 800);
   const faultCount = random.chance(0.25) ? 0 : random.between(1, mostFaults);
   const faults = Array.from({ length: faultCount }, () => createFault(random, size, joiners));
-  return { seed, nodes: size.nodes, sets: records, clients, faults: faults.toSorted((a, b) => a.atMs - b.atMs) };
+  return { seed, nodes: size.nodes, sets: records, laterSets: later, clients, faults: faults.toSorted((a, b) => a.atMs - b.atMs) };
+}
+
+/** How long a client takes that never waits. */
+export function durationMs({ steps }: Scenario['clients'][number]): number {
+  return steps.reduce((sum, { pauseMs, holdMs }) => sum + pauseMs + holdMs, 0);
+}
+
+/** Of a set of the scenario. */
+export function namespaceOf(scenario: Scenario, set: number): number {
+  return [...scenario.sets, ...scenario.laterSets].find((record) => record.set === set)?.namespace ?? 0;
 }

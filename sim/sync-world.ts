@@ -230,6 +230,7 @@ export class SyncWorld {
       case 'left':
         return this.membership.left(id, kddm?.epoch ?? 0);
       case 'complete':
+      case 'changed':
       case 'first-touch':
       case 'sync':
       case 'reconfigured':

@@ -12,10 +12,11 @@ import {
   KddmNode,
   type KddmEffect,
   type KddmEvent,
-  type Mutation,
   type NodeId,
   parseEnvelope,
   type Result,
+  type ObjectOperation,
+  type SetOperation,
 } from '../src/kddm/index.ts';
 import { checkCopies } from './check-copies.ts';
 import { watchTurn } from './check-turns.ts';
@@ -27,44 +28,16 @@ import { linkers } from './linkers.ts';
 import { type EpochChange, Membership } from './membership.ts';
 import { Network } from './network.ts';
 import { Random } from './random.ts';
-import type { Scenario } from './scenario.ts';
+import { durationMs, namespaceOf, type Scenario } from './scenario.ts';
+import { SetActions, type SetOperationOf } from './set-actions.ts';
 import { Violation } from './simulation.ts';
+import type { RunOptions, RunResult } from './run.ts';
+import { createSlot, type Slot } from './slot.ts';
 import { count, createTotals, type Totals } from './totals.ts';
 
 const TICK_MS = 40;
 /** After the last fault, in simulated time, everything must have ended. */
 const SETTLING_MS = 20_000;
-
-export interface RunOptions {
-  readonly mutations?: ReadonlySet<Mutation>;
-  /** Gets every event, for a person to read. */
-  readonly trace?: (line: string) => void;
-}
-
-export interface RunResult {
-  /** `undefined`: nothing was found. */
-  readonly violation: string | undefined;
-  readonly atMs: number;
-  readonly totals: Totals;
-}
-
-/** A place for a node, and the one that is there now. */
-interface Slot {
-  readonly id: NodeId;
-  node: KddmNode | undefined;
-  leaseUntilMs: number;
-  isPaused: boolean;
-  /** Not a member any more, and does not know it yet. */
-  isZombie: boolean;
-  /** What came while it was paused. */
-  readonly inbox: KddmEvent[];
-  readonly results: Map<number, (result: Result) => void>;
-}
-
-/** How long a client takes that never waits. */
-function durationMs({ steps }: Scenario['clients'][number]): number {
-  return steps.reduce((sum, { pauseMs, holdMs }) => sum + pauseMs + holdMs, 0);
-}
 
 export class World {
   readonly random: Random;
@@ -77,6 +50,7 @@ export class World {
   readonly #slots = new Map<NodeId, Slot>();
   readonly #clients: readonly RunningClient[];
   readonly #histories: Histories;
+  readonly #sets: SetActions;
   readonly #faults: Faults;
   nowMs = 0;
   readonly #events: { readonly id: NodeId; readonly event: KddmEvent }[] = [];
@@ -93,7 +67,11 @@ export class World {
     this.network = new Network(this, scenario.seed);
     const members = Array.from({ length: scenario.nodes }, (_, index) => index + 1);
     this.membership = new Membership(this, new Random(scenario.seed, 'membership'), members);
-    this.#histories = new Histories((description) => this.fail(description));
+    this.#histories = new Histories(
+      (description) => this.fail(description),
+      (set) => scenario.sets.some((record) => record.set === set && record.timeToLive !== undefined),
+    );
+    this.#sets = new SetActions(scenario.laterSets, (description) => this.fail(description));
     this.#faults = new Faults(this);
     this.#endMs = Math.max(0, ...scenario.clients.map(durationMs)) * 20 + 10 * SETTLING_MS;
     this.#clients = scenario.clients.map((client) => new RunningClient(this, client));
@@ -105,9 +83,8 @@ export class World {
     this.membership.start();
     const creator = this.membership.members[0];
     this.#scenario.sets.forEach((record, index) => {
-      this.after(1 + index, () =>
-        this.#perform(creator ?? 1, { kind: 'operation', operation: { id: ++this.#operations, kind: 'create-set', namespace: 0, record } }),
-      );
+      const { namespace } = record;
+      this.after(1 + index, () => this.operateSet(creator ?? 1, { kind: 'create-set', namespace, record }, () => undefined));
     });
     for (const client of this.#clients) this.after(200, () => client.start());
     for (const fault of this.#scenario.faults) this.after(200 + fault.atMs, () => this.#faults.begin(fault));
@@ -129,13 +106,16 @@ export class World {
       event.run();
       const isBusy = this.#faults.pending > 0 || this.#clients.some((client) => client.waitsFor === undefined && !client.isDone);
       if (isBusy) lastActivityMs = this.nowMs;
-      if (this.#faults.pending === 0 && this.#clients.every((client) => client.isDone)) return;
+      if (this.#faults.pending === 0 && this.#clients.every((client) => client.isDone) && this.#sets.watches.missing() === undefined)
+        return;
       if (this.nowMs > lastActivityMs + SETTLING_MS || this.nowMs > this.#endMs) return this.#reportHang();
     }
   }
 
   #reportHang(): void {
-    const waiting = this.#clients.filter(({ isDone }) => !isDone).map((client) => `${client.waitsFor ?? 'nothing'} on node ${client.node}`);
+    const missing = this.#sets.watches.missing();
+    if (missing !== undefined && this.#clients.every(({ isDone }) => isDone)) this.fail(missing);
+    const waiting = this.#clients.filter(({ isDone }) => !isDone).map(({ waitsFor = 'nothing', node }) => `${waitsFor} on node ${node}`);
     const states = [...this.#slots.values()].map(
       ({ id, node }) => `${id}: ${node === undefined ? 'down' : node.isRunning ? `epoch ${node.epoch}` : `reconfiguring ${node.epoch}`}`,
     );
@@ -167,7 +147,7 @@ export class World {
   slot(id: NodeId): Slot {
     const known = this.#slots.get(id);
     if (known !== undefined) return known;
-    const slot: Slot = { id, node: undefined, leaseUntilMs: 0, isPaused: false, isZombie: false, inbox: [], results: new Map() };
+    const slot = createSlot(id);
     this.#slots.set(id, slot);
     return slot;
   }
@@ -180,7 +160,7 @@ export class World {
     slot.isZombie = false;
     const node = new KddmNode({
       self: id,
-      linkers: linkers((value) => this.#histories.applied(id, value)),
+      linkers: linkers((value) => this.#applied(id, value)),
       ...(mutations && { mutations }),
     });
     slot.node = node;
@@ -209,7 +189,13 @@ export class World {
     if (wasCounted) this.#died(id);
   }
 
+  #applied(id: NodeId, value: number): void {
+    const where = this.#histories.applied(id, value);
+    if (where !== undefined) this.#sets.watches.changed(where.set, where.object, this.nowMs);
+  }
+
   #died(id: NodeId): void {
+    this.#sets.gone(id);
     const living = [...this.#slots.values()].filter((slot) => slot.id !== id && slot.node !== undefined && !slot.isZombie);
     this.#histories.died(
       id,
@@ -305,6 +291,8 @@ export class World {
         return this.after(this.random.next() * 8, () => {
           if (slot.node === node) this.#perform(slot.id, { ...effect, kind: 'filled', content: 0 });
         });
+      case 'changed':
+        return this.#sets.told(effect);
       case 'sync':
         return this.after(this.random.next() * 8, () => {
           if (slot.node === node) this.#perform(slot.id, { ...effect, kind: 'synced' });
@@ -328,18 +316,35 @@ export class World {
   // What clients do
 
   operate(id: NodeId, what: OperationOf, onResult: (result: Result) => void): void {
-    const operation = { ...what, id: ++this.#operations, namespace: 0 };
+    const operation = { ...what, id: ++this.#operations, namespace: namespaceOf(this.#scenario, what.set) };
     const slot = this.slot(id);
-    count(this.totals.operations, operation.kind);
-    this.trace(() => `node ${id} ${operation.kind} ${operation.set}/${operation.object} #${operation.id}`);
     this.#histories.started(id, operation);
-    slot.results.set(operation.id, (result) => {
-      this.trace(() => `node ${id} ${operation.kind} ${operation.set}/${operation.object} #${operation.id}: ${JSON.stringify(result)}`);
-      count(this.totals.results, result.kind === 'failed' ? result.code : result.kind);
+    this.#begin(slot, operation, `${operation.kind} ${operation.set}/${operation.object}`, (result) => {
       if (!slot.isZombie || result.kind === 'done') this.#histories.completed(id, operation, result);
+      if (!slot.isZombie && (operation.kind === 'get' || operation.kind === 'grab')) this.#sets.used(operation.set, operation.id, result);
       onResult(result);
     });
-    this.#perform(id, { kind: 'operation', operation });
+  }
+
+  operateSet(id: NodeId, what: SetOperationOf, onResult: (result: Result) => void): void {
+    const operation = { ...what, id: ++this.#operations } as SetOperation;
+    const slot = this.slot(id);
+    this.#sets.started(id, operation);
+    this.#begin(slot, operation, `${operation.kind} ${JSON.stringify(what)}`, (result) => {
+      if (!slot.isZombie) this.#sets.completed(operation, result, this.#operations);
+      onResult(result);
+    });
+  }
+
+  #begin(slot: Slot, operation: ObjectOperation | SetOperation, what: string, onResult: (result: Result) => void): void {
+    count(this.totals.operations, operation.kind);
+    this.trace(() => `node ${slot.id} ${what} #${operation.id}`);
+    slot.results.set(operation.id, (result) => {
+      this.trace(() => `node ${slot.id} ${what} #${operation.id}: ${JSON.stringify(result)}`);
+      count(this.totals.results, result.kind === 'failed' ? result.code : result.kind);
+      onResult(result);
+    });
+    this.#perform(slot.id, { kind: 'operation', operation });
   }
 
   // What the network and the membership do
@@ -384,6 +389,7 @@ export class World {
     const slot = this.slot(id);
     this.#count(slot);
     slot.node = undefined;
+    this.#sets.gone(id);
     this.stopClients(id);
   }
 }

@@ -120,7 +120,7 @@ function use(set: KddmSet, entry: Entry, operation: Use): Result {
     entry.frozen++;
     if (operation.kind === 'grab') entry.grabbed++;
   }
-  if (operation.copyOnWrite !== true) return { kind: 'done', content: entry.content };
+  if (operation.copyOnWrite !== true && operation.copyOnRead !== true) return { kind: 'done', content: entry.content };
   return { kind: 'done', content: set.linker.importObject(set.linker.exportObject(entry.content, entry.object), entry.object) };
 }
 
@@ -174,7 +174,7 @@ function attemptRemoval(context: Context, set: KddmSet, entry: Entry, operation:
     case 'READ_OWNER':
     case 'WRITE_OWNER':
     case 'WRITE_GHOST':
-      if (isLater(entry, operation.since)) return DONE;
+      if (isLater(context, entry, operation.since)) return DONE;
       if (entry.frozen > 0 || entry.pendingBackups.length > 0) return undefined;
       removeAsOwner(context, set, entry, operation);
       return undefined;

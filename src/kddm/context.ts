@@ -13,6 +13,7 @@ import { count, type Statistics } from './statistics.ts';
 export interface Context {
   readonly self: NodeId;
   readonly epoch: number;
+  readonly now: number;
   readonly members: readonly NodeId[];
   readonly doubts: readonly Doubt[];
   readonly statistics: Statistics;
@@ -23,6 +24,14 @@ export interface Context {
   /** As if the message had come, or the operation been started, just now. */
   readonly redeliver: (from: NodeId, message: Message) => void;
   readonly restart: (operation: ObjectOperation) => void;
+  /** As if a user of this node had started it. */
+  readonly perform: (
+    set: KddmSet,
+    operation: { readonly kind: 'flush'; readonly object: ObjectId; readonly destination?: NodeId },
+    then: (result: Result) => void,
+  ) => void;
+  /** The content has changed here, is new or gone: who watches it is told. */
+  readonly changed: (set: KddmSet, object: ObjectId) => void;
   home(set: KddmSet, object: ObjectId): NodeId;
   nextSerial(): Serial;
   /** Asks the shell for a content that the linker could not make at once. */
@@ -82,6 +91,7 @@ export function defer(entry: Entry, from: NodeId, message: ObjectMessage): void 
 /** This node is not the owner any more: `to` is, or will be. What was here is kept until it is delivered. */
 export function handOver(context: Context, set: KddmSet, entry: Entry, to: NodeId, kind: 'content' | 'first-touch' | 'removed'): void {
   const content = kind === 'content' ? entry.content : undefined;
+  if (kind === 'content') context.statistics.moved.count(set.record.namespace, set.record.set, entry.object);
   keepBackup(set, entry);
   entry.handedOver = context.has('handed-over-not-kept')
     ? undefined
@@ -134,6 +144,14 @@ export function becomeAbsent(context: Context, set: KddmSet, entry: Entry, isRem
   entry.rmset.clear();
   become(context, set, entry, 'INV_OWNER');
   context.touch(set, entry);
+}
+
+/** This node has written the object or become its owner: its time to live begins anew. */
+export function noteUse({ now }: Context, set: KddmSet, object: ObjectId): void {
+  if (set.record.timeToLive === undefined) return;
+  // The order of a Map is that of insertion, so that the longest ago stays first.
+  set.lastUse.delete(object);
+  set.lastUse.set(object, now);
 }
 
 /** The copies of a copyset without one node, as they travel. */

@@ -53,6 +53,8 @@ export type KddmEffect =
       readonly for: NodeId;
       readonly operation: number;
     }
+  /** To who watches: these objects have changed; without objects, any may have. */
+  | { readonly kind: 'changed'; readonly watch: number; readonly objects: readonly ObjectId[] }
   /** This node goes on in this epoch. */
   | { readonly kind: 'reconfigured'; readonly epoch: number }
   /** All that this node owns has its backups again. */

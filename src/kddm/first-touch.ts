@@ -1,5 +1,5 @@
 /** The creation of an object that does not exist, at the node that is allowed to. */
-import { become, type Context } from './context.ts';
+import { become, type Context, noteUse } from './context.ts';
 import type { Entry } from './entry.ts';
 import { LATER } from './linker.ts';
 import { backUp } from './replicas.ts';
@@ -25,6 +25,8 @@ function complete(context: Context, set: KddmSet, entry: Entry, content: unknown
   entry.content = content;
   entry.born = { epoch: context.epoch, term: entry.born.term || entry.term };
   entry.version++;
+  noteUse(context, set, entry.object);
+  context.changed(set, entry.object);
   set.linker.insertObject?.(entry.object, content);
   become(context, set, entry, state);
   backUp(context, set, entry, undefined);

@@ -91,11 +91,11 @@ export function conclude(pasts: readonly Past[], leaving: readonly NodeId[]): Co
   const deaths = new Set(
     pasts.flatMap((past) => past.deaths.filter(isUnsettled).map(({ node }) => node)).filter((node) => !leaving.includes(node)),
   ).size;
-  const deadHomes = pasts.flatMap((past) => past.deadHomes.filter(isUnsettled));
-  // With each death the replicas of what the earlier ones left have become fewer.
+  // Of what a completed reconfiguration has found nothing, there was nothing.
+  const deadHomes = pasts.flatMap((past) => past.deadHomes.filter(({ epoch }) => epoch > Math.max(settled, completed)));
   const all: Doubt[] = [...pasts.flatMap((past) => past.doubts), ...deadHomes.map(({ members, dead }) => ({ members, dead, deaths }))];
   const distinct = [...new Map(all.map((doubt) => [JSON.stringify(doubt), doubt])).values()];
-  return { deaths, deadHomes: deadHomes.filter(({ epoch }) => epoch > completed), doubts: limit(distinct) };
+  return { deaths, deadHomes, doubts: limit(distinct) };
 }
 
 function limit(doubts: Doubt[]): Doubt[] {

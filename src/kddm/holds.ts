@@ -1,6 +1,6 @@
 /** Local operations that never wait for another node's object: they concern what is held here. */
 import type { NodeId } from '../rpc/index.ts';
-import { addressOf, become, type Context } from './context.ts';
+import { addressOf, become, type Context, noteUse } from './context.ts';
 import { isExcluded } from './client.ts';
 import type { Entry } from './entry.ts';
 import { LATER } from './linker.ts';
@@ -33,6 +33,8 @@ export function put(context: Context, set: KddmSet, entry: Entry | undefined, op
   if (isGrab && isWritable(entry.state)) {
     if (operation.content !== undefined) entry.content = operation.content;
     entry.version++;
+    noteUse(context, set, entry.object);
+    context.changed(set, entry.object);
     set.linker.putObject?.(entry.object, entry.content);
     backUp(context, set, entry, operation);
   } else {
@@ -54,6 +56,8 @@ export function setObject(context: Context, set: KddmSet, entry: Entry | undefin
   entry.content = operation.content;
   entry.born = { epoch: context.epoch, term: entry.born.term || entry.term };
   entry.version++;
+  noteUse(context, set, entry.object);
+  context.changed(set, entry.object);
   set.linker.insertObject?.(entry.object, entry.content);
   become(context, set, entry, 'WRITE_OWNER');
   context.touch(set, entry);

@@ -19,9 +19,19 @@
  *   which nothing is known any more, because its home died too, is LOST as well (`unknownAfterCrash`), until it is removed; that it was, its home alone remembers.
  * * A node serves nobody when its lease has run out: others may have gone on without it.
  *
- * Files: `identity`, `states`, `entry`, `messages`, `operations`, `linker` (words) · `client`, `holds` and `waiters` (local operations) · `owner` (requests for copies) · `answers` · `first-touch` · `invalidation` ·
- * `removal` · `eviction` · `replicas` · `sets` and `set-directory` (sets, homes, names) · `reconfiguration` with `reports` and `resolution` (membership changes) · `delivery` · `events`,
- * `object-messages` and `kddm-node` (the dispatcher) · `statistics`. `mutations` are breaks of the protocol that only the simulator makes.
+ * * Nobody acts on a decision of a reconfiguration before all have carried it out (KDDM_BARRIER). A removal is made once, however often it is asked: an object that was created in
+ *   a later epoch than the one in which the removal began, is left alone. What a home has asked before it let an object be created again, is not answered (`asOf`).
+ * * Where there are replicas, who had a backup remembers a removal until it is complete, and the loss of an object. Backups that leave with their node count as lost until all have recovered.
+ * * A set's id is used once: that a set was destroyed is remembered through the next reconfiguration (`destroyed-sets`).
+ *
+ * Kerrighed's API here: get, grab, put, find, set_object, remove, remove_frozen, flush, sync_frozen are operations of the same names; `async_`, `_no_ft`, `_manual_ft`, `_no_lock`, `try_` and grab_cow
+ * are `async`, `noFirstTouch`, `manualFirstTouch` (grab: who creates an object writes it), `noLock`, `tryGrab` and `copyOnWrite`, COPY_ON_READ is `copyOnRead`; flush_set is `flush-set`; create_new_set, find
+ * and destroy are `create-set`, `find-set`, `find-name` and `destroy-set`; to iterate over the objects that are here, read `set(…).entries`. The default owner of an object is a fixed node, round-robin, of
+ * a unique id, or the linker's (`custom`). Beyond it: replicas, declared loss, `timeToLive`, `watch`, and which objects move most (`statistics.moved`).
+ *
+ * Files: `identity`, `states`, `entry`, `messages`, `operations`, `linker` (words) · `client`, `holds`, `short-path` and `waiters` (local operations) · `owner` (requests for copies) · `answers` · `first-touch` · `invalidation` ·
+ * `removal` · `eviction` and `flush-set` · `expiry` · `replicas` · `sets`, `set-directory` and `destroyed-sets` (sets, homes, names) · `watches` · `reconfiguration` with `history`, `reports`, `parts` and `resolution`
+ * (membership changes) · `delivery` · `events`, `object-messages`, `node-context` and `kddm-node` (the dispatcher) · `statistics` and `hot-objects`. `mutations` are breaks of the protocol that only the simulator makes.
  *
  * `service/` is the shell. `Kddm` is constructed with the node's RPC and has a `stage` for hotplug; sets are `KddmSetHandle`s, typed by their linkers, and what they give are `Hold`s. Rules:
  *
@@ -41,6 +51,7 @@ export { type Mutation, MUTATIONS } from './mutations.ts';
 export type { FailureCode, ObjectOperation, Result, SetOperation, Variant } from './operations.ts';
 export { homeOf, type KddmSet } from './sets.ts';
 export { isOwner, isReadable, isWritable, type State } from './states.ts';
+export type { HotObject } from './hot-objects.ts';
 export type { Statistics } from './statistics.ts';
 export { lifeOf, livesOf } from './service/epochs.ts';
 export { Hold } from './service/hold.ts';

@@ -1,6 +1,6 @@
 /** Copies that must go so that one node can write, and their acknowledgements. */
 import type { NodeId } from '../rpc/index.ts';
-import { addressOf, become, type Context, defer, dropContent, isHeld } from './context.ts';
+import { addressOf, become, type Context, defer, dropContent, isHeld, noteUse } from './context.ts';
 import { type Entry, pointTo } from './entry.ts';
 import { type Birth, NEVER, type Serial, type Term } from './identity.ts';
 import type { MessageOf } from './messages.ts';
@@ -113,6 +113,7 @@ export function becomeOwner(
   entry.copySerial = 0;
   entry.term = term;
   entry.version = version;
+  noteUse(context, set, entry.object);
   pointTo(entry, context.self, term);
   entry.copyset = new Map(ownership?.copyset);
   entry.rmset = new Set(ownership?.rmset);

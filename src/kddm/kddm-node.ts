@@ -1,25 +1,29 @@
 /** The protocol of one node: takes events, asks its parts, collects effects. */
 import { KorriganError } from '../linux/errors.ts';
 import type { NodeId } from '../rpc/index.ts';
-import { type Context, forget } from './context.ts';
+import { forget } from './context.ts';
 import { Delivery } from './delivery.ts';
 import type { Entry } from './entry.ts';
 import type { Change, KddmEffect, KddmEvent } from './events.ts';
+import { expire } from './expiry.ts';
 import { onFilled } from './first-touch.ts';
+import { evictCopies, flushSet } from './flush-set.ts';
 import { sync } from './holds.ts';
 import type { ObjectId, SetId } from './identity.ts';
 import type { IoLinker } from './linker.ts';
 import type { Envelope, Message } from './messages.ts';
 import type { Mutation } from './mutations.ts';
+import { createContext, type Incoming, type NodeContext, type Work } from './node-context.ts';
 import { onObjectMessage } from './object-messages.ts';
-import { failed, type ObjectOperation, type SetOperation } from './operations.ts';
+import { failed, isOfSet, type ObjectOperation, type SetOperation } from './operations.ts';
 import { complete, createHistory, type History, noteDeaths, settle } from './history.ts';
 import { Reconfiguration } from './reconfiguration.ts';
 import { renewBackups } from './reports.ts';
 import { SetDirectory } from './set-directory.ts';
-import { type Doubt, homeOf, type KddmSet } from './sets.ts';
+import type { KddmSet } from './sets.ts';
 import { getHere, putHere } from './short-path.ts';
 import { look, startOperation } from './waiters.ts';
+import { Watches } from './watches.ts';
 import { count, createStatistics, type Statistics } from './statistics.ts';
 
 export interface KddmNodeOptions {
@@ -30,14 +34,6 @@ export interface KddmNodeOptions {
   readonly mutations?: ReadonlySet<Mutation>;
 }
 
-interface Incoming {
-  readonly from: NodeId;
-  readonly message: Message;
-}
-
-/** What the node itself changes in it. */
-type NodeContext = Context & { epoch: number; members: readonly NodeId[]; doubts: readonly Doubt[] };
-
 /** A lease is looked at before everything else. */
 type Handled = Exclude<KddmEvent, { readonly kind: 'lease' }>;
 
@@ -45,6 +41,9 @@ type Handled = Exclude<KddmEvent, { readonly kind: 'lease' }>;
 const MOST_ROUNDS = 100_000;
 
 const OF_RECONFIGURATION: ReadonlySet<string> = new Set<Message['kind']>(['KDDM_COPYSET', 'KDDM_SELECT_OWNER', 'KDDM_BARRIER']);
+
+/** In which a node that leaves evicts copies. */
+const MOST_DRAIN_TICKS = 50;
 
 const NONE: ReadonlySet<Mutation> = new Set();
 
@@ -58,12 +57,11 @@ export class KddmNode {
   readonly #mutations: ReadonlySet<Mutation>;
   readonly #context: NodeContext;
   readonly #directory: SetDirectory;
-  #effects: KddmEffect[] = [];
-  #delivery = new Delivery();
-  #serial = 0;
+  readonly #watches: Watches;
   #leaseUntil = 0;
   #state: 'reconfiguring' | 'running' | 'left' = 'reconfiguring';
   #isDraining = false;
+  #drainTicks = 0;
   #reconfiguration: Reconfiguration | undefined;
   readonly #history: History = createHistory();
   /** Entries whose backups are being made anew. */
@@ -73,16 +71,25 @@ export class KddmNode {
   #waitingOperations: (ObjectOperation | SetOperation)[] = [];
   #waitingMessages: Incoming[] = [];
   #future: { readonly from: NodeId; readonly envelope: Envelope }[] = [];
-  /** What this step has still to do. */
-  readonly #touched = new Map<Entry, KddmSet>();
-  readonly #incoming: Incoming[] = [];
-  readonly #restarts: ObjectOperation[] = [];
+  readonly #work: Work = { effects: [], delivery: new Delivery(), touched: new Map(), incoming: [], restarts: [] };
 
   constructor({ self, linkers, mutations = NONE }: KddmNodeOptions) {
     this.self = self;
     this.#mutations = mutations;
-    this.#context = this.#createContext();
-    this.#directory = new SetDirectory(this.#context, new Map(linkers.map((linker) => [linker.name, linker])));
+    this.#context = createContext({
+      self,
+      statistics: this.statistics,
+      mutations,
+      work: this.#work,
+      emit: (to, message) => this.#emit(to, message),
+      changed: (set, object) => {
+        if (set.watches.length > 0) this.#watches.note(set, object);
+      },
+    });
+    this.#directory = new SetDirectory(this.#context, new Map(linkers.map((linker) => [linker.name, linker])), (namespace, set) =>
+      this.#watches.destroyed(namespace, set),
+    );
+    this.#watches = new Watches(this.#context, this.#directory, (effect) => this.#work.effects.push(effect));
   }
 
   get epoch(): number {
@@ -126,10 +133,11 @@ export class KddmNode {
 
   /** @param now in the unit and of the clock of the leases */
   step(event: KddmEvent, now: number): readonly KddmEffect[] {
-    this.#effects = [];
+    this.#work.effects = [];
+    this.#context.now = now;
     if (this.#state !== 'left') this.#take(event, now);
     else if (event.kind === 'operation') this.#context.complete(event.operation, failed('leaving'));
-    return this.#effects;
+    return this.#work.effects;
   }
 
   #take(event: KddmEvent, now: number): void {
@@ -180,14 +188,20 @@ export class KddmNode {
   #tick(): void {
     if (this.#state !== 'running') return;
     if (this.#recovering.size > 0) this.#noteRecovery();
-    for (const node of this.#delivery.untold()) this.#emit(node, { kind: 'DELIVERED' });
-    if (!this.#isDraining) return;
-    const isIdle = this.#directory
-      .all()
-      .every((set) =>
-        set.entries.values().every((entry) => entry.frozen === 0 && entry.waiters.length === 0 && entry.pendingBackups.length === 0),
-      );
-    if (isIdle) this.#effects.push({ kind: 'drained' });
+    for (const node of this.#work.delivery.untold()) this.#emit(node, { kind: 'DELIVERED' });
+    this.#watches.tick();
+    for (const set of this.#directory.all()) expire(this.#context, set);
+    if (this.#isDraining) this.#drain();
+  }
+
+  #drain(): void {
+    const sets = this.#directory.all();
+    // Who holds an object may let others wait for long; so many ticks are enough for all others.
+    if (this.#drainTicks++ < MOST_DRAIN_TICKS && evictCopies(this.#context, sets) > 0) return;
+    const isIdle = sets.every((set) =>
+      set.entries.values().every((entry) => entry.frozen === 0 && entry.waiters.length === 0 && entry.pendingBackups.length === 0),
+    );
+    if (isIdle) this.#work.effects.push({ kind: 'drained' });
   }
 
   // Operations
@@ -197,7 +211,7 @@ export class KddmNode {
       this.#waitingOperations.push(operation);
       return;
     }
-    if (!('object' in operation)) return this.#directory.start(operation);
+    if (isOfSet(operation)) return this.#startOfSet(operation);
     const isEnding = operation.kind === 'put' || operation.kind === 'set-object' || operation.kind === 'remove-frozen';
     if (this.#isDraining && !isEnding) return this.#context.complete(operation, failed('leaving'));
     const set = this.set(operation.namespace, operation.set);
@@ -205,23 +219,41 @@ export class KddmNode {
     startOperation(this.#context, set, operation);
   }
 
+  #startOfSet(operation: SetOperation): void {
+    switch (operation.kind) {
+      case 'watch':
+      case 'unwatch':
+        return this.#watches.start(operation);
+      case 'flush-set': {
+        const set = this.set(operation.namespace, operation.set);
+        return set === undefined ? this.#context.complete(operation, failed('no-entry')) : flushSet(this.#context, set, operation);
+      }
+      case 'create-set':
+      case 'find-set':
+      case 'find-name':
+      case 'destroy-set':
+        return this.#directory.start(operation);
+    }
+  }
+
   #settle(): void {
+    const most = MOST_ROUNDS + 10 * this.#work.touched.size;
     for (let round = 0; ; round++) {
-      if (round > MOST_ROUNDS)
-        throw new KorriganError('KRG_INTERNAL', `node ${this.self} does not come to rest: ${JSON.stringify(this.#incoming[0])}`);
-      const next = this.#touched.entries().next().value;
+      if (round > most)
+        throw new KorriganError('KRG_INTERNAL', `node ${this.self} does not come to rest: ${JSON.stringify(this.#work.incoming[0])}`);
+      const next = this.#work.touched.entries().next().value;
       if (next !== undefined) {
         const [entry, set] = next;
-        this.#touched.delete(entry);
+        this.#work.touched.delete(entry);
         if (this.#state === 'running') look(this.#context, set, entry, (from, message) => this.#dispatch(from, message));
         continue;
       }
-      const incoming = this.#incoming.shift();
+      const incoming = this.#work.incoming.shift();
       if (incoming !== undefined) {
         this.#dispatch(incoming.from, incoming.message);
         continue;
       }
-      const restart = this.#restarts.shift();
+      const restart = this.#work.restarts.shift();
       if (restart === undefined) return;
       this.#start(restart);
     }
@@ -239,26 +271,29 @@ export class KddmNode {
       return;
     }
     const { message } = envelope;
-    if (envelope.epoch === this.#context.epoch) this.#delivery.confirm(from, envelope.received);
+    if (envelope.epoch === this.#context.epoch) this.#work.delivery.confirm(from, envelope.received);
     if (message.kind === 'DELIVERED') return;
     if (this.#state === 'reconfiguring' && !OF_RECONFIGURATION.has(message.kind)) {
       this.#waitingMessages.push({ from, message });
       return;
     }
-    this.#delivery.handled(from);
+    this.#work.delivery.handled(from);
     this.#dispatch(from, message);
   }
 
   #dispatch(from: NodeId, message: Message): void {
     switch (message.kind) {
       case 'REQ_KDDM_SET_LOOKUP':
-        return this.#directory.onLookup(from, message);
       case 'KDDM_SET_RECORD':
-        return this.#directory.onRecord(message);
       case 'REQ_KDDM_SET_DESTROY':
-        return this.#directory.onDestroy(from, message);
       case 'KDDM_SET_DESTROYED':
-        return this.#directory.onDestroyed(from, message);
+        return this.#directory.receive(from, message);
+      case 'KDDM_WATCH':
+        return this.#watches.onWatch(from, message);
+      case 'KDDM_WATCHED':
+        return this.#watches.onWatched(from, message);
+      case 'KDDM_CHANGED':
+        return this.#watches.onChanged(message);
       case 'KDDM_COPYSET':
         return this.#onReports(from, message);
       case 'KDDM_SELECT_OWNER':
@@ -278,8 +313,8 @@ export class KddmNode {
 
   #emit(to: NodeId, message: Message): void {
     count(this.statistics.sent, message.kind);
-    const received = this.#delivery.sending(to, message.kind !== 'DELIVERED');
-    this.#effects.push({ kind: 'send', to, envelope: { epoch: this.#context.epoch, received, message } });
+    const received = this.#work.delivery.sending(to, message.kind !== 'DELIVERED');
+    this.#work.effects.push({ kind: 'send', to, envelope: { epoch: this.#context.epoch, received, message } });
   }
 
   // Membership
@@ -289,15 +324,16 @@ export class KddmNode {
     this.#context.epoch = change.epoch;
     this.#context.members = change.members;
     this.#state = 'reconfiguring';
-    this.#delivery = new Delivery();
-    this.#touched.clear();
-    this.#incoming.length = 0;
+    this.#work.delivery = new Delivery();
+    this.#work.touched.clear();
+    this.#work.incoming.length = 0;
     this.#waitingMessages = [];
-    this.#waitingOperations.unshift(...this.#restarts.splice(0));
+    this.#waitingOperations.unshift(...this.#work.restarts.splice(0));
     this.#recovering.clear();
     noteDeaths(this.#history, change);
     this.#reconfiguration = new Reconfiguration(this.#context, this.#directory, change);
-    this.#reconfiguration.begin(this.#history, this.#context.doubts);
+    this.#watches.forgetAll();
+    this.#reconfiguration.begin(this.#history, this.#context.doubts, this.#watches.report());
     this.#history.views.push(change.members);
     const future = this.#future.splice(0);
     for (const { from, envelope } of future) this.#receive(from, envelope);
@@ -305,6 +341,7 @@ export class KddmNode {
 
   #onReports(from: NodeId, message: Extract<Message, { kind: 'KDDM_COPYSET' }>): void {
     const conclusions = this.#reconfiguration?.onReports(from, message);
+    this.#watches.adopt(from, message.watches ?? []);
     if (conclusions === undefined) return;
     this.#context.doubts = conclusions.doubts;
     this.#reconfiguration?.decide(conclusions);
@@ -322,28 +359,30 @@ export class KddmNode {
     this.#reconfiguration = undefined;
     if (!this.#context.members.includes(this.self)) {
       this.#state = 'left';
-      this.#effects.push({ kind: 'left' });
+      this.#work.effects.push({ kind: 'left' });
       return;
     }
     complete(this.#history, this.#context.epoch, this.#context.members);
+    this.#directory.complete(this.#context.epoch);
     this.#state = 'running';
-    this.#effects.push({ kind: 'reconfigured', epoch: this.#context.epoch });
+    this.#work.effects.push({ kind: 'reconfigured', epoch: this.#context.epoch });
     for (const set of this.#directory.all()) {
       for (const entry of Array.from(set.entries.values())) this.#resumeEntry(set, entry, reconfiguration);
     }
     this.#noteRecovery();
+    this.#watches.resume();
     if (!this.#mutations.has('not-asked-again')) this.#directory.resume();
     const messages = this.#waitingMessages.splice(0);
     for (const { from, message } of messages) {
-      this.#delivery.handled(from);
-      this.#incoming.push({ from, message });
+      this.#work.delivery.handled(from);
+      this.#work.incoming.push({ from, message });
     }
     for (const operation of this.#waitingOperations.splice(0)) this.#start(operation);
   }
 
   #noteRecovery(): void {
     for (const entry of this.#recovering) if (entry.pendingBackups.length === 0) this.#recovering.delete(entry);
-    if (this.#recovering.size === 0) this.#effects.push({ kind: 'recovered', epoch: this.#context.epoch });
+    if (this.#recovering.size === 0) this.#work.effects.push({ kind: 'recovered', epoch: this.#context.epoch });
   }
 
   #resumeEntry(set: KddmSet, entry: Entry, reconfiguration: Reconfiguration | undefined): void {
@@ -354,45 +393,5 @@ export class KddmNode {
     if (entry.pendingBackups.length > 0) this.#recovering.add(entry);
     for (const operation of entry.waiters) if (operation.kind === 'sync-frozen') sync(this.#context, set, entry, operation);
     if (!this.#mutations.has('not-asked-again')) this.#context.touch(set, entry);
-  }
-
-  #createContext(): NodeContext {
-    const context: NodeContext = {
-      self: this.self,
-      epoch: 0,
-      statistics: this.statistics,
-      members: [],
-      doubts: [],
-      send: (to, message) => {
-        if (to === this.self) this.#incoming.push({ from: to, message });
-        else this.#emit(to, message);
-      },
-      complete: ({ id }, result) => {
-        this.#effects.push({ kind: 'complete', operation: id, result });
-      },
-      touch: (set, entry) => {
-        this.#touched.set(entry, set);
-      },
-      redeliver: (from, message) => {
-        this.#incoming.push({ from, message });
-      },
-      restart: (operation) => {
-        this.#restarts.push(operation);
-      },
-      home: (set, object) => homeOf(set, object, context.members),
-      nextSerial: () => ++this.#serial,
-      requestFill: (set, { object }) => {
-        this.#effects.push({ kind: 'first-touch', namespace: set.record.namespace, set: set.record.set, object });
-      },
-      requestSync: (set, object, from, operation) => {
-        const { namespace, set: id } = set.record;
-        this.#effects.push({ kind: 'sync', namespace, set: id, object, for: from, operation });
-      },
-      expectDelivery: (to, { handedOver }) => {
-        if (handedOver !== undefined && to !== this.self) this.#delivery.expect(to, handedOver);
-      },
-      has: (mutation) => this.#mutations.has(mutation),
-    };
-    return context;
   }
 }

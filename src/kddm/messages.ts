@@ -1,5 +1,5 @@
 /**
- * What nodes tell each other, with Kerrighed's names. What it had no message for: KDDM_SET_RECORD and KDDM_SET_DESTROYED (answers), KDDM_BARRIER, OBJECT_SYNC, OBJECT_BACKUP and
+ * What nodes tell each other, with Kerrighed's names. What it had no message for: KDDM_SET_RECORD and KDDM_SET_DESTROYED (answers), KDDM_BARRIER, KDDM_WATCH, KDDM_WATCHED, KDDM_CHANGED, OBJECT_SYNC, OBJECT_BACKUP and
  * their acknowledgements, and DELIVERED, which tells how many messages of the epoch have come when there is nothing else to say.
  */
 import { z } from 'zod';
@@ -31,6 +31,8 @@ const setRecord = z.object({
   isExclusive: z.boolean(),
   /** FT_LINKED: objects are created at their homes only. */
   isFirstTouchLinked: z.boolean(),
+  /** Milliseconds after which an object is removed that its owner has not written since, nor received. */
+  timeToLive: z.number().positive().optional(),
   /** Backups of every write that is complete. */
   replicas: natural.max(8),
   /** What an object is of which nothing is known because its home died. */
@@ -151,6 +153,11 @@ const setMessages = [
   /** To the manager; by the manager (`isOrder`) to all. */
   z.object({ kind: z.literal('REQ_KDDM_SET_DESTROY'), operation: natural, namespace: natural, set: natural, isOrder: z.boolean() }),
   z.object({ kind: z.literal('KDDM_SET_DESTROYED'), operation: natural, namespace: natural, set: natural, isOrder: z.boolean() }),
+  /** `watch` is named by who watches; without `object`: all of the set. */
+  z.object({ kind: z.literal('KDDM_WATCH'), record: setRecord, watch: natural, object: natural.optional(), isOn: z.boolean() }),
+  z.object({ kind: z.literal('KDDM_WATCHED'), watch: natural }),
+  /** To who watches. None: anything may have changed. */
+  z.object({ kind: z.literal('KDDM_CHANGED'), namespace: natural, set: natural, objects: z.array(natural) }),
 ] as const;
 
 const doubt = z.object({ members: nodes, dead: nodes, deaths: natural });
@@ -163,6 +170,8 @@ const past = z.object({
   deadHomes: z.array(z.object({ members: nodes, dead: nodes, epoch: natural })),
   doubts: z.array(doubt),
 });
+
+const reportedWatch = z.object({ namespace: natural, set: natural, watch: natural, object: natural.optional() });
 
 const report = z.object({
   object: natural,
@@ -213,6 +222,10 @@ const reconfigurationMessages = [
     kind: z.literal('KDDM_COPYSET'),
     /** It comes in parts; the last one has the past. */
     past: past.optional(),
+    /** Of the sender, with the last part. */
+    watches: z.array(reportedWatch).optional(),
+    /** Sets that were destroyed, and in which epoch; with the last part. */
+    destroyed: z.array(z.tuple([natural, natural, natural])).optional(),
     sets: z.array(z.object({ record: setRecord, termFloor: natural, reports: z.array(report) })),
   }),
   /** What the home decided (also KDDM_CHANGE_PROB_OWNER: decisions without `select`). From each to each, in parts. */
@@ -251,12 +264,20 @@ const envelope = z.object({
 
 const objectMessage = z.discriminatedUnion('kind', [...objectMessages]);
 
+/** One node's, as others know it. */
+export interface Watch {
+  readonly node: number;
+  readonly watch: number;
+  readonly object?: number;
+}
+
 export type SetRecord = z.infer<typeof setRecord>;
 export type HomePolicy = z.infer<typeof policy>;
 export type ObjectMessage = z.infer<typeof objectMessage>;
 export type Message = z.infer<typeof message>;
 export type MessageOf<Kind extends Message['kind']> = Extract<Message, { kind: Kind }>;
 export type Envelope = z.infer<typeof envelope>;
+export type ReportedWatch = z.infer<typeof reportedWatch>;
 export type Past = z.infer<typeof past>;
 export type Report = z.infer<typeof report>;
 export type Decision = z.infer<typeof decision>;

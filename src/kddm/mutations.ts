@@ -25,6 +25,11 @@ export const MUTATIONS = {
   'surviving-copy-ignored': 'the holders of copies are not considered when the owner died',
   'backup-not-awaited': 'a put is complete before its backups are made',
   'stale-backup-used': 'any backup is restored, not the latest',
+  'removal-repeated': 'a removal that is asked again removes a later object too',
+  'given-up-answered': 'what a home has asked before the object was removed is answered with the next one',
+  'watchers-not-told': 'who watches is not told of a change',
+  'watch-not-renewed': 'after a reconfiguration nobody knows who watches',
+  'set-comes-back': 'a set that was destroyed is taken over from who has not heard of it',
   'lease-ignored': 'a node whose lease has run out goes on serving',
 } as const;
 

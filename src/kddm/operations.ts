@@ -15,6 +15,8 @@ export interface Variant {
   readonly noLock?: boolean;
   /** Fails with `busy` where it would wait for another user. Grab only. */
   readonly tryGrab?: boolean;
+  /** The user gets a copy of the content of its own, which no write changes. Get only. */
+  readonly copyOnRead?: boolean;
   /** The user gets a copy of the content of its own; who holds the object here goes on reading the old one. Grab only. */
   readonly copyOnWrite?: boolean;
 }
@@ -50,15 +52,45 @@ export type ObjectOperation = ObjectAction &
     | { readonly kind: 'sync-frozen' }
   );
 
-/** An operation on a set. */
-export type SetOperation = SetAction &
+/** An operation on the directory of sets. A set's id is used once: `absent` is the answer to who wants to create one that was destroyed. */
+export type DirectoryOperation = SetAction &
   (
     | { readonly kind: 'create-set'; readonly record: SetRecord }
     | { readonly kind: 'find-set' | 'destroy-set'; readonly set: SetId }
     | { readonly kind: 'find-name'; readonly name: string }
   );
 
+/** An operation on a set. */
+export type SetOperation =
+  | DirectoryOperation
+  | (SetAction &
+      (
+        | {
+            readonly kind: 'flush-set';
+            readonly set: SetId;
+            /** Where the last copies go; without it, or without an answer, they stay. The content of the result is how many objects stayed. */
+            readonly destination?: (object: ObjectId) => NodeId | undefined;
+          }
+        /** From its answer on, `changed` effects with its id tell of changes; without `object`: of all of the set. */
+        | { readonly kind: 'watch'; readonly set: SetId; readonly object?: ObjectId }
+        | { readonly kind: 'unwatch'; readonly watch: number }
+      ));
+
 export type Operation = ObjectOperation;
+
+const OF_SETS: ReadonlySet<string> = new Set<SetOperation['kind']>([
+  'create-set',
+  'find-set',
+  'destroy-set',
+  'find-name',
+  'flush-set',
+  'watch',
+  'unwatch',
+]);
+
+export function isOfSet(operation: ObjectOperation | SetOperation): operation is SetOperation {
+  return OF_SETS.has(operation.kind);
+}
 
 export type FailureCode =
   /** The object's only copy died with its node. */

@@ -28,11 +28,11 @@ export function onCopyRequest(
     case 'WAIT_OBJ_READ':
       return forward(context, entry.probOwner, message);
     case 'INV_OWNER':
-      return isGivenUp(entry, message.asOf) ? undefined : serveAbsent(context, set, entry, from, message);
+      return isGivenUp(context, entry, message.asOf) ? undefined : serveAbsent(context, set, entry, from, message);
     case 'READ_OWNER':
     case 'WRITE_OWNER':
     case 'WRITE_GHOST':
-      if (isGivenUp(entry, message.asOf)) return;
+      if (isGivenUp(context, entry, message.asOf)) return;
       if (entry.deferred.length > 0 || isHeld(context, entry, message.write ? 'write' : 'read'))
         return deferOrRefuse(context, set, entry, from, message);
       return message.write ? serveWrite(context, set, entry, message) : serveRead(context, set, entry, message);

@@ -40,7 +40,7 @@ export class Reconfiguration {
   }
 
   /** Ends what was on its way and reports. */
-  begin(history: History, doubts: readonly Doubt[]): void {
+  begin(history: History, doubts: readonly Doubt[], watches: Copyset['watches']): void {
     const { members, leaving } = this.#change;
     const isLeaving = leaving.includes(this.#context.self);
     const reports = new Map<NodeId, Group<KddmSet, Report>[]>(members.map((member) => [member, []]));
@@ -54,11 +54,12 @@ export class Reconfiguration {
       for (const [member, items] of perMember) reports.get(member)?.push({ head: set, items });
     }
     const past = pastOf(history, doubts);
+    const destroyed = this.#directory.reportDestroyed();
     for (const [member, groups] of reports) {
       const parts = split(groups);
       for (const [index, part] of parts.entries()) {
         const sets = part.map(({ head, items }) => ({ record: head.record, termFloor: head.termFloor, reports: [...items] }));
-        this.#context.send(member, { kind: 'KDDM_COPYSET', sets, ...(index === parts.length - 1 && { past }) });
+        this.#context.send(member, { kind: 'KDDM_COPYSET', sets, ...(index === parts.length - 1 && { past, watches, destroyed }) });
       }
     }
   }
@@ -77,6 +78,7 @@ export class Reconfiguration {
         else known.push({ ...report, node: from });
       }
     }
+    this.#directory.adoptDestroyed(message.destroyed ?? []);
     if (message.past === undefined) return undefined;
     this.#pasts.set(from, message.past);
     const { members, leaving } = this.#change;
@@ -91,6 +93,7 @@ export class Reconfiguration {
     const recipients = [...new Set([...members, ...leaving])];
     const decisions = new Map<NodeId, Group<KddmSet, Decision>[]>(recipients.map((node) => [node, []]));
     for (const [set, objects] of this.#witnesses) {
+      if (!this.#directory.has(set)) continue;
       const perNode = new Map<NodeId, Decision[]>(recipients.map((node) => [node, []]));
       for (const [object, unsorted] of objects) {
         const witnesses = unsorted.toSorted((a, b) => a.node - b.node);

@@ -31,18 +31,18 @@ export function askRemoval(context: Context, set: KddmSet, entry: Entry, operati
  * Was the object created after the removal began? Then there was none in between, and the removal is complete. It may have been carried out, and its answer lost with its
  * epoch: asked again it must not remove a later object. Within its epoch nobody creates the object before the remover has confirmed.
  */
-export function isLater(entry: Entry, since: number | undefined): boolean {
-  return since !== undefined && entry.born.epoch > since;
+export function isLater(context: Context, entry: Entry, since: number | undefined): boolean {
+  return since !== undefined && !context.has('removal-repeated') && entry.born.epoch > since;
 }
 
-/** A removal by the owner. */
-export function removeAsOwner(context: Context, set: KddmSet, entry: Entry, operation: ObjectOperation): void {
+/** A removal by the owner; without an operation, because its time is over. */
+export function removeAsOwner(context: Context, set: KddmSet, entry: Entry, operation: ObjectOperation | undefined): void {
   const serial = context.nextSerial();
   const awaited = new Set(holdersOf(context, set, entry, context.self));
   orderRemoval(context, set, entry, awaited, context.self, serial, entry.term + 1);
   destroy(set, entry);
   const informed = new Set([context.home(set, entry.object), ...(set.record.replicas > 0 ? awaited : [])]);
-  entry.removal = { remover: context.self, serial, operation: operation.id, awaited, early: new Set(), informed };
+  entry.removal = { remover: context.self, serial, operation: operation?.id, awaited, early: new Set(), informed };
   entry.copyset.clear();
   entry.rmset.clear();
   become(context, set, entry, 'WAIT_OBJ_RM_ACK');
@@ -102,14 +102,14 @@ export function onRemoveToManager(
     case 'WAIT_OBJ_READ':
       return forward(context, entry.probOwner, message);
     case 'INV_OWNER':
-      if (isGivenUp(entry, asOf)) return;
+      if (isGivenUp(context, entry, asOf)) return;
       // Nobody creates it before the remover has confirmed: a removal whose answer is lost must not be asked again then.
       return giveRemoval(context, set, entry, message);
     case 'READ_OWNER':
     case 'WRITE_OWNER':
     case 'WRITE_GHOST':
-      if (isGivenUp(entry, asOf)) return;
-      if (isLater(entry, since)) {
+      if (isGivenUp(context, entry, asOf)) return;
+      if (isLater(context, entry, since)) {
         const { term } = entry;
         return context.send(remover, { kind: 'REMOVE_DONE', ...addressOf(set, entry), serial, term, awaited: [], isLater: true });
       }
@@ -234,6 +234,7 @@ function finishWhenAcknowledged(context: Context, set: KddmSet, entry: Entry): v
       if (node !== context.self) context.send(node, { kind: 'REMOVE_ACK2', ...addressOf(set, entry), serial: removal.serial });
     }
   }
+  context.changed(set, entry.object);
   completeRemoval(context, entry, removal);
   endRemoval(context, set, entry);
 }
@@ -252,8 +253,9 @@ export function onRemoveAck2(context: Context, set: KddmSet, entry: Entry | unde
   const isMeant = removal?.remover === from && removal.serial === serial;
   if (isMeant && entry.state === 'WAIT_OBJ_RM_ACK2') return endRemoval(context, set, entry);
   if (!isMeant && !(handedOver?.to === from && handedOver.serial === serial)) return;
-  entry.handedOver = undefined;
-  if (entry.state === 'INV_COPY') forget(context, set, entry);
+  if (handedOver?.kind === 'removed') entry.handedOver = undefined;
+  // A backup of a later object may have come before.
+  if (entry.state === 'INV_COPY' && entry.backup === undefined) forget(context, set, entry);
 }
 
 function endRemoval(context: Context, set: KddmSet, entry: Entry): void {

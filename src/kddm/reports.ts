@@ -1,6 +1,6 @@
 /** The node's side of a reconfiguration: what is on its way ends, what is here is reported, what is decided is carried out. */
 import type { NodeId } from '../rpc/index.ts';
-import { become, becomeAbsent, type Context, dropContent, entryOf, forget } from './context.ts';
+import { become, becomeAbsent, type Context, dropContent, entryOf, forget, noteUse } from './context.ts';
 import { type Entry, pointTo, tombstone } from './entry.ts';
 import type { Decision, Report } from './messages.ts';
 import type { ObjectOperation } from './operations.ts';
@@ -151,6 +151,7 @@ function takeOver(context: Context, set: KddmSet, entry: Entry, decision: Decisi
   entry.copyset = new Map(decision.copyset);
   entry.rmset = new Set(decision.rmset);
   entry.isLost = false;
+  noteUse(context, set, entry.object);
   if (decision.select === 'held') {
     if (entry.state === 'WRITE_GHOST') become(context, set, entry, 'WRITE_OWNER');
   } else {

@@ -3,13 +3,17 @@ import type { NodeId } from '../rpc/index.ts';
 import type { Entry } from './entry.ts';
 import { memberAt, nodeOfId, type ObjectId, type SetId, type Term } from './identity.ts';
 import type { IoLinker } from './linker.ts';
-import type { SetRecord } from './messages.ts';
+import type { SetRecord, Watch } from './messages.ts';
 
 /** A set that is known here, with what this node knows of its objects. */
 export interface KddmSet {
   readonly record: SetRecord;
   readonly linker: IoLinker<unknown>;
   readonly entries: Map<ObjectId, Entry>;
+  /** Of all nodes. */
+  watches: Watch[];
+  /** Of sets with a time to live: when this node became the owner of an object or wrote it, the longest ago first. */
+  readonly lastUse: Map<ObjectId, number>;
   /** No term of an entry that was here and is forgotten is later. */
   termFloor: Term;
 }

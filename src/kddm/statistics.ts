@@ -1,7 +1,12 @@
 /** What a node has done, counted. */
+import { HotObjects } from './hot-objects.ts';
 import type { State } from './states.ts';
 
 export interface Statistics {
+  /** Objects that were given to other nodes. */
+  readonly moved: HotObjects;
+  /** Objects whose time to live was over. */
+  expired: number;
   /** Gets and grabs that were answered at once. */
   hits: number;
   /** Gets and grabs that had to wait. */
@@ -20,7 +25,18 @@ export interface Statistics {
 }
 
 export function createStatistics(): Statistics {
-  return { hits: 0, misses: 0, sent: new Map(), forwarded: 0, loopBacks: 0, outdated: 0, lost: 0, states: new Map() };
+  return {
+    moved: new HotObjects(),
+    expired: 0,
+    hits: 0,
+    misses: 0,
+    sent: new Map(),
+    forwarded: 0,
+    loopBacks: 0,
+    outdated: 0,
+    lost: 0,
+    states: new Map(),
+  };
 }
 
 export function count<Key>(counts: Map<Key, number>, key: Key): void {

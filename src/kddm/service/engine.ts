@@ -6,11 +6,14 @@ import { KddmNode } from '../kddm-node.ts';
 import type { IoLinker } from '../linker.ts';
 import type { Envelope } from '../messages.ts';
 import { failed, type ObjectOperation, type Result, type SetOperation } from '../operations.ts';
+import { failure } from './failures.ts';
 import { isSlow } from './slow-linker.ts';
 
 /** An operation without its id, which the engine gives. */
 export type Request = WithoutId<ObjectOperation> | WithoutId<SetOperation>;
 type WithoutId<Each> = Each extends unknown ? Omit<Each, 'id'> : never;
+
+type Watching = Extract<SetOperation, { kind: 'watch' }>;
 
 export interface EngineOptions {
   readonly self: NodeId;
@@ -28,6 +31,7 @@ export class Engine {
   readonly #options: EngineOptions;
   readonly #linkers = new Map<string, IoLinker<unknown>>();
   readonly #results = new Map<number, (result: Result) => void>();
+  readonly #watchers = new Map<number, (objects: readonly ObjectId[]) => void>();
   readonly #retries = new Set<NodeJS.Timeout>();
   #node: KddmNode | undefined;
   #hasLeft = false;
@@ -93,7 +97,7 @@ export class Engine {
   }
 
   /** Starts an operation; `then` is called once, maybe before this returns. */
-  operate(request: Request, then: (result: Result) => void): void {
+  operate(request: Request, then: (result: Result) => void, started: (id: number) => void = () => undefined): void {
     if (this.#hasLeft) {
       then(failed('leaving'));
       return;
@@ -101,14 +105,38 @@ export class Engine {
     const isEnding =
       request.kind === 'put' || request.kind === 'set-object' || request.kind === 'remove-frozen' || request.kind === 'sync-frozen';
     if (this.#node === undefined || (this.#isFrozen && !isEnding)) {
-      this.#waiting.push(() => this.operate(request, then));
+      this.#waiting.push(() => this.operate(request, then, started));
       return;
     }
     // Every request is made for this call alone.
     const operation = request as { id?: number } & Request as ObjectOperation | SetOperation;
     Object.assign(operation, { id: ++this.#lastOperation });
     this.#results.set(operation.id, then);
+    started(operation.id);
     this.step({ kind: 'operation', operation });
+  }
+
+  /** Tells `onChange` of changes until it is ended. @returns what ends it, when all nodes know of it */
+  watch(request: WithoutId<Watching>, onChange: (objects: readonly ObjectId[]) => void): Promise<() => void> {
+    let watch = 0;
+    return new Promise((resolve, reject) => {
+      this.operate(
+        request,
+        (result) => {
+          if (result.kind === 'done') return resolve(() => this.#endWatch(request.namespace, watch));
+          this.#watchers.delete(watch);
+          reject(failure(`a watch of set ${request.set}`, result.kind === 'failed' ? result.code : 'no-entry'));
+        },
+        (id) => {
+          watch = id;
+          this.#watchers.set(id, onChange);
+        },
+      );
+    });
+  }
+
+  #endWatch(namespace: number, watch: number): void {
+    if (this.#watchers.delete(watch)) this.operate({ kind: 'unwatch', namespace, watch }, () => undefined);
   }
 
   /** See `KddmNode.getNow`. */
@@ -132,6 +160,7 @@ export class Engine {
   #failAll(): void {
     const results = [...this.#results.values()];
     this.#results.clear();
+    this.#watchers.clear();
     for (const then of results) then(failed('leaving'));
   }
 
@@ -146,6 +175,9 @@ export class Engine {
         then?.(effect.result);
         break;
       }
+      case 'changed':
+        this.#watchers.get(effect.watch)?.(effect.objects);
+        break;
       case 'first-touch':
         this.#untilDone(
           effect,

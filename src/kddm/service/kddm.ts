@@ -40,6 +40,8 @@ export interface SetOptions {
   readonly isExclusive?: boolean;
   /** FT_LINKED: objects are created at their homes only. @default false */
   readonly isFirstTouchLinked?: boolean;
+  /** Milliseconds after which an object is removed that was neither written nor taken to another owner since. @default none */
+  readonly timeToLive?: number;
   /** So many nodes that die together take no object with them. @default 0: what was on a node that dies, and there alone, is lost */
   readonly replicas?: number;
   /** What an object is of which nothing is known because its home died. @default 'lost' */
@@ -132,6 +134,7 @@ export class Kddm implements AsyncDisposable {
       policy: options.policy ?? { kind: 'round-robin' },
       isExclusive: options.isExclusive ?? false,
       isFirstTouchLinked: options.isFirstTouchLinked ?? false,
+      ...(options.timeToLive !== undefined && { timeToLive: options.timeToLive }),
       replicas: options.replicas ?? 0,
       unknownAfterCrash: options.unknownAfterCrash ?? 'lost',
     };

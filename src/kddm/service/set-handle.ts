@@ -148,6 +148,24 @@ export class KddmSetHandle<Content> {
     await this.#operate({ kind: 'flush', object, ...(destination !== undefined && { destination }) });
   }
 
+  /** Evicts all that is here and not held. @param destination where last copies go; they stay without @returns how many objects stayed */
+  async flushAll(destination?: (object: ObjectId) => NodeId | undefined): Promise<number> {
+    const { namespace, set } = this.record;
+    const result = await new Promise<Result>((resolve) => {
+      this.#engine.operate({ kind: 'flush-set', namespace, set, ...(destination && { destination }) }, resolve);
+    });
+    return contentOf(`flush of set ${this.record.name ?? set}`, result) as number;
+  }
+
+  /**
+   * Tells of changes: which objects have changed (none: any may have), without their contents. What is read then is no older.
+   * @param object without it, all of the set @returns what ends the watch
+   */
+  watch(onChange: (objects: readonly ObjectId[]) => void, object?: ObjectId): Promise<() => void> {
+    const { namespace, set } = this.record;
+    return this.#engine.watch({ kind: 'watch', namespace, set, ...(object !== undefined && { object }) }, onChange);
+  }
+
   /** The objects of which something is known on this node. */
   objects(): ObjectId[] {
     const { namespace, set } = this.record;
