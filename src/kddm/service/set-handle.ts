@@ -5,7 +5,7 @@ import type { ObjectId, SetId } from '../identity.ts';
 import type { SetRecord } from '../messages.ts';
 import type { ObjectOperation, Result, Variant } from '../operations.ts';
 import type { Engine } from './engine.ts';
-import { contentOf } from './failures.ts';
+import { contentOf, failure } from './failures.ts';
 import { Hold } from './hold.ts';
 
 type Of<Each> = Each extends unknown ? Omit<Each, 'id' | 'namespace' | 'set'> : never;
@@ -154,7 +154,8 @@ export class KddmSetHandle<Content> {
     const result = await new Promise<Result>((resolve) => {
       this.#engine.operate({ kind: 'flush-set', namespace, set, ...(destination && { destination }) }, resolve);
     });
-    return contentOf(`flush of set ${this.record.name ?? set}`, result) as number;
+    if (result.kind === 'failed') throw failure(`the eviction of set ${this.record.name ?? set}`, result.code);
+    return result.kind === 'done' ? (result.content as number) : 0;
   }
 
   /**
