@@ -23,9 +23,9 @@ const SUSPICION_AGE_MS = DETECTION.suspicion + 2 * DETECTION.interval + 100;
 
 /**
  * How long a node that was declared dead may believe that it takes part: it looks for a majority in silence that is a death, while the majority only
- * suspected it; and it looks with its next tick. Who serves meanwhile needs a lease. Milliseconds.
+ * suspected it; it looks with its next tick; and what it stood still for less than a suspicion does not count. Who serves meanwhile needs a lease. Milliseconds.
  */
-const GRACE_MS = DETECTION.death - DETECTION.suspicion + 2 * DETECTION.interval;
+const GRACE_MS = DETECTION.death + 2 * DETECTION.interval;
 
 export class MembershipChecks {
   readonly #fail: (description: string) => void;
@@ -34,6 +34,8 @@ export class MembershipChecks {
   readonly #chosen: Chosen[] = [];
   /** Lives that are over, with the time at which that was first known. */
   readonly dead = new Map<string, number>();
+  /** Called when a life is over for the first time. */
+  onDead: ((life: string) => void) | undefined;
   readonly #heardMs = new Map<string, number>();
   /** When one was last suspected by another with reason. */
   readonly #silentMs = new Map<string, number>();
@@ -111,7 +113,9 @@ export class MembershipChecks {
   }
 
   #died(life: string): void {
-    if (!this.dead.has(life)) this.dead.set(life, this.#now());
+    if (this.dead.has(life)) return;
+    this.onDead?.(life);
+    this.dead.set(life, this.#now());
   }
 
   /** A node asks that another one be declared dead. That may be agreed on much later, when it is heard of again. */

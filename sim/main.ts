@@ -5,13 +5,14 @@
  */
 import { parseArgs } from 'node:util';
 import { type Exploration, explore } from './explore.ts';
+import { handOverSimulation } from './hand-over-simulation.ts';
 import { kddmSimulation } from './kddm-simulation.ts';
 import { membershipSimulation } from './membership-simulation.ts';
 import { shrink } from './shrink.ts';
 import type { ScenarioSize, Simulation } from './simulation.ts';
 import { syncSimulation } from './sync-simulation.ts';
 
-const WORLDS = [kddmSimulation, syncSimulation, membershipSimulation] as unknown as readonly Simulation<unknown>[];
+const WORLDS = [kddmSimulation, syncSimulation, membershipSimulation, handOverSimulation] as unknown as readonly Simulation<unknown>[];
 
 const { values } = parseArgs({
   options: {

@@ -75,7 +75,7 @@ export interface MemberOptions {
   readonly machine: Machine;
   readonly host: MemberHost;
   /** Above the one that takes note. */
-  readonly stages?: readonly Stage[];
+  readonly stages?: (self: OwnRecord) => readonly Stage[];
   readonly broken: Pick<RegisterStoreOptions, 'protocol'> &
     Pick<HotPlugOptions, 'detect'> & {
       /** What is written does not reach it. */
@@ -98,7 +98,7 @@ export class Member {
   #view = NOBODY;
 
   constructor(options: MemberOptions) {
-    const { daemon, machine, broken, host, stages = [] } = options;
+    const { daemon, machine, broken, host, stages } = options;
     this.#options = options;
     this.daemon = daemon;
     this.machine = machine;
@@ -122,7 +122,7 @@ export class Member {
       rpc: daemon.rpc,
       store: this.#observed(),
       self: this.self,
-      stages: [this.#note(), ...stages],
+      stages: [this.#note(), ...(stages?.(this.self) ?? [])],
       onFenced: () => host.fenced(this),
       clock: daemon.clock,
       log: { info: log, warn: log },

@@ -11,7 +11,7 @@ const SMALL = { nodes: 5, objects: 6, durationMs: 8000 };
 test('150 seeds with faults: one history, deaths by a majority only, no false ones, none overlooked, and everything settles', async () => {
   const { failure, explored } = await explore(membership, 1, 150, SMALL);
   assert.equal(failure?.violation, undefined, `seed ${failure?.seed}`);
-  const faults = ['cut', 'isolate', 'kill', 'pause', 'pause-all', 'power-off', 'split'];
+  const faults = ['cut', 'fenced', 'isolate', 'kill', 'pause', 'pause-all', 'power-off', 'split'];
   assert.deepEqual([...(explored.get('faults')?.keys() ?? [])].toSorted(), faults);
 });
 

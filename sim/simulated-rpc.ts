@@ -135,7 +135,9 @@ export class SimulatedRpc implements Rpc {
         this.#daemon.after(deadlineMs, () => finish({ error: new KorriganError('KRG_DEADLINE', `node ${to} has not answered ${name}`) }));
       const answer = (receiver: Daemon, what: Answer): void => {
         this.#machines.noteMessage(name, what);
-        const arrive = (): void => {
+        const arrive = (caller: Daemon): void => {
+          // Another daemon in its place knows nothing of the call.
+          if (caller !== this.#daemon) return;
           this.#machines.trace(() => `${to} > ${from} answer to ${name} ${'body' in what ? inShort(what.body) : what.error.code}`);
           finish(what);
         };

@@ -2,7 +2,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { KorriganError, readStatus } from '../linux/index.ts';
 import { type FamilyDescription, wasProcess } from '../proc/index.ts';
-import type { NodeId } from '../rpc/index.ts';
 import type { RelayService } from '../streams/index.ts';
 import { faultPoint } from './fault-points.ts';
 import type { ContainerReference } from './jobs.ts';
@@ -47,7 +46,11 @@ export class Arrivals {
   }
 
   /** Makes room for processes of another node. @returns where it may connect, once, with which ticket */
-  async prepare(migration: string, family: FamilyDescription, peer: NodeId): Promise<{ host: string; port: number; ticket: string }> {
+  async prepare(
+    migration: string,
+    family: FamilyDescription,
+    source: Pick<TargetRecord, 'peer' | 'peerLife'>,
+  ): Promise<{ host: string; port: number; ticket: string }> {
     const { workers, host, log, container, rpc, proc, relays, settlements, containerReference } = this.options;
     const earlier = Promise.all(family.moving.map((moving) => this.underWay(moving)));
     await Promise.race([earlier, delay(EARLIER_MILLISECONDS, undefined, { ref: false })]);
@@ -58,7 +61,7 @@ export class Arrivals {
     const entry = settlements.begin<TargetRecord>({
       role: 'target',
       migration,
-      peer,
+      ...source,
       processes: family.moving.map((moving) => ({ ...unnamed(moving), returning: false })),
       descriptors: [],
       terminals: [],

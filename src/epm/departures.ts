@@ -18,11 +18,14 @@ import type { MigrationReport } from './source.ts';
 import { ticketSchema } from './ticket.ts';
 import { answerQuestion } from './worker-questions.ts';
 
-/** The target makes room for the processes and opens a port for one connection, whose keys come from the ticket. */
+/**
+ * The target makes room for the processes and opens a port for one connection, whose keys come from the ticket. Each side names the life of its
+ * container: another one knows nothing of the move.
+ */
 export const prepareCall = defineCall(
   'epm.prepare',
-  z.object({ migration: z.string(), family: familySchema }),
-  z.object({ host: z.string(), port: z.number(), ticket: ticketSchema }),
+  z.object({ migration: z.string(), life: z.string(), family: familySchema }),
+  z.object({ life: z.string(), host: z.string(), port: z.number(), ticket: ticketSchema }),
 );
 const PREPARE_MILLISECONDS = 30_000;
 const HOME_RETRY_MILLISECONDS = 200;
@@ -73,6 +76,7 @@ export class Departures {
         role: 'source',
         migration,
         peer: target,
+        peerLife: '',
         processes,
         pending: [],
         locks: [],
@@ -163,7 +167,8 @@ export class Departures {
     preflight(moving, container);
     const family = describeFamily(pids, new ContainerTable(container.procfsPath));
     const options = { deadlineMs: PREPARE_MILLISECONDS, idempotencyKey: `prepare ${migration}` };
-    const prepared = await rpc.call(target, prepareCall, { migration, family }, options);
+    const { life, ...prepared } = await rpc.call(target, prepareCall, { migration, life: container.life, family }, options);
+    entry.update({ peerLife: life });
     const inMove = new Set(moving.map(({ hostPid }) => hostPid));
     const others = processesOfContainer(container.cgroup).filter((hostPid) => !inMove.has(hostPid));
     return { ...prepared, moving: [...moving], family, others, relays: relays.known };

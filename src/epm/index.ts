@@ -9,7 +9,10 @@
 export { FAULT_POINTS, type FaultPoint } from './fault-points.ts';
 export type { Migration } from './departures.ts';
 export * from './hand-over.ts';
+export { JournalEntry, type JournalSlots, type SourceRecord, type TargetRecord } from './journal.ts';
 export { processesOfContainer } from './relations.ts';
 export * from './service.ts';
+export { Settlements, type SettlementsOptions } from './settlements.ts';
+export type { Settlement } from './settle.ts';
 export type { MigrationReport } from './source.ts';
 export { GhostWorkers } from './workers.ts';

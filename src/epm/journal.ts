@@ -19,6 +19,8 @@ const process = z.object({
 const common = {
   migration: z.string(),
   peer: z.number(),
+  /** Of the peer's container when it took part; empty before it has. Another one knows nothing of the move, because what it was about has ended. */
+  peerLife: z.string(),
   cgroup: z.string().optional(),
   /** Of pid 1: terminals that stay with the husks of their leaders when the processes are not here in the end. */
   terminals: z.array(keptTerminalSchema),
@@ -57,28 +59,31 @@ const STATES = {
   target: ['preparing', 'imported', 'running', 'discarded'],
 } as const satisfies { source: readonly SourceState[]; target: readonly TargetState[] };
 
+/** Where a journal lies. */
+export type JournalSlots = Pick<RecordSlots, 'count' | 'isFree' | 'state' | 'setState' | 'read' | 'write' | 'clear'>;
+
 type StateOf<R extends MoveRecord> = R extends SourceRecord ? SourceState : TargetState;
 
 /** One move in the journal. */
 export class JournalEntry<R extends MoveRecord = MoveRecord> {
   readonly slot: number;
-  private readonly slots: RecordSlots;
+  private readonly slots: JournalSlots;
   private content: R;
 
-  private constructor(slots: RecordSlots, slot: number, content: R) {
+  private constructor(slots: JournalSlots, slot: number, content: R) {
     this.slots = slots;
     this.slot = slot;
     this.content = content;
   }
 
-  static create<R extends MoveRecord>(slots: RecordSlots, slot: number, content: R): JournalEntry<R> {
+  static create<R extends MoveRecord>(slots: JournalSlots, slot: number, content: R): JournalEntry<R> {
     slots.setState(slot, 1);
     slots.write(slot, encode(content));
     return new JournalEntry(slots, slot, content);
   }
 
   /** An entry that is there. */
-  static open(slots: RecordSlots, slot: number): JournalEntry {
+  static open(slots: JournalSlots, slot: number): JournalEntry {
     return new JournalEntry(slots, slot, record.parse(JSON.parse(Buffer.from(slots.read(slot)).toString())));
   }
 

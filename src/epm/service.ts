@@ -51,6 +51,7 @@ export class MigrationService implements Disposable {
     this.settlements = new Settlements({
       rpc,
       slots: container.records,
+      life: container.life,
       log,
       settle: async (slot, settlement) => {
         const { record } = JournalEntry.open(container.records, slot);
@@ -71,7 +72,10 @@ export class MigrationService implements Disposable {
     const { relays, settlements, containerReference } = this;
     this.arrivals = new Arrivals({ ...options, relays, settlements, containerReference });
     this.departures = new Departures({ ...options, relays, settlements, containerReference });
-    rpc.handle(prepareCall, ({ migration, family }, { caller }) => this.arrivals.prepare(migration, family, caller));
+    rpc.handle(prepareCall, async ({ migration, life, family }, { caller }) => ({
+      ...(await this.arrivals.prepare(migration, family, { peer: caller, peerLife: life })),
+      life: container.life,
+    }));
     for (const { record, processes } of this.settlements.elsewhere) {
       for (const { pid: moving } of processes)
         if (options.homeOf(moving) === rpc.id) proc.left([moving], record.peer).catch(() => undefined);

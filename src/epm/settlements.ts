@@ -4,28 +4,41 @@
  * it answers.
  */
 import { z } from 'zod';
-import type { RecordSlots } from '../container/index.ts';
+import { type Clock, machineClock } from '../hotplug/index.ts';
 import { KorriganError } from '../linux/index.ts';
 import { defineCall, type NodeId, type RpcNode } from '../rpc/index.ts';
 import { type SourceEvent, stepSource, stepTarget, type TargetEvent } from './hand-over.ts';
-import { isNamed, JournalEntry, type MoveRecord, type SourceRecord, type TargetRecord } from './journal.ts';
+import { isNamed, JournalEntry, type JournalSlots, type MoveRecord, type SourceRecord, type TargetRecord } from './journal.ts';
 import type { Settlement } from './settle.ts';
 
 const RETRY_MILLISECONDS = 100;
 const ANSWER_MILLISECONDS = 2000;
 
-/** To the target: the decision has been taken. `wait`: somebody there is still at work on it. */
+/** To the target, in that life: the decision has been taken. `wait`: somebody there is still at work on it. `over`: that life is. */
 const commitCall = defineCall(
   'epm.commit',
-  z.object({ migration: z.string() }),
-  z.object({ answer: z.enum(['running', 'refused', 'wait']) }),
+  z.object({ migration: z.string(), life: z.string() }),
+  z.object({ answer: z.enum(['running', 'refused', 'wait', 'over']) }),
 );
 /** To the source: everything is here, and complete. */
-const askCall = defineCall('epm.ask', z.object({ migration: z.string() }), z.object({ answer: z.enum(['commit', 'abort', 'wait']) }));
+const askCall = defineCall(
+  'epm.ask',
+  z.object({ migration: z.string(), life: z.string() }),
+  z.object({ answer: z.enum(['commit', 'abort', 'wait', 'over']) }),
+);
+
+/** To the target, in that life: the source goes on by itself. `gone`: nothing is left there of the move. */
+const withdrawCall = defineCall(
+  'epm.withdraw',
+  z.object({ migration: z.string(), life: z.string() }),
+  z.object({ answer: z.enum(['gone', 'wait', 'over']) }),
+);
 
 export interface SettlementsOptions {
-  readonly rpc: RpcNode;
-  readonly slots: RecordSlots;
+  readonly rpc: Pick<RpcNode, 'call' | 'handle'>;
+  readonly slots: JournalSlots;
+  /** Of this node's container. */
+  readonly life: string;
   /** Does it, on a thread that may trace. */
   readonly settle: (slot: number, settlement: Settlement) => Promise<void>;
   /** The processes run on the target; what is left here has not changed yet. */
@@ -39,6 +52,10 @@ export interface SettlementsOptions {
   /** They go on here. */
   readonly onAborted: (record: SourceRecord) => void;
   readonly onDecided: (record: TargetRecord, runsHere: boolean) => Promise<void>;
+  /** @default that of this machine */
+  readonly clock?: Clock;
+  /** The simulator has broken ones. @default those of `hand-over` */
+  readonly decide?: { readonly stepSource: typeof stepSource; readonly stepTarget: typeof stepTarget };
   readonly log: { info(details: object, message: string): void; warn(details: object, message: string): void };
 }
 
@@ -52,8 +69,10 @@ export class Settlements {
     const { rpc } = options;
     // All of them are known before anybody is answered.
     for (const entry of this.found()) this.entries.set(entry.record.migration, entry);
-    rpc.handle(commitCall, ({ migration }) => ({ answer: this.answerCommit(migration) }));
-    rpc.handle(askCall, ({ migration }) => ({ answer: this.answerQuestion(migration) }));
+    const isOver = (life: string): boolean => life !== '' && life !== options.life;
+    rpc.handle(commitCall, ({ migration, life }) => ({ answer: isOver(life) ? ('over' as const) : this.answerCommit(migration) }));
+    rpc.handle(withdrawCall, ({ migration, life }) => ({ answer: isOver(life) ? ('over' as const) : this.answerWithdrawal(migration) }));
+    rpc.handle(askCall, ({ migration, life }) => ({ answer: isOver(life) ? ('over' as const) : this.answerQuestion(migration) }));
   }
 
   /** A new move. @throws KorriganError KRG_LIMIT */
@@ -111,15 +130,31 @@ export class Settlements {
     if (entry.record.role === 'source') await this.settleSource(entry as JournalEntry<SourceRecord>);
     else await this.settleTarget(entry as JournalEntry<TargetRecord>);
     this.options.log.info({ migration, role, peer, state: entry.state }, 'a move is settled');
-    this.end(entry);
+    if (entry.state === 'aborted') await this.withdraw(entry);
+    else this.end(entry);
   }
 
   /** A move that has failed: what its worker did not undo is undone. */
   async giveUp(entry: JournalEntry<SourceRecord> | JournalEntry<TargetRecord>): Promise<void> {
     const { state } = entry;
     const isUntouched = state === 'preparing' && JournalEntry.open(this.options.slots, entry.slot).record.cgroup === undefined;
-    if (state === 'aborted' || state === 'discarded' || (isUntouched && entry.record.role === 'source')) this.end(entry);
+    if (state === 'aborted') void this.withdraw(entry);
+    else if (state === 'discarded' || (isUntouched && entry.record.role === 'source')) this.end(entry);
     else await this.settle(entry);
+  }
+
+  /**
+   * The processes do not move again until the target has nothing of them: if this node dies, a copy that waits there is the only one left, unless they
+   * have moved on.
+   */
+  private async withdraw(entry: JournalEntry): Promise<void> {
+    const { peer, peerLife, cgroup } = JournalEntry.open(this.options.slots, entry.slot).record;
+    // Otherwise they were not even gathered, and nothing complete has been sent.
+    for (let isThere = peerLife !== '' && cgroup !== undefined; isThere; ) {
+      const answer = await this.call({ ...entry.record, peerLife }, withdrawCall);
+      isThere = answer !== 'gone' && answer !== 'over' && (answer !== undefined || this.options.isLiving(peer));
+    }
+    this.end(entry);
   }
 
   /** Asks and tells nobody any more. */
@@ -128,9 +163,9 @@ export class Settlements {
   }
 
   private async settleSource(entry: JournalEntry<SourceRecord>): Promise<void> {
-    const { settle, onLeft, onDeflated, onKilled, onAborted, isLiving } = this.options;
+    const { settle, onLeft, onDeflated, onKilled, onAborted, isLiving, decide } = this.options;
     for (let event: SourceEvent = { kind: 'restarted' }; ; ) {
-      const { state, effects } = stepSource(entry.state, event);
+      const { state, effects } = (decide?.stepSource ?? stepSource)(entry.state, event);
       entry.setState(state);
       for (const { kind } of effects) {
         if (kind === 'resume') {
@@ -143,16 +178,16 @@ export class Settlements {
         } else if (kind === 'declare-killed') onKilled(entry.record);
       }
       if (state !== 'committed') return;
-      const answer = await this.call(entry.record.peer, commitCall, entry.record.migration);
-      if (answer === undefined && !isLiving(entry.record.peer)) event = { kind: 'peer-dead' };
+      const answer = await this.call(entry.record, commitCall);
+      if (answer === 'over' || (answer === undefined && !isLiving(entry.record.peer))) event = { kind: 'peer-dead' };
       else event = answer === 'running' || answer === 'refused' ? { kind: 'message', message: answer } : { kind: 'tick' };
     }
   }
 
   private async settleTarget(entry: JournalEntry<TargetRecord>): Promise<void> {
-    const { settle, onDecided, isLiving } = this.options;
+    const { settle, onDecided, isLiving, decide } = this.options;
     for (let event: TargetEvent = { kind: 'restarted' }; ; ) {
-      const { state, effects } = stepTarget(entry.state, event);
+      const { state, effects } = (decide?.stepTarget ?? stepTarget)(entry.state, event);
       entry.setState(state);
       for (const { kind } of effects) {
         if (kind === 'run' || kind === 'discard') {
@@ -161,29 +196,33 @@ export class Settlements {
         }
       }
       if (state !== 'imported') return;
-      const answer = await this.call(entry.record.peer, askCall, entry.record.migration);
-      if (answer === undefined && !isLiving(entry.record.peer)) event = { kind: 'peer-dead' };
+      const answer = await this.call(entry.record, askCall);
+      if (answer === 'over' || (answer === undefined && !isLiving(entry.record.peer))) event = { kind: 'peer-dead' };
       else event = answer === 'commit' || answer === 'abort' ? { kind: 'message', message: answer } : { kind: 'tick' };
     }
   }
 
   /** @returns undefined when the other side has not answered, after a pause */
-  private async call<Call extends typeof commitCall | typeof askCall>(
-    peer: NodeId,
+  private async call<Call extends typeof commitCall | typeof askCall | typeof withdrawCall>(
+    { peer, peerLife: life, migration }: MoveRecord,
     call: Call,
-    migration: string,
   ): Promise<z.output<Call['response']>['answer'] | undefined> {
     let answer: string | undefined;
     try {
-      ({ answer } = (await this.options.rpc.call(peer, call as typeof askCall, { migration }, { deadlineMs: ANSWER_MILLISECONDS })) as {
+      ({ answer } = (await this.options.rpc.call(
+        peer,
+        call as typeof askCall,
+        { migration, life },
+        { deadlineMs: ANSWER_MILLISECONDS },
+      )) as {
         answer: string;
       });
     } catch (error) {
       if (!(error instanceof KorriganError)) throw error;
       this.options.log.warn({ migration, peer, code: error.code }, 'the other side of a move does not answer; it is asked again');
     }
-    if (answer !== 'running' && answer !== 'commit' && answer !== 'abort')
-      await new Promise((resolve) => setTimeout(resolve, RETRY_MILLISECONDS));
+    if (answer !== 'running' && answer !== 'commit' && answer !== 'abort' && answer !== 'gone' && answer !== 'over')
+      await (this.options.clock ?? machineClock).delay(RETRY_MILLISECONDS);
     if (this.isClosed) await new Promise(() => undefined); // the next daemon goes on
     return answer === 'wait' ? undefined : (answer as z.output<Call['response']>['answer']);
   }
@@ -193,6 +232,10 @@ export class Settlements {
     const entry = this.entries.get(migration);
     if (entry === undefined || entry.state === 'running') return 'running';
     return entry.state === 'imported' ? 'wait' : 'refused';
+  }
+
+  private answerWithdrawal(migration: string): 'gone' | 'wait' {
+    return (this.entries.get(migration)?.state ?? 'discarded') === 'discarded' ? 'gone' : 'wait';
   }
 
   /** A source that does not know a move any more has given it up: it forgets one that it committed only when the target runs. */

@@ -140,7 +140,8 @@ export class HotPlug implements AsyncDisposable {
   private step(event: DetectorEvent): void {
     const { detect = stepDetector } = this.options;
     const now = this.clock.now();
-    const stoodStill = now - this.detector.tickedAt >= DETECTION.death;
+    // Then others may have suspected it, and its own silence counts for less than it lasted.
+    const stoodStill = now - this.detector.tickedAt >= DETECTION.suspicion;
     const { detector, effects } = detect(this.detector, event, now);
     this.detector = detector;
     if (stoodStill && this.isCertain) {
