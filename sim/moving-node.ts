@@ -56,7 +56,7 @@ export class MovingNode {
       },
       onLeft: () => daemon.clock.delay(daemon.random.next() * SETTLING_MS),
       onDeflated: () => Promise.resolve(),
-      onKilled: ({ processes, peer }) => Promise.resolve(processes.forEach(({ pid }) => onKilled(pid, peer))),
+      onKilled: ({ processes, peer }) => processes.forEach(({ pid }) => onKilled(pid, peer)),
       isLiving: (node) => membership.isLiving(node),
       onAborted: () => undefined,
       onDecided: () => Promise.resolve(),

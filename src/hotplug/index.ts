@@ -15,7 +15,7 @@
  * To come, in this order: joining it to the daemon (a node that is dead ends the moves and the husks that waited for it), `krgadm`, joining with a token, draining.
  */
 export { type Clock, machineClock } from './clock.ts';
-export { DETECTION, stepDetector } from './detector.ts';
+export { createDetector, DETECTION, stepDetector } from './detector.ts';
 export { HotPlug, type HotPlugOptions } from './hot-plug.ts';
 export * from './membership.ts';
 export { type AcceptorDisk, type RegisterProtocol, RegisterStore, type RegisterStoreOptions } from './register-store.ts';
