@@ -3,10 +3,11 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
 import { after, before, test } from 'node:test';
 import { restartDaemon, SharedObjects, type SharedSet } from '../src/node/index.ts';
-import { startTestCluster, type TestCluster } from './support/cluster.ts';
+import { eventually, startTestCluster, type TestCluster } from './support/cluster.ts';
 
 const NOBODY = '65534';
 const OPTIONS = { timeout: 120_000 };
@@ -76,6 +77,33 @@ test('each user has sets of its own; only root may use those of others', OPTIONS
   const theirs = await connection.open<number>('own', { owner: Number(NOBODY) });
   await using hold = await theirs.grab(1);
   assert.equal(hold.content, undefined);
+});
+
+test('who breaks the rules loses the connection and what it held, and nobody else anything', OPTIONS, async () => {
+  await using stack = new AsyncDisposableStack();
+  const [set] = await everywhere<number>('kept from garbage', stack);
+  await set?.change(1, () => 3);
+  const open = { id: 1, do: 'open', name: 'kept from garbage', create: true, replicas: 1 };
+  const grab = { id: 2, do: 'grab', set: 0, object: 1, create: true };
+  const broken = ['no JSON', '{"id":3,"do":"rob"}', '{"id":3,"do":"get","set":0,"object":-1,"create":true}', 'x'.repeat(3 << 20)];
+  for (const line of broken) {
+    const socket = connect(socketOf(2));
+    socket.on('error', () => undefined);
+    socket.write('POST /v1/objects HTTP/1.1\r\nHost: node\r\nConnection: Upgrade\r\nUpgrade: korrigan-objects\r\n\r\n');
+    let said = '';
+    socket.on('data', (bytes) => (said += String(bytes)));
+    socket.write(`${JSON.stringify(open)}\n`);
+    await eventually('the set', () => said.includes('"set":0'));
+    socket.write(`${JSON.stringify(grab)}\n`);
+    await eventually('the object', () => said.includes('"hold":1'));
+    socket.write(`${line}\n`);
+    await once(socket, 'close');
+    assert.match(said, /KRG_BAD_REQUEST|KRG_LIMIT/, line.slice(0, 80));
+    assert.equal(await set?.change(1, (count = 0) => count), 3);
+  }
+  const connection = stack.use(await SharedObjects.connect(socketOf(2)));
+  await assert.rejects(connection.ask({ do: 'put', hold: 7 }), { code: 'KRG_NOT_HELD' });
+  await assert.rejects(connection.ask({ do: 'get', set: 9, object: 1, create: true }), { code: 'KRG_BAD_REQUEST' });
 });
 
 test('daemons are killed one after the other: what was put is there, and is used on', OPTIONS, async () => {

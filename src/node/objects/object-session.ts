@@ -50,7 +50,7 @@ export class ObjectSession {
   }
 
   #take(line: string): void {
-    const request = parseRequest(objectRequest, JSON.parse(line));
+    const request = parseRequest(objectRequest, valueOf(line));
     if (this.#waiting.size >= WAITING_LIMIT)
       throw new KorriganError('KRG_LIMIT', `${WAITING_LIMIT} requests of this program wait; no more are taken`);
     const waiting = new AbortController();
@@ -167,6 +167,15 @@ export class ObjectSession {
     const hold = this.#holds.get(id);
     if (hold === undefined) throw new KorriganError('KRG_NOT_HELD', `this program has no hold ${id}, or not any more`);
     return hold;
+  }
+}
+
+/** @throws KorriganError KRG_BAD_REQUEST */
+function valueOf(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch (cause) {
+    throw new KorriganError('KRG_BAD_REQUEST', 'each line is one JSON value, and this one is none', { cause });
   }
 }
 
