@@ -108,9 +108,9 @@ export class Engine {
       this.#waiting.push(() => this.operate(request, then, started));
       return;
     }
-    // Every request is made for this call alone.
-    const operation = request as { id?: number } & Request as ObjectOperation | SetOperation;
-    Object.assign(operation, { id: ++this.#lastOperation });
+    // Every request is made for this call alone, and gets its id here.
+    const operation = request as ObjectOperation | SetOperation;
+    (operation as { id: number }).id = ++this.#lastOperation;
     this.#results.set(operation.id, then);
     started(operation.id);
     this.step({ kind: 'operation', operation });

@@ -4,13 +4,14 @@ import type { NodeId, RpcLog } from '../../rpc/index.ts';
 import type { ObjectId, SetId } from '../identity.ts';
 import type { SetRecord } from '../messages.ts';
 import type { ObjectOperation, Result, Variant } from '../operations.ts';
-import type { Engine } from './engine.ts';
+import type { Engine, Request } from './engine.ts';
 import { contentOf, failure } from './failures.ts';
 import { Hold } from './hold.ts';
 
 type Of<Each> = Each extends unknown ? Omit<Each, 'id' | 'namespace' | 'set'> : never;
 /** An operation of one set. */
 type SetRequest = Of<ObjectOperation>;
+type ObjectRequest = Extract<Request, { object: ObjectId }>;
 
 /** What a hold needs of its set. */
 export interface Operator {
@@ -122,7 +123,8 @@ export class KddmSetHandle<Content> {
 
   /** What is here, without a word to anybody. @returns undefined: no valid copy is here @throws KorriganError KRG_OBJECT_BUSY (exclusive sets) */
   find(object: ObjectId): Promise<Hold<Content> | undefined> {
-    return this.#begin({ kind: 'find', object }, undefined, (result) => {
+    const { namespace, set } = this.record;
+    return this.#begin({ kind: 'find', object, namespace, set }, undefined, (result) => {
       if (result.kind === 'failed' && result.code === 'no-entry') return undefined;
       return new Hold(this.#operator, object, false, contentOf('find', object, this.record, result) as Content);
     });
@@ -174,7 +176,8 @@ export class KddmSetHandle<Content> {
   }
 
   #hold(kind: 'get' | 'grab', object: ObjectId, options: Variant & WaitOptions): Promise<Hold<Content> | undefined> {
-    return this.#begin({ kind, object, ...options }, options.signal, (result) => {
+    const { namespace, set } = this.record;
+    return this.#begin({ kind, object, namespace, set, ...options }, options.signal, (result) => {
       const content = contentOf(kind, object, this.record, result);
       if (content === undefined && options.manualFirstTouch !== true) return undefined;
       return new Hold(this.#operator, object, kind === 'grab', content as Content);
@@ -182,12 +185,12 @@ export class KddmSetHandle<Content> {
   }
 
   #operate(request: SetRequest, signal?: AbortSignal): Promise<unknown> {
-    return this.#begin(request, signal, (result) => contentOf(request.kind, request.object, this.record, result));
+    const { namespace, set } = this.record;
+    return this.#begin({ ...request, namespace, set }, signal, (result) => contentOf(request.kind, request.object, this.record, result));
   }
 
   /** @param outcome what the operation comes to; what it throws is thrown */
-  #begin<T>(request: SetRequest, signal: AbortSignal | undefined, outcome: (result: Result) => T): Promise<T> {
-    const { namespace, set } = this.record;
+  #begin<T>(request: ObjectRequest, signal: AbortSignal | undefined, outcome: (result: Result) => T): Promise<T> {
     return new Promise((resolve, reject) => {
       const settle = (result: Result): void => {
         try {
@@ -197,7 +200,7 @@ export class KddmSetHandle<Content> {
         }
       };
       if (signal === undefined) {
-        this.#engine.operate({ ...request, namespace, set }, settle);
+        this.#engine.operate(request, settle);
         return;
       }
       if (signal.aborted) {
@@ -206,7 +209,7 @@ export class KddmSetHandle<Content> {
       }
       const giveUp = (): void => reject(cancelled(signal));
       signal.addEventListener('abort', giveUp, { once: true });
-      this.#engine.operate({ ...request, namespace, set }, (result) => {
+      this.#engine.operate(request, (result) => {
         signal.removeEventListener('abort', giveUp);
         if (signal.aborted) this.#putBack(request, result);
         else settle(result);
@@ -215,7 +218,7 @@ export class KddmSetHandle<Content> {
   }
 
   /** Nobody waits for it any more. */
-  #putBack(request: SetRequest, result: Result): void {
+  #putBack(request: ObjectRequest, result: Result): void {
     if ((request.kind !== 'get' && request.kind !== 'grab') || request.noLock === true || request.async === true) return;
     const isFilling = result.kind === 'absent' && request.manualFirstTouch === true;
     if (result.kind !== 'done' && !isFilling) return;
