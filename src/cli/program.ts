@@ -3,6 +3,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { reportFailure, USAGE } from './failure.ts';
 import type { CommonOptions } from './options.ts';
 import type { BarrierOptions } from './commands/barrier.ts';
+import type { JoinCommandOptions } from './commands/join.ts';
 import type { LockOptions } from './commands/lock.ts';
 import type { LocksOptions } from './commands/locks.ts';
 import type { LogsOptions } from './commands/logs.ts';
@@ -138,6 +139,14 @@ export function buildProgram(ended: (status: number) => void, raw: readonly stri
     .requiredOption('--token <file>', 'the file that holds the token, - for stdin')
     .requiredOption('--output <file>', 'where the key and the certificates go, for their owner only')
     .action(async (address: string, options: EnrolOptions) => ended(await (await import('./commands/enrol.ts')).enrol(address, options)));
+  command('join', 'make this machine a node of a cluster on others')
+    .argument('<address>', 'of a node of that cluster, as krg token prints it: HOST[:PORT]')
+    .requiredOption('--token <file>', 'the file that holds the token, - for stdin')
+    .option('--address <address>', 'of this node, for the others (default: the one from which that node is reached)')
+    .option('--port <number>', 'of this node', '7420')
+    .option('--name <name>', 'of this node (default: node and its id)')
+    .option('--standby', 'be present only, and wait until it is added')
+    .action(async (where: string, options: JoinCommandOptions) => ended(await (await import('./commands/join.ts')).join(where, options)));
   command('revoke', 'take the certificates of a node from it: no other node has a link with it any more')
     .argument('<node>', 'by name, or by the id that its token was for')
     .action(async (node: string, options: CommonOptions) => ended(await (await import('./commands/revoke.ts')).revoke(node, options)));

@@ -3,7 +3,7 @@ import { NativeMemory, readProcessFile, syscall } from '../linux/index.ts';
 import { SECOND, TIME_SIZE } from './time-bytes.ts';
 
 export const CLOCK_MONOTONIC = 1;
-const CLOCK_BOOTTIME = 7;
+export const CLOCK_BOOTTIME = 7;
 const CLOCK_TAI = 11;
 
 /** What the process's clock shows more than the host's, nanoseconds. */
@@ -20,6 +20,11 @@ export function clockOffsets(pid: number): ClockOffsets {
 }
 
 const clockReading = NativeMemory.allocate(TIME_SIZE);
+
+/** The time on a clock of the machine itself, in nanoseconds. */
+export function machineTime(clock: number): bigint {
+  return timeInside(process.pid, clock) - clockOffsets(process.pid)(clock);
+}
 
 /** The time on a clock as a process sees it, in nanoseconds. @param pid in the caller's pid namespace */
 export function timeInside(pid: number, clock: number): bigint {

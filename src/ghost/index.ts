@@ -6,6 +6,7 @@
  * capture half and its restore half. What cannot be carried is found by {@link examineProcess} before anything is touched.
  */
 export * from './capture.ts';
+export { CLOCK_BOOTTIME, CLOCK_MONOTONIC, machineTime, timeInside } from './clocks.ts';
 export * from './image.ts';
 export * from './preflight.ts';
 export * from './restore.ts';

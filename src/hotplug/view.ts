@@ -25,6 +25,8 @@ const nodeRecord = z
     lost: z.string().optional(),
     /** It was taken out on purpose: a daemon that is started again does not come online by itself. */
     isOut: z.boolean(),
+    /** It came with a token, and is forgotten when it leaves. */
+    isJoined: z.literal(true).optional(),
   })
   .readonly();
 
@@ -79,11 +81,11 @@ export function comeUp(before: View, node: OwnRecord): View {
   return state === 'present' && !isOut ? add(view, [node.id]) : view;
 }
 
-/** A node that is not up yet is known, so that it may come. @param isOut it waits then until it is added */
-export function introduce(view: View, node: Pick<OwnRecord, 'id' | 'name' | 'address' | 'port'>, isOut: boolean): View {
+/** A node that is not up yet is known, so that it may come. @param isOut it waits then until it is added @param isJoined it comes with a token */
+export function introduce(view: View, node: Pick<OwnRecord, 'id' | 'name' | 'address' | 'port'>, isOut: boolean, isJoined = false): View {
   const known = view.nodes.find(({ id }) => id === node.id);
   if (known !== undefined && known.state !== 'possible') return view;
-  return withNode(view, { life: '', isOut, ...known, ...node, state: 'possible' });
+  return withNode(view, { life: '', isOut, ...(isJoined ? { isJoined } : {}), ...known, ...node, state: 'possible' });
 }
 
 /** A node is known no more. @throws KorriganError KRG_NODE_ONLINE while it takes part */

@@ -28,5 +28,5 @@ function namesOf({ id, name, address, port }: NodeConfiguration): Parameters<typ
 
 export function openStore(configuration: ClusterConfiguration, rpc: RpcNode): ClusterStore {
   const path = join(nodeDirectory(configuration.cluster, rpc.id), 'membership.json');
-  return new RegisterStore({ rpc, path, first: firstView(configuration) });
+  return new RegisterStore({ rpc, path, first: configuration.joinedAt ?? firstView(configuration) });
 }

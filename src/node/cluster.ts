@@ -15,6 +15,7 @@ import {
 } from './api/index.ts';
 import { createCertificates } from './certificates.ts';
 import { readConfiguration, writeConfiguration, type ClusterConfiguration, type NodeConfiguration } from './configuration.ts';
+import { join as joinRunning, type JoinOptions } from './join.ts';
 import { daemonCgroup, daemonPid, NOT_YET, ready, startSupervisor } from './supervision.ts';
 import { createNetwork, freeNetwork, LARGEST_NODE, nodeNetwork, removeNetwork, type NodeNetwork } from './network.ts';
 
@@ -47,7 +48,7 @@ export async function startCluster(options: StartClusterOptions): Promise<Cluste
   try {
     const configuration = await configure(options);
     onProgress('making the network');
-    await createNetwork(configuration.network, configuration.nodes.map(networkOf));
+    if (configuration.network !== undefined) await createNetwork(configuration.network, configuration.nodes.flatMap(networkOf));
     const { start = configuration.nodes.length } = options;
     const waiting = configuration.nodes.map(async (node) => {
       if (node.id > start) return describe(node, null);
@@ -70,10 +71,17 @@ export async function stopCluster(cluster: string): Promise<void> {
   const configuration = readConfiguration(cluster);
   const directory = clusterDirectory(cluster);
   const cgroup = clusterCgroup(cluster);
-  await destroyCgroup(cgroup);
-  cgroup.parent.removeIfEmpty();
-  if (configuration !== undefined) await removeNetwork(configuration.network, configuration.nodes.map(networkOf));
+  // Of a cluster that this machine has joined it has only nodes.
+  const ended = configuration?.joinedAt === undefined ? [cgroup] : configuration.nodes.map(({ id }) => containerCgroup(cluster, id));
+  for (const each of ended) await destroyCgroup(each);
+  for (const above of configuration?.joinedAt === undefined ? [cgroup.parent] : [cgroup, cgroup.parent]) above.removeIfEmpty();
+  if (configuration?.network !== undefined) await removeNetwork(configuration.network, configuration.nodes.flatMap(networkOf));
   rmSync(directory, { recursive: true, force: true });
+}
+
+/** Makes this machine a node of a cluster that runs on others. On failure nothing is left here. @throws KorriganError as `join` in join.ts */
+export function joinCluster(options: JoinOptions): Promise<ClusterDescription> {
+  return joinRunning(options, stopCluster);
 }
 
 /**
@@ -189,6 +197,9 @@ function describe(node: NodeConfiguration, pid: number | null): NodeDescription 
   return { id, name, address, port, socket, pid } as NodeDescription;
 }
 
-function networkOf(node: NodeConfiguration): NodeNetwork {
-  return { namespace: node.networkNamespace, address: node.address, device: node.networkDevice };
+/** None when it has the machine's own. */
+function networkOf({ networkNamespace, address, networkDevice }: NodeConfiguration): NodeNetwork[] {
+  return networkNamespace === undefined || networkDevice === undefined
+    ? []
+    : [{ namespace: networkNamespace, address, device: networkDevice }];
 }

@@ -1,7 +1,8 @@
-/** What the daemons of a cluster on one machine are started with: `configuration.json` in the cluster's directory, written once. */
+/** What the daemons of this machine are started with: `configuration.json` in the cluster's directory, written once. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { viewSchema } from '../hotplug/index.ts';
 import { KorriganError } from '../linux/errors.ts';
 import { clusterDirectory } from './api/index.ts';
 
@@ -17,10 +18,10 @@ const nodeConfiguration = z.object({
   port: z.int().positive(),
   /** Path of the unix socket of the API. */
   socket: z.string(),
-  /** The node's network namespace, as `ip netns` knows it. */
-  networkNamespace: z.string(),
+  /** The node's network namespace, as `ip netns` knows it; that of the machine when there is none. */
+  networkNamespace: z.string().optional(),
   /** The machine's end of the node's cable. */
-  networkDevice: z.string(),
+  networkDevice: z.string().optional(),
   /** How many seconds longer than the machine the node claims to have been up. */
   bootOffsetSeconds: z.int(),
   /** It takes part from the beginning, and so is one of those who decide who else does. */
@@ -35,8 +36,12 @@ const clusterConfiguration = z.object({
   pidsPerNode: z.int().positive(),
   /** How far the clocks of all containers are ahead of the machine's own, in nanoseconds (decimal). */
   clockOffsets: z.object({ monotonic: nanoseconds, boottime: nanoseconds }),
-  network: z.object({ bridge: z.string(), prefix: z.string() }),
+  /** Of a cluster on one machine. */
+  network: z.object({ bridge: z.string(), prefix: z.string() }).optional(),
+  /** Those on this machine. */
   nodes: z.array(nodeConfiguration).min(1),
+  /** The record as it was when this machine joined; the cluster runs on others, too, then. */
+  joinedAt: viewSchema.optional(),
 });
 
 export type NodeConfiguration = z.output<typeof nodeConfiguration>;

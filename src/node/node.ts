@@ -29,6 +29,7 @@ import { createMembership, type Ending } from './services/membership.ts';
 import { createMigration } from './services/migration.ts';
 import { createServices } from './services/services.ts';
 import { daemonCgroup } from './supervision.ts';
+import { Newcomers } from './newcomers.ts';
 import { Watcher } from './watcher.ts';
 
 /** How long a part of this node may take to end when all of it ends. */
@@ -58,7 +59,8 @@ export async function startNode({ configuration, id, version, log }: NodeOptions
 
   // rpc, hotplug
   const certificates = await NodeCertificates.open({ cluster, id, log });
-  const rpc = new RpcNode({ trust: certificates.trust, enrol: certificates.enrol, log });
+  const newcomers = new Newcomers(certificates.enrol);
+  const rpc = new RpcNode({ trust: certificates.trust, enrol: newcomers.enrol, log });
   certificates.join(rpc);
   const store = openStore(configuration, rpc);
   const membership = new Membership(id, () => store.known.nodes);
@@ -123,13 +125,13 @@ export async function startNode({ configuration, id, version, log }: NodeOptions
   const runs = new RunService({ streams, endings, node: own.name, ready: ready.promise, checkTakesNew: checkStart, onFault });
   const logPath = join(directory, 'krgd.log');
   const migration = createMigration({ membership, container, rpc, proc: kin.proc, epm: kin.epm, events });
-  const enrolment = createEnrolment({ membership, certificates, pidsPerNode, events });
+  const enrolment = createEnrolment({ membership, hotPlug, certificates, pidsPerNode, events });
   const end = async (how: Ending): Promise<void> => {
     isEnding = true;
     await endNode(how, { hotPlug, kin, container, rpc, group: daemonCgroup(cluster, id), socket: own.socket, log });
   };
-  const configured = configuration.nodes.map((node) => node.id);
-  const changes = createMembership({ membership, hotPlug, rpc, events, sync, configured, end });
+  const changes = createMembership({ membership, hotPlug, rpc, events, sync, end });
+  newcomers.begin({ rpc, hotPlug, store, container, configuration, events });
   const services = createServices({
     cluster,
     version,

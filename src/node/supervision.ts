@@ -29,8 +29,7 @@ export function startSupervisor({ cluster }: ClusterConfiguration, node: NodeCon
   const directory = nodeDirectory(cluster, node.id);
   const offset = String(node.bootOffsetSeconds);
   const namespaces = [
-    'nsenter',
-    `--net=/run/netns/${node.networkNamespace}`,
+    ...(node.networkNamespace === undefined ? [] : ['nsenter', `--net=/run/netns/${node.networkNamespace}`]),
     'unshare',
     '--uts',
     '--time',

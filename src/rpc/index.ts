@@ -38,7 +38,9 @@ export type {
   StreamDefinition,
 } from './definition.ts';
 export { defineCall, defineNotice, defineStream, rawBytes } from './definition.ts';
-export { enrol } from './enrolment/enrol.ts';
+export { enrol, type Enrolled } from './enrolment/enrol.ts';
+export type { Enrol } from './enrolment/serve.ts';
+export { decodeToken } from './enrolment/token.ts';
 export { Enrolment, type NewToken } from './enrolment/enrolment.ts';
 export { renewCredentials, serveRenewal } from './enrolment/renewal.ts';
 export type { GroupAnswer, GroupPolicy } from './group-call.ts';

@@ -32,8 +32,6 @@ export interface MembershipOptions {
   readonly events: EventLog;
   /** Locks and their like. */
   readonly sync: Sync;
-  /** The nodes that the cluster was made with: it knows them for ever. */
-  readonly configured: readonly number[];
   /** Ends this node. */
   readonly end: (ending: Ending) => Promise<void>;
 }
@@ -163,10 +161,10 @@ function ignoreKorriganError(error: unknown): void {
   if (!isKorriganError(error)) throw error;
 }
 
-/** Ends a node that takes part no more. One that the cluster was not made with is forgotten. */
-async function endRemoved({ membership, hotPlug, rpc, configured }: MembershipOptions, { id, name }: NodeRecord): Promise<void> {
+/** Ends a node that takes part no more. One that came with a token is forgotten. */
+async function endRemoved({ membership, hotPlug, rpc }: MembershipOptions, { id, name, isJoined }: NodeRecord): Promise<void> {
   await rpc.call(id, endCall, { ending: 'leave' }, { deadlineMs: END_MILLISECONDS });
   for (const until = performance.now() + GONE_MILLISECONDS; membership.byId(id).state !== 'possible'; await delay(AGAIN_MILLISECONDS))
     if (performance.now() > until) throw new KorriganError('KRG_DEADLINE', `${name} takes part no more, but it does not end`);
-  if (!configured.includes(id)) await hotPlug.change((view) => forget(view, id));
+  if (isJoined === true) await hotPlug.change((view) => forget(view, id));
 }

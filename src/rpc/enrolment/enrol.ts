@@ -5,6 +5,7 @@ import { KorriganError } from '../../linux/errors.ts';
 import { type NodeCredentials, ownerOf } from '../certificates/credentials.ts';
 import { certifiedNode } from '../certificates/identity.ts';
 import { createSigningRequest } from '../certificates/signing-request.ts';
+import type { NodeId } from '../definition.ts';
 import { dead } from '../failures.ts';
 import { encodeFrame, FRAME, type Frame, FrameDecoder, malformed } from '../frame.ts';
 import { handshakeFrame, parseJSON, refusalIn } from '../handshake.ts';
@@ -12,8 +13,19 @@ import { DEFAULT_LIMITS } from '../limits.ts';
 import type { Address } from '../peer.ts';
 import { ENROLMENT_PROTOCOL, tlsFailure } from '../port.ts';
 import { OWN_VERSIONS } from '../versions.ts';
-import { enrolledMessage } from './serve.ts';
+import { type AboutNode, enrolledMessage } from './serve.ts';
 import { decodeToken, fingerprintOf } from './token.ts';
+
+export interface EnrolOptions {
+  readonly timeoutMs?: number;
+  /** What the node says of itself. @param local the address from which it asks */
+  readonly about?: (local: string) => AboutNode;
+}
+
+export interface Enrolled extends NodeCredentials {
+  /** The node that has answered. */
+  readonly answerer: NodeId;
+}
 
 /**
  * Makes a key and asks a node that has the authority for a certificate of it. The token is shown to nobody who is not certified by the
@@ -21,7 +33,8 @@ import { decodeToken, fingerprintOf } from './token.ts';
  * @param address of a node's RPC port
  * @throws KorriganError KRG_TOKEN_INVALID, KRG_TOKEN_USED, KRG_TOKEN_EXPIRED; KRG_PEER_CLUSTER when another cluster is there; KRG_NODE_DEAD
  */
-export async function enrol(address: Address, token: string, timeoutMs = DEFAULT_LIMITS.handshakeMs): Promise<NodeCredentials> {
+export async function enrol(address: Address, token: string, options: EnrolOptions = {}): Promise<Enrolled> {
+  const { timeoutMs = DEFAULT_LIMITS.handshakeMs, about } = options;
   const { id, fingerprint } = decodeToken(token);
   const { key, request } = await createSigningRequest();
   const socket = connect({
@@ -34,10 +47,12 @@ export async function enrol(address: Address, token: string, timeoutMs = DEFAULT
   });
   try {
     await secured(socket, timeoutMs);
-    const authority = authorityOf(socket, fingerprint);
-    const frame = handshakeFrame(FRAME.enrol, { version: OWN_VERSIONS.newest, oldest: OWN_VERSIONS.oldest, token, request });
+    const { authority, answerer } = authorityOf(socket, fingerprint);
+    const said = about === undefined ? {} : { about: about(socket.localAddress ?? '') };
+    const { newest: version, oldest } = OWN_VERSIONS;
+    const frame = handshakeFrame(FRAME.enrol, { version, oldest, token, request, ...said });
     const { certificate } = parseJSON(enrolledMessage, await answerTo(socket, frame, timeoutMs));
-    const credentials = { key, certificate, authority };
+    const credentials = { key, certificate, authority, answerer };
     const owner = ownerOf(credentials);
     if (owner.id !== id)
       throw new KorriganError('KRG_PEER_IDENTITY', `the token is for node ${id}, but the certificate for node ${owner.id}`);
@@ -55,8 +70,8 @@ function secured(socket: TLSSocket, timeoutMs: number): Promise<void> {
   return promise.finally(() => clearTimeout(late));
 }
 
-/** The certificate of the authority, PEM, when it is the one of the fingerprint and has certified the node at the other end. */
-function authorityOf(socket: TLSSocket, fingerprint: Uint8Array): string {
+/** The certificate of the authority, PEM, when it is the one of the fingerprint and has certified the node at the other end; and that node. */
+function authorityOf(socket: TLSSocket, fingerprint: Uint8Array): { authority: string; answerer: NodeId } {
   const node = socket.getPeerX509Certificate();
   const authority = node?.issuerCertificate;
   if (node === undefined || authority === undefined || !timingSafeEqual(fingerprintOf(authority.toString()), fingerprint))
@@ -64,7 +79,8 @@ function authorityOf(socket: TLSSocket, fingerprint: Uint8Array): string {
   const now = new Date();
   const isCertified =
     node.checkIssued(authority) && node.verify(authority.publicKey) && node.validFromDate <= now && now <= node.validToDate;
-  if (isCertified && certifiedNode(node) !== undefined) return new X509Certificate(authority.raw).toString();
+  const answerer = certifiedNode(node)?.id;
+  if (isCertified && answerer !== undefined) return { authority: new X509Certificate(authority.raw).toString(), answerer };
   throw new KorriganError('KRG_PEER_UNAUTHENTICATED', 'the certificate of the node at this address is not valid');
 }
 

@@ -10,13 +10,23 @@ import type { RpcLog } from '../log.ts';
 import { refuseConnection } from '../refused-connection.ts';
 import { agreeOnVersion, OWN_VERSIONS } from '../versions.ts';
 
+/** What a node that wants to join says of itself; flat, for a stranger says it. */
+const aboutNode = z.record(z.string().max(32), z.union([z.string().max(256), z.number(), z.boolean()]));
+export type AboutNode = z.output<typeof aboutNode>;
+
 /** What the joining node sends, once it knows the authority: the token and a signing request (PKCS #10, PEM). */
-export const enrolMessage = z.object({ version: z.int(), oldest: z.int(), token: z.string().max(200), request: z.string().max(2000) });
+export const enrolMessage = z.object({
+  version: z.int(),
+  oldest: z.int(),
+  token: z.string().max(200),
+  request: z.string().max(2000),
+  about: aboutNode.optional(),
+});
 /** What it gets: a certificate (PEM) that says which node it is. */
 export const enrolledMessage = z.object({ certificate: z.string() });
 
-/** Answers a request with a certificate, PEM. @throws KorriganError that says why not */
-export type Enrol = (token: string, request: string) => Promise<string>;
+/** Answers a request with a certificate, PEM. @param about what the node says of itself @throws KorriganError that says why not */
+export type Enrol = (token: string, request: string, about?: AboutNode) => Promise<string>;
 
 export interface EnrolmentConnection {
   readonly enrol: Enrol | undefined;
@@ -50,8 +60,8 @@ export function serveEnrolment(socket: TLSSocket, { enrol, limits, log, settled 
     if (frame.type !== FRAME.enrol) throw malformed(`a frame of type ${frame.type} came in place of a request to enrol`);
     const version = agreeOnVersion('this node', OWN_VERSIONS, parseJSON(versionSchema, frame));
     if (version instanceof KorriganError) throw version;
-    const { token, request } = parseJSON(enrolMessage, frame);
-    const certificate = await enrol(token, request);
+    const { token, request, about } = parseJSON(enrolMessage, frame);
+    const certificate = await enrol(token, request, about);
     if (!answer()) return;
     log.info({ remote }, 'a node was enrolled');
     socket.end(encodeFrame(handshakeFrame(FRAME.enrolled, { certificate })));
