@@ -17,8 +17,8 @@ import { listProcesses } from './process-list.ts';
 const MOVES_AT_ONCE = 3;
 const AGAIN_MILLISECONDS = 200;
 /** What is only in the way for a moment is tried again for so long when no deadline was given. */
-const PATIENCE_MILLISECONDS = 5000;
-const PASSING = ['KRG_PROCESS_BUSY', 'KRG_CANNOT_STOP', 'KRG_PROCESS_ELSEWHERE', 'KRG_NODE_DEAD', 'KRG_DEADLINE'] as const;
+const PATIENCE_MILLISECONDS = 10_000;
+const PASSING = ['KRG_PROCESS_BUSY', 'KRG_CANNOT_STOP', 'KRG_PROCESS_ELSEWHERE', 'KRG_NODE_DEAD', 'KRG_NODE_LOST', 'KRG_DEADLINE'] as const;
 const KILL_MILLISECONDS = 10_000;
 const SIGKILL = 9;
 

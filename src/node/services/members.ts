@@ -6,9 +6,13 @@ import { KorriganError } from '../../linux/errors.ts';
 export function upNode(membership: Membership, reference: string): NodeRecord {
   const node = membership.find(reference);
   if (node.state !== 'possible') return node;
-  if (node.lost !== undefined)
-    throw new KorriganError('KRG_NODE_LOST', `${node.name} was declared dead, and what ran there has ended with it`);
+  if (isLost(node)) throw new KorriganError('KRG_NODE_LOST', `${node.name} was declared dead, and what ran there has ended with it`);
   throw new KorriganError('KRG_NODE_NOT_PRESENT', `${node.name} is not up; start its daemon first`);
+}
+
+/** Was it declared dead, and has not been up since? */
+export function isLost({ state, life, lost }: NodeRecord): boolean {
+  return state === 'possible' && lost !== undefined && lost === life;
 }
 
 /** One that takes new processes. @throws KorriganError as {@link upNode}; KRG_NODE_NOT_ONLINE, KRG_NODE_LEAVING */

@@ -16,7 +16,7 @@ import type { RunService } from '../runs/run-service.ts';
 import { credentialsOf } from '../users.ts';
 import { killLocally, killProcess } from './kill.ts';
 import { linesOf, readLog } from './logs.ts';
-import { firstMember, upNode } from './members.ts';
+import { firstMember, isLost, upNode } from './members.ts';
 import { listProcesses, processesOf } from './process-list.ts';
 import { askStatus, statusOf } from './status.ts';
 
@@ -132,11 +132,11 @@ function serveOtherNodes({ version, rpc, runs, container, membership, proc, logP
 }
 
 async function nodeStatus(rpc: RpcNode, record: NodeRecord): Promise<NodeStatus> {
-  const { id, name, address, port, isOut, lost } = record;
+  const { id, name, address, port, isOut } = record;
   const asked = record.state === 'possible' ? null : rpc.call(id, askStatus, {}, { deadlineMs: STATUS_DEADLINE_MS });
   const daemon = asked === null ? null : await unlessDead(asked, null);
   const takesPart = record.state === 'online' || record.state === 'leaving';
-  const isDead = record.state === 'possible' && lost !== undefined;
+  const isDead = isLost(record);
   const state = takesPart && daemon === null ? 'unreachable' : isDead ? 'dead' : record.state;
   return { id, name, address, port, state, isOut, daemon };
 }
