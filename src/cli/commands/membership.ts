@@ -1,6 +1,7 @@
 /** What changes who takes part: `krg add`, `krg drain`, `krg leave`, and `krg start` and `krg stop` for the nodes of this machine. */
 import { KorriganError } from '../../linux/errors.ts';
 import { type DrainProgress, type DrainResult, NodeClient } from '../../node/api/index.ts';
+import { parseDuration } from '../durations.ts';
 import { reportFailure } from '../failure.ts';
 import { clusterName, describedCluster, nodeClient } from '../options.ts';
 import type { CommonOptions } from '../options.ts';
@@ -15,7 +16,6 @@ export interface DrainOptions extends CommonOptions {
 
 /** A process is still there, and the node has stayed for it. */
 const REFUSED = 5;
-const SECONDS_BY_UNIT: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600 };
 
 /** Present nodes come online. */
 export async function add(nodes: readonly string[], options: CommonOptions): Promise<number> {
@@ -27,7 +27,7 @@ export async function add(nodes: readonly string[], options: CommonOptions): Pro
 
 /** Empties nodes and takes them out. @param leave their daemons end, too */
 export async function drain(nodes: readonly string[], options: DrainOptions, leave: boolean): Promise<number> {
-  const deadlineSeconds = options.deadline === undefined ? undefined : parseSeconds(options.deadline);
+  const deadlineSeconds = options.deadline === undefined ? undefined : parseDuration(options.deadline) / 1000;
   const client = await memberClient(options, nodes);
   const request = { nodes: [...nodes], kill: options.kill === true, leave, ...(deadlineSeconds === undefined ? {} : { deadlineSeconds }) };
   const isJson = options.json === true;
@@ -86,13 +86,6 @@ async function memberClient(options: CommonOptions, besides: readonly string[]):
   );
   const sockets = describedCluster(options).nodes.filter(({ id }) => others.some((node) => node.id === id));
   return sockets.length === 0 ? client : new NodeClient(...sockets.map(({ socket }) => socket));
-}
-
-/** Such as `30s`, `5m`, `1h`, or seconds alone. @throws KorriganError KRG_USAGE */
-export function parseSeconds(text: string): number {
-  const { number, unit = 's' } = /^(?<number>\d+(?:\.\d+)?)(?<unit>[smh])?$/.exec(text)?.groups ?? {};
-  if (number === undefined) throw new KorriganError('KRG_USAGE', `"${text}" is no time: 30s, 5m and 1h are`);
-  return Number(number) * (SECONDS_BY_UNIT[unit] ?? 1);
 }
 
 export function describeProgress(sign: DrainProgress): string {
