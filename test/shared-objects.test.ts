@@ -79,6 +79,24 @@ test('each user has sets of its own; only root may use those of others', OPTIONS
   assert.equal(hold.content, undefined);
 });
 
+test('a program hears of what programs elsewhere have written', OPTIONS, async () => {
+  await using stack = new AsyncDisposableStack();
+  const sets = await everywhere<string>('watched', stack);
+  const seen: string[] = [];
+  const end = await at(sets, 1).watch(
+    () =>
+      void at(sets, 1)
+        .read(3)
+        .then((word) => seen.push(word ?? '')),
+    3,
+  );
+  await at(sets, 2).change(3, () => 'first');
+  await eventually('the first word', () => seen.includes('first'));
+  await at(sets, 3).change(3, () => 'second');
+  await eventually('the second word', () => seen.at(-1) === 'second');
+  await end();
+});
+
 test('who breaks the rules loses the connection and what it held, and nobody else anything', OPTIONS, async () => {
   await using stack = new AsyncDisposableStack();
   const [set] = await everywhere<number>('kept from garbage', stack);

@@ -23,3 +23,9 @@ export interface ObjectAnswer {
   readonly busy?: true;
   readonly error?: ErrorJSON;
 }
+
+/** Objects that have changed (none: any may have) since the last time, for the request `watch` with this id. */
+export interface ObjectNews {
+  readonly watch: number;
+  readonly objects: readonly number[];
+}

@@ -25,6 +25,9 @@ export const objectRequest = z.discriminatedUnion('do', [
   /** Of an object that is not held; of one that is grabbed, which ends the hold. */
   z.strictObject({ id, do: z.literal('remove'), set: natural, object: natural }),
   z.strictObject({ id, do: z.literal('remove-held'), hold: natural }),
+  /** Tells of changes of an object, or of any of the set, until `unwatch` with the id of this request. */
+  z.strictObject({ id, do: z.literal('watch'), set: natural, object: natural.optional() }),
+  z.strictObject({ id, do: z.literal('unwatch'), watch: natural }),
   /** Gives up the request `of`. */
   z.strictObject({ id, do: z.literal('cancel'), of: natural }),
 ]);

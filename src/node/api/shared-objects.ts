@@ -1,7 +1,7 @@
 /** Objects that programs on all nodes of the cluster share, for programs in TypeScript: typed, over the daemon's API. */
 import { KorriganError } from '../../linux/errors.ts';
 import { exchange } from './http-exchange.ts';
-import type { ObjectAnswer, ObjectRequest } from './objects-protocol.ts';
+import type { ObjectAnswer, ObjectNews, ObjectRequest } from './objects-protocol.ts';
 import { OBJECTS_PROTOCOL } from './objects-protocol.ts';
 
 type WithoutId<Each> = Each extends unknown ? Omit<Each, 'id'> : never;
@@ -36,6 +36,7 @@ export interface WaitOptions {
 export class SharedObjects implements AsyncDisposable {
   readonly #socket: Awaited<ReturnType<typeof exchange>>['socket'];
   readonly #pending = new Map<number, { resolve(answer: ObjectAnswer): void; reject(error: KorriganError): void }>();
+  readonly #watches = new Map<number, (objects: readonly number[]) => void>();
   readonly #ended: Promise<void>;
   #lastId = 0;
   #end: KorriganError | undefined;
@@ -93,6 +94,21 @@ export class SharedObjects implements AsyncDisposable {
     }
   }
 
+  /** @returns what ends the watch */
+  async watch(set: number, object: number | undefined, onChange: (objects: readonly number[]) => void): Promise<() => Promise<void>> {
+    const watch = this.#lastId + 1;
+    this.#watches.set(watch, onChange);
+    try {
+      await this.ask({ do: 'watch', set, ...(object !== undefined && { object }) });
+    } catch (error) {
+      this.#watches.delete(watch);
+      throw error;
+    }
+    return async () => {
+      if (this.#watches.delete(watch)) await this.ask({ do: 'unwatch', watch });
+    };
+  }
+
   /** Ends the connection, and with it all that is held through it. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#socket.end();
@@ -107,7 +123,7 @@ export class SharedObjects implements AsyncDisposable {
       for await (const bytes of body) {
         const lines = (rest + decoder.decode(bytes, { stream: true })).split('\n');
         rest = lines.pop() ?? '';
-        for (const line of lines) error = this.#take(JSON.parse(line) as ObjectAnswer) ?? error;
+        for (const line of lines) error = this.#take(JSON.parse(line) as ObjectAnswer | ObjectNews) ?? error;
       }
     } catch (cause) {
       error = new KorriganError(error.code, error.message, { cause });
@@ -119,7 +135,11 @@ export class SharedObjects implements AsyncDisposable {
   }
 
   /** @returns why the daemon ends the connection */
-  #take(answer: ObjectAnswer): KorriganError | undefined {
+  #take(answer: ObjectAnswer | ObjectNews): KorriganError | undefined {
+    if ('watch' in answer) {
+      this.#watches.get(answer.watch)?.(answer.objects);
+      return undefined;
+    }
     const error = answer.error && KorriganError.fromJSON(answer.error);
     const pending = this.#pending.get(answer.id);
     this.#pending.delete(answer.id);
@@ -166,6 +186,14 @@ export class SharedSet<Content> {
   async change(object: number, change: (content: Content | undefined) => Content, options: WaitOptions = {}): Promise<Content> {
     await using hold = await this.grab(object, options);
     return (hold.content = change(hold.content));
+  }
+
+  /**
+   * Tells of changes: which objects have changed (none: any may have). What is read then is no older.
+   * @param object without it, all of the set @returns what ends the watch
+   */
+  watch(onChange: (objects: readonly number[]) => void, object?: number): Promise<() => Promise<void>> {
+    return this.#objects.watch(this.#set, object, onChange);
   }
 
   /** Removes the object for everybody. */

@@ -2,7 +2,7 @@
 import type { Hold, Kddm, KddmSetHandle } from '../../kddm/index.ts';
 import { KorriganError, toKorriganError } from '../../linux/errors.ts';
 import type { ByteLink } from '../../streams/index.ts';
-import { CONTENT_LIMIT, LINE_LIMIT, type ObjectAnswer } from '../api/objects-protocol.ts';
+import { CONTENT_LIMIT, LINE_LIMIT, type ObjectAnswer, type ObjectNews } from '../api/objects-protocol.ts';
 import { type ObjectRequest, objectRequest } from '../api/objects-schemas.ts';
 import { parseRequest } from '../api/schemas.ts';
 import type { Caller } from '../api/types.ts';
@@ -11,6 +11,7 @@ import { namespaceOf, userLinker } from './user-objects.ts';
 const SETS_LIMIT = 1024;
 const HOLDS_LIMIT = 4096;
 const WAITING_LIMIT = 1024;
+const WATCHES_LIMIT = 1024;
 
 type Outcome = Omit<ObjectAnswer, 'id'>;
 type Set = KddmSetHandle<Uint8Array>;
@@ -23,6 +24,8 @@ export class ObjectSession {
   readonly #sets: Set[] = [];
   readonly #holds = new Map<number, Hold<Uint8Array>>();
   readonly #waiting = new Map<number, AbortController>();
+  /** What ends each watch, by the id of its request. */
+  readonly #watches = new Map<number, () => void>();
   #lastHold = 0;
   #isOver = false;
 
@@ -43,6 +46,8 @@ export class ObjectSession {
     }
     this.#isOver = true;
     for (const waiting of this.#waiting.values()) waiting.abort();
+    for (const end of this.#watches.values()) end();
+    this.#watches.clear();
     const holds = [...this.#holds.values()];
     this.#holds.clear();
     await Promise.allSettled(holds.map((hold) => hold.put()));
@@ -70,7 +75,7 @@ export class ObjectSession {
     await this.#say({ id: request.id, ...outcome });
   }
 
-  async #say(answer: ObjectAnswer): Promise<void> {
+  async #say(answer: ObjectAnswer | ObjectNews): Promise<void> {
     try {
       await this.#user.write(Buffer.from(`${JSON.stringify(answer)}\n`));
     } catch (error) {
@@ -108,6 +113,12 @@ export class ObjectSession {
       case 'remove-held':
         await this.#held(request.hold).remove();
         this.#holds.delete(request.hold);
+        return {};
+      case 'watch':
+        return this.#watch(request);
+      case 'unwatch':
+        this.#watches.get(request.watch)?.();
+        this.#watches.delete(request.watch);
         return {};
       case 'cancel':
         this.#waiting.get(request.of)?.abort();
@@ -155,6 +166,14 @@ export class ObjectSession {
     if (!isTry)
       return options.noFirstTouch ? set.grab(object, { ...options, noFirstTouch: true }) : set.grab(object, { signal: options.signal });
     return (await set.tryGrab(object, { signal: options.signal })) ?? 'busy';
+  }
+
+  async #watch({ id, set, object }: ObjectRequest & { do: 'watch' }): Promise<Outcome> {
+    if (this.#watches.size >= WATCHES_LIMIT) throw new KorriganError('KRG_LIMIT', `a program has ${WATCHES_LIMIT} watches at most`);
+    const end = await this.#set(set).watch((objects) => void this.#say({ watch: id, objects }), object);
+    if (this.#isOver) end();
+    else this.#watches.set(id, end);
+    return {};
   }
 
   #set(id: number): Set {
