@@ -25,7 +25,7 @@ function beforeTick(change: (detector: Detector) => Detector): Detect {
   return (detector, event, now) => stepDetector(event.kind === 'tick' ? change(detector) : detector, event, now);
 }
 
-function withPeers(detector: Detector, change: Partial<{ openAt: undefined; suspects: readonly number[] }>): Detector {
+function withPeers(detector: Detector, change: Partial<{ port: undefined; suspects: readonly number[] }>): Detector {
   return { ...detector, peers: new Map([...detector.peers].map(([node, peer]) => [node, { ...peer, ...change }])) };
 }
 
@@ -36,7 +36,7 @@ export function breakMembership(mutation: string | undefined): MemberOptions['br
     case 'suspicion-not-shared':
       return { detect: beforeTick((detector) => withPeers(detector, { suspects: [...detector.peers.keys()] })) };
     case 'restart-not-waited':
-      return { detect: beforeTick((detector) => withPeers(detector, { openAt: undefined })) };
+      return { detect: beforeTick((detector) => withPeers(detector, { port: undefined })) };
     case 'majority-believed':
       return {
         detect: (detector, event, now) => {

@@ -38,7 +38,7 @@ test('a failing seed is made smaller and fails in the same way', async () => {
 
 for (const mutation of Object.keys(MEMBERSHIP_MUTATIONS)) {
   test(`found: ${mutation}`, async () => {
-    const { failure } = await explore(membership, 1, 400, SMALL, mutation);
+    const { failure } = await explore(membership, 1, 400, membership.usual, mutation);
     assert.ok(failure, 'no seed fails');
     // It is the mutation that was found.
     assert.equal((await membership.run(failure.scenario, {})).violation, undefined);

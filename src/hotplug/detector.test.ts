@@ -58,6 +58,7 @@ test('a node that stops is dead to all others within two seconds, and comes back
 
 test('a cut link between two nodes is no death, a side without a majority declares nobody dead', () => {
   const cluster = new Cluster(5);
+  cluster.run(1000);
   cluster.cut.add('1-2');
   cluster.run(10_000);
   assert.deepEqual(cluster.lastEvents, []);
@@ -96,12 +97,31 @@ test('a daemon that has ended while its container lives is waited for; when that
   assert.deepEqual(cluster.lastEvents, ['1 dead 3', '2 dead 3']);
 });
 
+test('a node that gets no processor at times is given more time, and so is one that has never been heard', () => {
+  const cluster = new Cluster(3);
+  const dead = (): string[] => cluster.lastEvents.filter((event) => event.includes('dead'));
+  cluster.run(1000);
+  cluster.stopped.add(3);
+  cluster.run(1000);
+  cluster.stopped.delete(3);
+  cluster.run(1000);
+  cluster.stopped.add(3);
+  cluster.run(DETECTION.deathOfSlow - 1000);
+  assert.deepEqual(dead(), []);
+  cluster.run(2000);
+  assert.deepEqual(dead(), ['1 dead 3', '2 dead 3']);
+  const fresh = new Cluster(3);
+  fresh.stopped.add(3);
+  fresh.run(DETECTION.deathOfSlow - 1000);
+  assert.deepEqual(fresh.lastEvents, []);
+});
+
 test('who is taken out is not listened to, who is taken in has time to speak', () => {
   const before = createDetector(1, [1, 2], 0);
   const { detector } = stepDetector(before, { kind: 'members', members: [1, 3] }, 10_000);
   assert.deepEqual([...detector.peers.keys()], [3]);
   assert.deepEqual(stepDetector({ ...detector, tickedAt: 10_000 }, { kind: 'tick' }, 10_200).effects, [
-    { kind: 'send', to: 3, sign: { suspects: [] } },
+    { kind: 'send', to: 3, sign: { suspects: [], isSlow: false } },
   ]);
-  assert.equal(stepDetector(detector, { kind: 'heard', from: 2, sign: { suspects: [] } }, 10_000).detector, detector);
+  assert.equal(stepDetector(detector, { kind: 'heard', from: 2, sign: { suspects: [], isSlow: false } }, 10_000).detector, detector);
 });

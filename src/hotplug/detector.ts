@@ -3,7 +3,8 @@
  * while. Who is not heard of by this node and is suspected by a majority is taken for dead: one bad link is no death. Pure: time comes with each event.
  *
  * There are two signs of life: what a daemon says, and that the port of its node is open, which pid 1 of the container holds. A node whose daemon has ended
- * while its container lives gets time to start it again, because its processes go on; one whose container has gone, or that hears and does not answer, gets none.
+ * while its container lives gets time to start it again, because its processes go on; one whose container has gone, or that hears and does not answer, gets none. A
+ * node that knows that it gets no processor at times says so, and is given more time as well.
  *
  * Rules: a node whose own clock jumped, because it was stopped or had no processor, has heard nobody for that reason alone: the time counts for nobody.
  * Who hears of less than a majority, itself included, may not change anything that is shared.
@@ -25,17 +26,24 @@ export const DETECTION = {
   openPort: 4000,
   /** A tick that comes so much later than it should tells that this node stood still. */
   stall: 150,
+  /** Silence after which a node is dead that has said that it is slow, unless its port is closed. */
+  deathOfSlow: 6000,
+  /** A node that stood still says for so many times as long that it is slow, within these bounds. */
+  slow: { times: 10, least: 5000, most: 60_000 },
 } as const;
 
 /** What each node says to each other. */
 export interface SignOfLife {
   readonly suspects: readonly NodeId[];
+  /** It gets no processor at times, as when it has just begun on a machine that is busy. */
+  readonly isSlow: boolean;
 }
 
 interface Peer {
   readonly heardAt: number;
-  /** When its port was last seen open since it was heard; undefined when it was not, or is closed now. */
-  readonly openAt: number | undefined;
+  /** What the last attempt to connect to it has found since it was heard. */
+  readonly port: { readonly isOpen: boolean; readonly at: number } | undefined;
+  readonly isSlow: boolean;
   readonly suspects: readonly NodeId[];
 }
 
@@ -44,6 +52,8 @@ export interface Detector {
   /** All that take part but this node. */
   readonly peers: ReadonlyMap<NodeId, Peer>;
   readonly tickedAt: number;
+  /** Until then this node is slow. */
+  readonly slowUntil: number;
   readonly dead: ReadonlySet<NodeId>;
   readonly hasMajority: boolean;
   /** See {@link DETECTION.restart}. */
@@ -70,21 +80,21 @@ export interface DetectorStep {
 
 /** @param now milliseconds of a clock that never goes back */
 export function createDetector(self: NodeId, members: readonly NodeId[], now: number, restart: number = DETECTION.restart): Detector {
-  const peers = new Map(members.filter((node) => node !== self).map((node) => [node, { heardAt: now, openAt: undefined, suspects: [] }]));
-  return { self, peers, tickedAt: now, dead: new Set(), hasMajority: true, restart };
+  const peers = new Map(members.filter((node) => node !== self).map((node) => [node, { heardAt: now, port: undefined, isSlow: true, suspects: [] }]));
+  return { self, peers, tickedAt: now, slowUntil: now, dead: new Set(), hasMajority: true, restart };
 }
 
 export function stepDetector(detector: Detector, event: DetectorEvent, now: number): DetectorStep {
   switch (event.kind) {
     case 'heard': {
       if (!detector.peers.has(event.from)) return { detector, effects: [] };
-      const peers = new Map(detector.peers).set(event.from, { heardAt: now, openAt: undefined, suspects: event.sign.suspects });
+      const peers = new Map(detector.peers).set(event.from, { heardAt: now, port: undefined, ...event.sign });
       return { detector: { ...detector, peers }, effects: [] };
     }
     case 'port': {
       const peer = detector.peers.get(event.of);
       if (peer === undefined) return { detector, effects: [] };
-      const peers = new Map(detector.peers).set(event.of, { ...peer, openAt: event.isOpen ? now : undefined });
+      const peers = new Map(detector.peers).set(event.of, { ...peer, port: { isOpen: event.isOpen, at: now } });
       return { detector: { ...detector, peers }, effects: [] };
     }
     case 'members': {
@@ -106,21 +116,31 @@ function afterStall(detector: Detector, now: number): Detector {
     [...detector.peers].map(([node, peer]) => [
       node,
       {
+        ...peer,
         heardAt: Math.min(now, peer.heardAt + late),
         suspects: [],
-        openAt: peer.openAt === undefined ? undefined : Math.min(now, peer.openAt + late),
+        port: peer.port && { ...peer.port, at: Math.min(now, peer.port.at + late) },
       },
     ]),
   );
-  return { ...detector, peers };
+  const { times, least, most } = DETECTION.slow;
+  return { ...detector, peers, slowUntil: Math.max(detector.slowUntil, now + Math.min(most, Math.max(least, times * late))) };
+}
+
+/** How much longer than others a peer may be silent. */
+function grace({ port, isSlow }: Peer, restart: number, now: number): number {
+  if (port?.isOpen === true && now - port.at < DETECTION.openPort) return restart - DETECTION.death;
+  return isSlow && port?.isOpen !== false ? DETECTION.deathOfSlow - DETECTION.death : 0;
 }
 
 function tick(detector: Detector, now: number): DetectorStep {
   const { self, peers } = detector;
   const silence = (node: NodeId): number => now - (peers.get(node)?.heardAt ?? now);
   const members = [self, ...peers.keys()];
-  const isOpen = (node: NodeId): boolean => now - (peers.get(node)?.openAt ?? -Infinity) < DETECTION.openPort;
-  const limit = (node: NodeId, usual: number): number => usual + (isOpen(node) ? detector.restart - DETECTION.death : 0);
+  const limit = (node: NodeId, usual: number): number => {
+    const peer = peers.get(node);
+    return peer === undefined ? usual : usual + grace(peer, detector.restart, now);
+  };
   // Nor is one suspected that is being started again: who has not seen its port open would take that for a vote.
   const suspects = [...peers.keys()].filter((node) => silence(node) >= limit(node, DETECTION.suspicion));
   // Who is silent has no say: what it said last may be long untrue.
@@ -134,7 +154,7 @@ function tick(detector: Detector, now: number): DetectorStep {
   return {
     detector: { ...detector, tickedAt: now, dead, hasMajority },
     effects: [
-      ...[...peers.keys()].map((to): DetectorEffect => ({ kind: 'send', to, sign: { suspects } })),
+      ...[...peers.keys()].map((to): DetectorEffect => ({ kind: 'send', to, sign: { suspects, isSlow: now < detector.slowUntil } })),
       ...[...dead].filter((node) => !detector.dead.has(node)).map((node): DetectorEffect => ({ kind: 'dead', node })),
       ...(hasMajority === detector.hasMajority ? [] : [{ kind: 'majority', has: hasMajority } as const]),
     ],

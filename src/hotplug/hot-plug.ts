@@ -3,12 +3,12 @@ import { z } from 'zod';
 import { isKorriganError } from '../linux/errors.ts';
 import { defineNotice, type NodeId, type RpcNode } from '../rpc/index.ts';
 import { type Clock, machineClock } from './clock.ts';
-import { createDetector, type Detector, type DetectorEvent, DETECTION, stepDetector } from './detector.ts';
+import { createDetector, type Detector, type DetectorEvent, DETECTION, type SignOfLife, stepDetector } from './detector.ts';
 import { type Stage, Stages, type Transition, transitionOf } from './stages.ts';
 import type { ClusterStore } from './store.ts';
 import { comeUp, coordinatorOf, declareDead, membersOf, type OwnRecord, vanish, type View } from './view.ts';
 
-const aliveNotice = defineNotice('hotplug.alive', z.object({ suspects: z.array(z.int()), epoch: z.int() }));
+const aliveNotice = defineNotice('hotplug.alive', z.object({ suspects: z.array(z.int()), isSlow: z.boolean(), epoch: z.int() }));
 /** The first of the living declares the dead; each of the others waits so much longer for it. */
 const DECLARATION_MILLISECONDS = 300;
 /** A node that is up and does not take part is possible only, when there has been no link to it for so long. */
@@ -66,8 +66,8 @@ export class HotPlug implements AsyncDisposable {
     this.clock = clock;
     this.stages = new Stages(stages);
     this.detector = createDetector(rpc.id, membersOf(store.known), clock.now(), restartMilliseconds);
-    rpc.handleNotice(aliveNotice, ({ suspects, epoch }, { caller }) => {
-      this.step({ kind: 'heard', from: caller, sign: { suspects } });
+    rpc.handleNotice(aliveNotice, ({ suspects, isSlow, epoch }, { caller }) => {
+      this.step({ kind: 'heard', from: caller, sign: { suspects, isSlow } });
       const { known } = store;
       if (epoch > known.epoch) {
         this.heardEpoch = Math.max(this.heardEpoch, epoch);
@@ -75,7 +75,7 @@ export class HotPlug implements AsyncDisposable {
         this.catchUp();
       }
       // It takes itself for a member, and is to hear that it is none.
-      if (epoch < known.epoch && !membersOf(known).includes(caller)) this.say(caller, []);
+      if (epoch < known.epoch && !membersOf(known).includes(caller)) this.say(caller);
     });
     rpc.onPortAnswer(({ peer, isOpen }) => this.step({ kind: 'port', of: peer, isOpen }));
     store.watch(() => this.follow());
@@ -132,6 +132,9 @@ export class HotPlug implements AsyncDisposable {
   }
 
   private tick(): void {
+    const late = this.clock.now() - this.detector.tickedAt - DETECTION.interval;
+    if (late > DETECTION.suspicion)
+      this.options.log.warn({ milliseconds: Math.round(late) }, 'this daemon stood still: it was stopped, or had no processor');
     this.step({ kind: 'tick' });
     if (!this.detector.hasMajority) this.catchUp();
     this.lookAfterPresent();
@@ -150,7 +153,7 @@ export class HotPlug implements AsyncDisposable {
     }
     if (!this.isCertain && detector.hasMajority) this.catchUp();
     for (const effect of effects) {
-      if (effect.kind === 'send') this.say(effect.to, effect.sign.suspects);
+      if (effect.kind === 'send') this.say(effect.to, effect.sign);
       else if (effect.kind === 'dead') void this.declare(effect.node);
       else {
         this.options.log.warn(
@@ -163,9 +166,9 @@ export class HotPlug implements AsyncDisposable {
     }
   }
 
-  private say(to: NodeId, suspects: readonly NodeId[]): void {
+  private say(to: NodeId, { suspects, isSlow }: SignOfLife = { suspects: [], isSlow: false }): void {
     const { rpc, store } = this.options;
-    if (rpc.peers.includes(to)) rpc.notify(to, aliveNotice, { suspects: [...suspects], epoch: store.known.epoch });
+    if (rpc.peers.includes(to)) rpc.notify(to, aliveNotice, { suspects: [...suspects], isSlow, epoch: store.known.epoch });
   }
 
   private async declare(node: NodeId): Promise<void> {
@@ -201,7 +204,7 @@ export class HotPlug implements AsyncDisposable {
     const present = known.nodes.filter(({ state }) => state === 'present').map(({ id }) => id);
     for (const id of this.linkedAt.keys()) if (!present.includes(id)) this.linkedAt.delete(id);
     for (const id of present) {
-      this.say(id, []);
+      this.say(id);
       if (rpc.isConnected(id) || !this.linkedAt.has(id)) this.linkedAt.set(id, this.clock.now());
       const absent = this.clock.now() - (this.linkedAt.get(id) ?? 0) > ABSENCE_MILLISECONDS;
       if (!absent || coordinatorOf(known) !== rpc.id) continue;

@@ -20,6 +20,7 @@ import type { ClusterConfiguration, NodeConfiguration } from './configuration.ts
 import { Endings } from './endings.ts';
 import { EventLog } from './events.ts';
 import { userLinker } from './objects/user-objects.ts';
+import { raisePriority } from './priority.ts';
 import { RunService } from './runs/run-service.ts';
 import { JOURNAL_LISTENER, joinKin, type Kin } from './kin.ts';
 import { createEnrolment } from './services/enrolment.ts';
@@ -68,6 +69,7 @@ export async function startNode({ configuration, id, version, log }: NodeOptions
 
   // container
   const { container, isNew } = await enterContainer(configuration, own, log);
+  raisePriority(log);
   const listener = listenerOf(container, own);
   const endings = new Endings(container.reaped);
   const onReaped = (): void => {

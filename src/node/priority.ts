@@ -1,0 +1,17 @@
+/** The daemon goes before the programs of its node: other nodes take a node that is silent for dead. */
+import { setPriority } from 'node:os';
+
+/** nice(2). A machine that is all busy leaves such a thread as much of a processor as it asks for. */
+const PRIORITY = -15;
+
+/**
+ * Raises the calling thread and the threads that it starts from then on (setpriority(2), NOTES). Not before the container is made: its pid 1, and with it all
+ * programs, would inherit it.
+ */
+export function raisePriority(log: { warn(details: object, message: string): void }): void {
+  try {
+    setPriority(PRIORITY);
+  } catch (error) {
+    log.warn({ err: error }, 'the daemon may not raise its priority: when the machine is all busy this node may be taken for dead');
+  }
+}
