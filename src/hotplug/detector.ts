@@ -80,7 +80,9 @@ export interface DetectorStep {
 
 /** @param now milliseconds of a clock that never goes back */
 export function createDetector(self: NodeId, members: readonly NodeId[], now: number, restart: number = DETECTION.restart): Detector {
-  const peers = new Map(members.filter((node) => node !== self).map((node) => [node, { heardAt: now, port: undefined, isSlow: true, suspects: [] }]));
+  const peers = new Map(
+    members.filter((node) => node !== self).map((node) => [node, { heardAt: now, port: undefined, isSlow: true, suspects: [] }]),
+  );
   return { self, peers, tickedAt: now, slowUntil: now, dead: new Set(), hasMajority: true, restart };
 }
 
