@@ -63,6 +63,7 @@ export function buildProgram(ended: (status: number) => void, raw: readonly stri
     .option('-n, --nodes <number>', 'how many nodes', '3')
     .option('--start <number>', 'how many of them are up at once; krg start starts the others (default: all)')
     .option('--standby', 'only the first takes part: the others wait until they are added')
+    .option('--store <store>', "where the cluster's record lies: embedded, or the URLs of an etcd, with commas between them", 'embedded')
     .action(async (options: UpOptions) => ended(await (await import('./commands/up.ts')).up(options)));
   command('down', 'stop the cluster and everything that runs in it').action(async (options: CommonOptions) =>
     ended(await (await import('./commands/down.ts')).down(options)),

@@ -49,6 +49,10 @@ export class EtcdClient {
     return kvs[0] === undefined ? { value: undefined, revision: 0n } : versioned(kvs[0]);
   }
 
+  async remove(key: string): Promise<void> {
+    await this.ask('kv/deleterange', { key: base64(key) });
+  }
+
   /** Puts a value if the present one is still of this revision. @returns false when it is not */
   async replace(key: string, value: string, present: bigint): Promise<boolean> {
     const answer = await this.ask('kv/txn', {

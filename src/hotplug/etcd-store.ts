@@ -20,6 +20,13 @@ export interface EtcdStoreOptions extends EtcdOptions {
   readonly first: View | undefined;
 }
 
+const keyOf = (cluster: string): string => `/korrigan/${cluster}/view`;
+
+/** Removes the record of a cluster that is not up. @throws KorriganError KRG_NO_MAJORITY */
+export async function removeRecord({ cluster, ...etcd }: Omit<EtcdStoreOptions, 'first'>): Promise<void> {
+  await new EtcdClient(etcd).remove(keyOf(cluster));
+}
+
 export class EtcdStore implements ClusterStore {
   private readonly client: EtcdClient;
   private readonly key: string;
@@ -31,7 +38,7 @@ export class EtcdStore implements ClusterStore {
 
   constructor(options: EtcdStoreOptions) {
     this.client = new EtcdClient(options);
-    this.key = `/korrigan/${options.cluster}/view`;
+    this.key = keyOf(options.cluster);
     this.first = options.first ?? NOBODY;
     this.latest = { view: this.first, revision: 0n };
     this.watching = this.followChanges();

@@ -16,6 +16,7 @@
  */
 export { type Clock, machineClock } from './clock.ts';
 export { createDetector, DETECTION, stepDetector } from './detector.ts';
+export { EtcdStore, removeRecord } from './etcd-store.ts';
 export { HotPlug, type HotPlugOptions } from './hot-plug.ts';
 export * from './membership.ts';
 export { type AcceptorDisk, type RegisterProtocol, RegisterStore, type RegisterStoreOptions } from './register-store.ts';

@@ -1,6 +1,6 @@
 /** The cluster's record on this node: with what it begins, where it lies, and who this node is in it. */
 import { join } from 'node:path';
-import { add, appear, type ClusterStore, introduce, type OwnRecord, RegisterStore, type View } from '../hotplug/index.ts';
+import { add, appear, type ClusterStore, EtcdStore, introduce, type OwnRecord, RegisterStore, type View } from '../hotplug/index.ts';
 import type { RpcNode } from '../rpc/index.ts';
 import { nodeDirectory } from './api/index.ts';
 import type { ClusterConfiguration, NodeConfiguration } from './configuration.ts';
@@ -27,6 +27,8 @@ function namesOf({ id, name, address, port }: NodeConfiguration): Parameters<typ
 }
 
 export function openStore(configuration: ClusterConfiguration, rpc: RpcNode): ClusterStore {
+  const { store, cluster } = configuration;
+  if (store.kind === 'etcd') return new EtcdStore({ cluster, endpoints: store.endpoints, first: firstView(configuration) });
   const path = join(nodeDirectory(configuration.cluster, rpc.id), 'membership.json');
   return new RegisterStore({ rpc, path, first: configuration.joinedAt ?? firstView(configuration) });
 }

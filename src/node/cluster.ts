@@ -2,6 +2,7 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { containerCgroup, DEFAULT_RANGE_WIDTH, destroyCgroup, pidRangeOf } from '../container/index.ts';
+import { removeRecord } from '../hotplug/index.ts';
 import { isKorriganError, KorriganError } from '../linux/errors.ts';
 import type { ControlGroup } from '../linux/index.ts';
 import {
@@ -12,12 +13,22 @@ import {
   readClusterDescription,
   type ClusterDescription,
   type NodeDescription,
+  type StoreLocation,
 } from './api/index.ts';
 import { createCertificates } from './certificates.ts';
 import { readConfiguration, writeConfiguration, type ClusterConfiguration, type NodeConfiguration } from './configuration.ts';
 import { join as joinRunning, type JoinOptions } from './join.ts';
 import { daemonCgroup, daemonPid, NOT_YET, ready, startSupervisor } from './supervision.ts';
-import { createNetwork, freeNetwork, LARGEST_NODE, nodeNetwork, removeNetwork, type NodeNetwork } from './network.ts';
+import {
+  createNetwork,
+  freeNetwork,
+  LARGEST_NODE,
+  machineAddress,
+  nodeNetwork,
+  removeNetwork,
+  type NetworkPlan,
+  type NodeNetwork,
+} from './network.ts';
 
 export interface StartClusterOptions {
   readonly cluster: string;
@@ -31,6 +42,8 @@ export interface StartClusterOptions {
   readonly bootOffsets?: readonly number[];
   /** Width of each node's pid range. @default 65536 */
   readonly pidsPerNode?: number;
+  /** Where the cluster's record lies. An etcd on this machine's loopback is asked at the address that the machine has for its nodes. @default among the nodes */
+  readonly store?: StoreLocation;
   /** Told what happens, for people. */
   readonly onProgress?: (text: string) => void;
 }
@@ -49,6 +62,7 @@ export async function startCluster(options: StartClusterOptions): Promise<Cluste
     const configuration = await configure(options);
     onProgress('making the network');
     if (configuration.network !== undefined) await createNetwork(configuration.network, configuration.nodes.flatMap(networkOf));
+    await forgetRecord(configuration);
     const { start = configuration.nodes.length } = options;
     const waiting = configuration.nodes.map(async (node) => {
       if (node.id > start) return describe(node, null);
@@ -75,6 +89,8 @@ export async function stopCluster(cluster: string): Promise<void> {
   const ended = configuration?.joinedAt === undefined ? [cgroup] : configuration.nodes.map(({ id }) => containerCgroup(cluster, id));
   for (const each of ended) await destroyCgroup(each);
   for (const above of configuration?.joinedAt === undefined ? [cgroup.parent] : [cgroup, cgroup.parent]) above.removeIfEmpty();
+  // An etcd that does not answer keeps a record that the next cluster of this name removes.
+  if (configuration !== undefined && configuration.joinedAt === undefined) await forgetRecord(configuration).catch(() => undefined);
   if (configuration?.network !== undefined) await removeNetwork(configuration.network, configuration.nodes.flatMap(networkOf));
   rmSync(directory, { recursive: true, force: true });
 }
@@ -185,7 +201,14 @@ async function configure(options: StartClusterOptions): Promise<ClusterConfigura
     nodes.map(({ id }) => id),
   );
   const pidsPerNode = options.pidsPerNode ?? DEFAULT_RANGE_WIDTH;
-  writeConfiguration({ cluster, pidsPerNode, clockOffsets: { monotonic: '0', boottime: '0' }, network, nodes });
+  writeConfiguration({
+    cluster,
+    pidsPerNode,
+    clockOffsets: { monotonic: '0', boottime: '0' },
+    network,
+    store: storeFor(options.store, network),
+    nodes,
+  });
   const written = readConfiguration(cluster);
   if (written === undefined)
     throw new KorriganError('KRG_INTERNAL', `the configuration of cluster ${cluster} vanished while it was started`);
@@ -202,4 +225,19 @@ function networkOf({ networkNamespace, address, networkDevice }: NodeConfigurati
   return networkNamespace === undefined || networkDevice === undefined
     ? []
     : [{ namespace: networkNamespace, address, device: networkDevice }];
+}
+
+/** What an earlier cluster of this name has left in an etcd. */
+async function forgetRecord({ cluster, store }: ClusterConfiguration): Promise<void> {
+  if (store.kind === 'etcd') await removeRecord({ cluster, endpoints: store.endpoints });
+}
+
+function storeFor(store: StoreLocation = { kind: 'embedded' }, network: NetworkPlan): StoreLocation {
+  if (store.kind === 'embedded') return store;
+  const endpoints = store.endpoints.map((endpoint) => {
+    const url = new URL(endpoint);
+    if (['localhost', '127.0.0.1', '[::1]'].includes(url.hostname)) url.hostname = machineAddress(network);
+    return url.origin;
+  });
+  return { kind: 'etcd', endpoints };
 }

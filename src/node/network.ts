@@ -37,6 +37,11 @@ export function planNetwork(cluster: string, attempt: number): NetworkPlan {
   return { bridge: `kb${hash.toString('hex', 0, 5)}`, prefix: `10.${hash.readUInt8(5)}.${hash.readUInt8(6)}` };
 }
 
+/** The machine itself, as the nodes of a cluster see it. */
+export function machineAddress({ prefix }: NetworkPlan): string {
+  return `${prefix}.${MACHINE}`;
+}
+
 export function nodeNetwork(cluster: string, plan: NetworkPlan, node: number): NodeNetwork {
   return {
     namespace: `korrigan-${cluster}-node${node}`,

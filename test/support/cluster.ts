@@ -5,7 +5,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type ClusterDescription, type ExitStatus, NodeClient, type RunRequest, startCluster, stopCluster } from '../../src/node/index.ts';
+import {
+  type ClusterDescription,
+  type ExitStatus,
+  NodeClient,
+  type RunRequest,
+  startCluster,
+  type StartClusterOptions,
+  stopCluster,
+} from '../../src/node/index.ts';
 
 /** A program with its streams attached to this process. */
 export interface AttachedProgram {
@@ -29,12 +37,12 @@ export interface TestCluster extends AsyncDisposable {
   move(pid: number, node: number, tree?: boolean): Promise<void>;
 }
 
-export async function startTestCluster(name: string): Promise<TestCluster> {
+export async function startTestCluster(name: string, options: Partial<StartClusterOptions> = {}): Promise<TestCluster> {
   const cluster = `${name}-${process.pid}`;
   // Not below /dev/shm, which every node has for itself.
   const directory = mkdtempSync(join(tmpdir(), `korrigan-${name}-`));
   chmodSync(directory, 0o777);
-  const description = await startCluster({ cluster, nodes: 3 });
+  const description = await startCluster({ cluster, nodes: 3, ...options });
   const client = new NodeClient(...description.nodes.map(({ socket }) => socket));
   const request = (words: readonly string[], environment: Readonly<Record<string, string>>, node = 1): RunRequest => ({
     arguments: [...words],
