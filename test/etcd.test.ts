@@ -1,9 +1,9 @@
 /** A cluster whose record lies in an etcd: nodes die, daemons are killed, members of the etcd go and come back. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { MEMBERS, TestEtcd } from '../src/hotplug/test-etcd.ts';
 import { restartDaemon } from '../src/node/index.ts';
 import { startTestCluster, type TestCluster } from './support/cluster.ts';
+import { MEMBERS, TestEtcd } from './support/etcd.ts';
 import { Family } from './support/family.ts';
 import { becomes, killNode, returnNode } from './support/nodes.ts';
 

@@ -4,7 +4,7 @@ import { after, before, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { EtcdStore } from './etcd-store.ts';
 import { describeStore, sampleNode, sampleView } from './store-suite.ts';
-import { MEMBERS, TestEtcd } from './test-etcd.ts';
+import { MEMBERS, TestEtcd } from '../../test/support/etcd.ts';
 import { appear } from './view.ts';
 
 let etcd: TestEtcd;

@@ -30,6 +30,12 @@ const nodeConfiguration = z.object({
   isStandby: z.boolean().default(false),
 });
 
+/** Where the record of a cluster lies. */
+export const storeLocation = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('embedded') }),
+  z.object({ kind: z.literal('etcd'), endpoints: z.array(z.url()).min(1) }),
+]);
+
 const clusterConfiguration = z.object({
   cluster: z.string(),
   /** Width of each node's pid range. */
@@ -39,12 +45,7 @@ const clusterConfiguration = z.object({
   /** Of a cluster on one machine. */
   network: z.object({ bridge: z.string(), prefix: z.string() }).optional(),
   /** Where the cluster's record lies: among the nodes themselves, or in an etcd. */
-  store: z
-    .discriminatedUnion('kind', [
-      z.object({ kind: z.literal('embedded') }),
-      z.object({ kind: z.literal('etcd'), endpoints: z.array(z.url()).min(1) }),
-    ])
-    .default({ kind: 'embedded' }),
+  store: storeLocation.default({ kind: 'embedded' }),
   /** Those on this machine. */
   nodes: z.array(nodeConfiguration).min(1),
   /** The record as it was when this machine joined; the cluster runs on others, too, then. */
@@ -52,7 +53,6 @@ const clusterConfiguration = z.object({
 });
 
 export type NodeConfiguration = z.output<typeof nodeConfiguration>;
-export type StoreConfiguration = z.output<typeof clusterConfiguration>['store'];
 export type ClusterConfiguration = z.output<typeof clusterConfiguration>;
 /** As it stands in the file. */
 export type ClusterConfigurationFile = z.input<typeof clusterConfiguration>;

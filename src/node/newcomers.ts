@@ -9,7 +9,7 @@ import { CLOCK_BOOTTIME, CLOCK_MONOTONIC, timeInside } from '../ghost/index.ts';
 import { type ClusterStore, type HotPlug, introduce, viewSchema } from '../hotplug/index.ts';
 import { KorriganError } from '../linux/errors.ts';
 import { decodeToken, defineCall, type Enrol, type NodeId, type RpcNode } from '../rpc/index.ts';
-import type { ClusterConfiguration } from './configuration.ts';
+import { type ClusterConfiguration, storeLocation } from './configuration.ts';
 import type { EventLog } from './events.ts';
 
 /** Where a node that joins will be. */
@@ -41,6 +41,7 @@ export const introductionCall = defineCall(
     /** The boot of the machine that answers, and how far they are ahead of its own clocks: on the same one nothing need be measured. */
     machine: z.object({ boot: z.string(), offsets: z.object({ monotonic: difference, boottime: difference }) }),
     view: viewSchema,
+    store: storeLocation,
   }),
 );
 
@@ -93,6 +94,7 @@ export class Newcomers {
         clocks,
         machine: { boot: kernelIdentity(), offsets },
         view: { ...store.known, nodes: [...store.known.nodes] },
+        store: configuration.store,
       };
     });
   }

@@ -1,5 +1,5 @@
 import { KorriganError } from '../../linux/errors.ts';
-import type { StoreConfiguration } from '../../node/configuration.ts';
+import type { StoreLocation } from '../../node/api/index.ts';
 import { clusterName } from '../options.ts';
 import type { CommonOptions } from '../options.ts';
 import { printJson } from '../output.ts';
@@ -32,7 +32,7 @@ export async function up(options: UpOptions): Promise<number> {
   return 0;
 }
 
-function parseStore(text: string): StoreConfiguration {
+function parseStore(text: string): StoreLocation {
   if (text === 'embedded') return { kind: 'embedded' };
   const endpoints = text.split(',');
   if (endpoints.every((endpoint) => URL.canParse(endpoint) && /^https?:/.test(endpoint))) return { kind: 'etcd', endpoints };

@@ -11,6 +11,9 @@ export interface Caller {
   readonly gid: number;
 }
 
+/** Where the record of a cluster lies: among its nodes, or in an etcd at these URLs. */
+export type StoreLocation = { readonly kind: 'embedded' } | { readonly kind: 'etcd'; readonly endpoints: string[] };
+
 /**
  * Kerrighed's `possible` (known, not up), `present` (up) and `online` (takes part); `leaving`: online, and being emptied; `unreachable`: online, but its daemon does
  * not answer; `dead`: possible, because it was declared dead.

@@ -7,7 +7,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { EtcdStore } from './etcd-store.ts';
+import { EtcdStore } from '../../src/hotplug/index.ts';
 
 export const MEMBERS = [0, 1, 2];
 const HOST = '127.0.0.1';
