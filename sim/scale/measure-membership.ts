@@ -54,14 +54,14 @@ function measureDetection(nodes: number): Pick<MembershipCosts, 'signs' | 'detec
         if (receiver === id) continue;
         detectors.set(
           receiver,
-          stepDetector(known, { kind: 'heard', from: id, sign: { suspects } }, atMs + random.next() * WAY_MS).detector,
+          stepDetector(known, { kind: 'heard', from: id, sign: { suspects, isSlow: false } }, atMs + random.next() * WAY_MS).detector,
         );
         handled++;
       }
     }
   }
   const perSecond = ((nodes - 1) * 1000) / DETECTION.interval;
-  const bytes = pack(['hotplug.alive', { suspects: [], epoch: nodes }]).length;
+  const bytes = pack(['hotplug.alive', { suspects: [], isSlow: false, epoch: nodes }]).length;
   return {
     signs: { perSecond, bytesPerSecond: perSecond * bytes, microseconds: process.cpuUsage(started).user / handled },
     detectionMilliseconds: { least: Math.min(...times), most: Math.max(...times) },
