@@ -1,8 +1,7 @@
 /**
  * hotplug: who is in the cluster.
  *
- * What the daemon uses today is `membership`: a list that is fixed when the cluster starts; a node is online while the link to it works. Beside it stands what
- * takes its place, not joined to the daemon yet; what decides is pure:
+ * What decides is pure:
  *
  * * `view`: the record of the cluster (nodes, states, lives, epoch) and every change of it, with the reasons for which one is refused.
  * * `register`: how the members agree on that record without another service, by majorities; a side without one can change nothing.
@@ -11,8 +10,9 @@
  * * `detector`: signs of life, suspicion, death by the word of a majority, and whether this node hears of a majority itself.
  * * `stages`: how all modules go from one view to the next, in their order; `hot-plug` joins all of these on one node.
  * * `clock`: time, for those of them that wait; the simulator in `sim/` has another one, and other links and disks.
+ * * `membership`: the nodes as this one sees them, for those who name them.
  *
- * To come, in this order: joining it to the daemon (a node that is dead ends the moves and the husks that waited for it), `krgadm`, joining with a token, draining.
+ * Who asks for a change is in `node/`: services/membership, services/drain and newcomers.
  */
 export { type Clock, machineClock } from './clock.ts';
 export { createDetector, DETECTION, stepDetector } from './detector.ts';
