@@ -4,6 +4,7 @@ import {
   type Reply,
   SYNC_NAMESPACE,
   SYNC_SET,
+  SYNC_SET_RECORD,
   type SyncEffect,
   type SyncEvent,
   type SyncMutation,
@@ -45,6 +46,9 @@ export class SyncMachines {
   /** What has not been handled: while it is paused, or while it handles something else. */
   readonly #inbox: NodeEvent[] = [];
   #isHandling = false;
+  /** What waits for the set, once somebody has asked for it. */
+  #waiting: (() => void)[] | undefined;
+  #hasSet = false;
   readonly #results = new Map<number, (result: Result) => void>();
 
   constructor(host: SyncMachinesHost, id: NodeId) {
@@ -63,6 +67,8 @@ export class SyncMachines {
   end(): void {
     this.kddm = undefined;
     this.sync = undefined;
+    this.#waiting = undefined;
+    this.#hasSet = false;
     this.#inbox.length = 0;
     this.#results.clear();
     this.replies.clear();
@@ -95,6 +101,17 @@ export class SyncMachines {
     }
   }
 
+  /** As the service does: the set is made, or found, before it is first used. */
+  #withSet(run: () => void): void {
+    if (this.#hasSet) return run();
+    if (this.#waiting !== undefined) return void this.#waiting.push(run);
+    this.#waiting = [run];
+    this.operate({ kind: 'create-set', record: SYNC_SET_RECORD }, () => {
+      this.#hasSet = true;
+      for (const next of this.#waiting ?? []) next();
+    });
+  }
+
   operate(what: object, onResult: (result: Result) => void): void {
     const id = this.#host.nextNumber();
     this.#results.set(id, onResult);
@@ -112,10 +129,12 @@ export class SyncMachines {
   #onSync(effect: SyncEffect): void {
     switch (effect.kind) {
       case 'grab':
-        return this.operate({ kind: 'grab', object: effect.table }, (result) => {
-          const content = this.#contentOf(effect.table, result);
-          if (content !== undefined) this.handle({ of: 'sync', event: { kind: 'grabbed', table: effect.table, content } });
-        });
+        return this.#withSet(() =>
+          this.operate({ kind: 'grab', object: effect.table }, (result) => {
+            const content = this.#contentOf(effect.table, result);
+            if (content !== undefined) this.handle({ of: 'sync', event: { kind: 'grabbed', table: effect.table, content } });
+          }),
+        );
       case 'put':
         return this.operate({ kind: 'put', hold: 'grab', object: effect.table, content: effect.content }, (result) => {
           if (result.kind === 'failed') this.#host.trace(() => `node ${this.id} put fails: ${result.code}`);

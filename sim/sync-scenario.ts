@@ -63,9 +63,10 @@ function chooseKind(random: Random): SyncStep['kind'] {
 }
 
 function timeout(random: Random): number | undefined {
-  if (random.chance(0.5)) return undefined;
-  if (random.chance(0.3)) return 0;
-  return random.chance(0.7) ? random.between(1, 120) : random.between(100, 3000);
+  if (random.chance(0.4)) return undefined;
+  if (random.chance(0.2)) return 0;
+  // Most are about as long as it takes to get a lock: who is told that it has it may have given it up just then.
+  return random.chance(0.8) ? random.between(5, 80) : random.between(80, 3000);
 }
 
 function createStep(random: Random, size: ScenarioSize, pace: number): SyncStep {

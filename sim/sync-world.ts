@@ -57,7 +57,6 @@ export class SyncWorld {
   run(): Outcome {
     for (const node of this.membership.members) this.boot(node);
     this.membership.start();
-    this.after(1, () => this.#slot(1).operate({ kind: 'create-set', record: SYNC_SET_RECORD }, () => {}));
     for (const client of this.#clients) this.after(200, () => client.start());
     for (const fault of this.#scenario.faults) this.after(200 + fault.atMs, () => this.#faults.begin(fault));
     this.#help();
