@@ -124,7 +124,7 @@ function acquisition(record: Record, records: readonly Record[], mode: 'shared' 
     case 'signalled':
     case 'not-signalled': {
       const told = { token: reply.token, ownerDied: reply.ownerDied };
-      const acquired: LockOperation = { ...when, kind: 'acquire', number, mode, told };
+      const acquired: LockOperation = { ...when, kind: 'acquire', number, mode, told, place: reply.token };
       return death === undefined ? [acquired] : [acquired, { ...LATER, startMs: death.at, kind: 'death', of: number, marks: 'yes' }];
     }
     case 'busy':

@@ -8,6 +8,8 @@ export interface Operation {
   readonly endMs: number;
   /** It need not have happened at all. */
   readonly isOptional: boolean;
+  /** Where it is known: of two the one with the smaller place came first. */
+  readonly place?: number;
 }
 
 /** @returns the states after it; none: it is not possible then */
@@ -33,15 +35,17 @@ export function linearize<State, Op extends Operation>(
   let steps = 0;
   let furthest = { done: -1, blocked: [] as readonly Op[] };
 
+  const placed = all.flatMap(({ place }, index) => (place === undefined ? [] : [{ place, index }])).toSorted((a, b) => a.place - b.place);
   /** Those that may come next: nothing that is still to come has ended before they began. */
   const candidates = (): number[] => {
     let untilMs = Infinity;
+    const first = placed.find(({ index }) => isDone[index] !== 1);
     const found: number[] = [];
     for (let index = 0; index < all.length; index++) {
       const operation = all[index];
       if (operation === undefined || isDone[index] === 1) continue;
       if (operation.startMs > untilMs) break;
-      found.push(index);
+      if (operation.place === undefined || first?.index === index) found.push(index);
       if (!operation.isOptional) untilMs = Math.min(untilMs, operation.endMs);
     }
     return found.filter((index) => (all[index]?.startMs ?? 0) <= untilMs);

