@@ -31,6 +31,8 @@ const LATE_MILLISECONDS = 20;
 /** How long the source may take to connect, whoever connects to prove that it is the source, and either side to answer. */
 const CONNECT_MILLISECONDS = 10_000;
 const PROOF_MILLISECONDS = 5000;
+/** How long another one may take after one that went away: that may have been the source, which has died. */
+const NEXT_MILLISECONDS = 2000;
 const SILENCE_MILLISECONDS = 30_000;
 const ACKNOWLEDGE_MILLISECONDS = 10_000;
 
@@ -115,7 +117,7 @@ function runTarget(job: TargetJob): WorkerMessage {
 
 /** Strangers that say something else than the source, or nothing at all, are passed over. */
 function acceptSource(listener: BlockingListener, shared: SharedSecret): MigrationChannel {
-  for (const until = performance.now() + CONNECT_MILLISECONDS; ; ) {
+  for (let until = performance.now() + CONNECT_MILLISECONDS; ; ) {
     const socket = listener.accept(Math.max(0, until - performance.now()), PROOF_MILLISECONDS);
     if (socket === undefined) throw new KorriganError('KRG_NODE_DEAD', 'the source did not connect');
     const channel = new MigrationChannel(socket, shared, 'target');
@@ -126,6 +128,7 @@ function acceptSource(listener: BlockingListener, shared: SharedSecret): Migrati
     } catch (error) {
       channel.close();
       if (!isKorriganError(error)) throw error;
+      if (error.code !== 'KRG_PEER_FORGED') until = Math.min(until, performance.now() + NEXT_MILLISECONDS);
     }
   }
 }
