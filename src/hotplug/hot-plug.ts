@@ -8,7 +8,9 @@ import { type Stage, Stages, type Transition, transitionOf } from './stages.ts';
 import type { ClusterStore } from './store.ts';
 import { comeUp, coordinatorOf, declareDead, membersOf, type OwnRecord, vanish, type View } from './view.ts';
 
-const aliveNotice = defineNotice('hotplug.alive', z.object({ suspects: z.array(z.int()), isSlow: z.boolean(), epoch: z.int() }));
+const aliveNotice = defineNotice('hotplug.alive', z.object({ suspects: z.array(z.int()), isSlow: z.boolean(), epoch: z.int() }), {
+  isRepeated: true,
+});
 /** The first of the living declares the dead; each of the others waits so much longer for it. */
 const DECLARATION_MILLISECONDS = 300;
 /** A node that is up and does not take part is possible only, when there has been no link to it for so long. */

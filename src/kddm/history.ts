@@ -79,7 +79,7 @@ export function pastOf(history: History, doubts: readonly Doubt[]): Past {
     settled,
     deaths: deaths.map((death) => ({ ...death })),
     deadHomes: deadHomes.map(({ members, dead, epoch }) => ({ members: [...members], dead: [...dead], epoch })),
-    doubts: doubts.map((doubt) => ({ members: [...doubt.members], dead: [...doubt.dead], deaths: doubt.deaths })),
+    doubts: doubts.map(({ members, dead, ...doubt }) => ({ members: [...members], dead: [...dead], ...doubt })),
   };
 }
 
@@ -93,13 +93,16 @@ export function conclude(pasts: readonly Past[], leaving: readonly NodeId[]): Co
   ).size;
   // Of what a completed reconfiguration has found nothing, there was nothing.
   const deadHomes = pasts.flatMap((past) => past.deadHomes.filter(({ epoch }) => epoch > Math.max(settled, completed)));
-  const all: Doubt[] = [...pasts.flatMap((past) => past.doubts), ...deadHomes.map(({ members, dead }) => ({ members, dead, deaths }))];
-  const distinct = [...new Map(all.map((doubt) => [JSON.stringify(doubt), doubt])).values()];
+  const all: Doubt[] = [...pasts.flatMap((past) => past.doubts), ...deadHomes.map(({ members, dead, epoch }) => ({ members, dead, deaths, epoch }))];
+  // Of those that differ in their epochs alone the latest says it all.
+  const inOrder = all.toSorted((one, other) => one.epoch - other.epoch);
+  const distinct = [...new Map(inOrder.map((doubt) => [JSON.stringify({ ...doubt, epoch: 0 }), doubt])).values()];
   return { deaths, deadHomes, doubts: limit(distinct) };
 }
 
 function limit(doubts: Doubt[]): Doubt[] {
   if (doubts.length <= MOST_DOUBTS) return doubts;
   const dead = [...new Set(doubts.flatMap((doubt) => doubt.dead))];
-  return [{ members: [], dead, deaths: dead.length }, ...doubts.slice(1 - MOST_DOUBTS)];
+  const epoch = Math.max(...doubts.map((doubt) => doubt.epoch));
+  return [{ members: [], dead, deaths: dead.length, epoch }, ...doubts.slice(1 - MOST_DOUBTS)];
 }

@@ -37,6 +37,8 @@ const setRecord = z.object({
   replicas: natural.max(8),
   /** What an object is of which nothing is known because its home died. */
   unknownAfterCrash: z.enum(['lost', 'absent']),
+  /** The epoch in which it was asked for, set by the protocol: who died before had nothing of it. None: older than all. */
+  since: natural.optional(),
 });
 
 const of = { namespace: natural, set: natural, object: natural };
@@ -160,7 +162,7 @@ const setMessages = [
   z.object({ kind: z.literal('KDDM_CHANGED'), namespace: natural, set: natural, objects: z.array(natural) }),
 ] as const;
 
-const doubt = z.object({ members: nodes, dead: nodes, deaths: natural });
+const doubt = z.object({ members: nodes, dead: nodes, deaths: natural, epoch: natural });
 
 /** What a node knows of the past: see `history.ts`. Doubts are since ever. */
 const past = z.object({

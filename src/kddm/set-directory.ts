@@ -97,7 +97,9 @@ export class SetDirectory {
     this.#context.send(managerOf(set, this.#context.members), { kind: 'REQ_KDDM_SET_LOOKUP', operation: 0, namespace, set });
   }
 
-  start(operation: DirectoryOperation): void {
+  start(asked: DirectoryOperation): void {
+    const { epoch } = this.#context;
+    const operation = asked.kind === 'create-set' ? { ...asked, record: { since: epoch, ...asked.record } } : asked;
     const running = { operation, isNamed: false };
     this.#running.set(operation.id, running);
     this.#ask(running);

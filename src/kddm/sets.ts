@@ -24,6 +24,8 @@ export interface Doubt {
   readonly dead: readonly NodeId[];
   /** How many died from which the replicas had not recovered, these included. */
   readonly deaths: number;
+  /** In which they were gone. */
+  readonly epoch: number;
 }
 
 /** The node that answers for an object without owner. */
@@ -61,7 +63,9 @@ export function managerOfName(name: string, members: readonly NodeId[]): NodeId 
 /** May there have been an object of which nobody alive knows? */
 export function isDoubtful(set: KddmSet, object: ObjectId, doubts: readonly Doubt[]): boolean {
   if (set.record.unknownAfterCrash === 'absent') return false;
+  const { replicas, since = 0 } = set.record;
   return doubts.some(
-    ({ members, dead, deaths }) => deaths > set.record.replicas && (members.length === 0 || dead.includes(homeOf(set, object, members))),
+    ({ members, dead, deaths, epoch }) =>
+      epoch > since && deaths > replicas && (members.length === 0 || dead.includes(homeOf(set, object, members))),
   );
 }

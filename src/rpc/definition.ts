@@ -25,6 +25,8 @@ export interface NoticeDefinition<Message extends z.ZodType> {
   readonly name: string;
   readonly message: Message;
   readonly priority: Priority;
+  /** It is said again and again: one that cannot be delivered is nothing to tell. */
+  readonly isRepeated: boolean;
 }
 
 /** In place of a schema: this direction of a stream carries raw bytes, whose division into pieces means nothing. */
@@ -63,8 +65,13 @@ export function defineCall<Request extends z.ZodType, Response extends z.ZodType
 }
 
 /** A message without an answer. It may be lost with its link. */
-export function defineNotice<Message extends z.ZodType>(name: string, message: Message, options: Options = {}): NoticeDefinition<Message> {
-  return { kind: 'notice', name, message, priority: options.priority ?? 'control' };
+export function defineNotice<Message extends z.ZodType>(
+  name: string,
+  message: Message,
+  options: Options & { readonly isRepeated?: boolean } = {},
+): NoticeDefinition<Message> {
+  const { priority = 'control', isRepeated = false } = options;
+  return { kind: 'notice', name, message, priority, isRepeated };
 }
 
 /** A conversation: a request, then messages or raw bytes in both directions until both ends have ended. */

@@ -238,7 +238,10 @@ export class RpcNode implements AsyncDisposable {
     const body = pack([definition.name, message]);
     this.#whenOpen(node, (session) => {
       if (session instanceof KorriganError)
-        this.#log.warn({ peer: node, name: definition.name, code: session.code }, 'a notice was not delivered');
+        this.#log[definition.isRepeated ? 'debug' : 'warn'](
+          { peer: node, name: definition.name, code: session.code },
+          'a notice was not delivered',
+        );
       else session.notify(body, definition.priority);
     });
   }
