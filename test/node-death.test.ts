@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { daemonPid } from '../src/node/index.ts';
+import { daemonPid, SharedObjects } from '../src/node/index.ts';
 import { eventually, startTestCluster, type TestCluster } from './support/cluster.ts';
 import { Family } from './support/family.ts';
 import { becomes, killNode, returnNode } from './support/nodes.ts';
@@ -121,6 +121,30 @@ test('streams and users of a process that has died with its node see their end',
   await eventually('the end of the pipe', () => readFileSync(output, 'utf8').includes('the pipe has ended'));
   assert.deepEqual(await moved.exited, { kind: 'signalled', signal: SIGKILL, coreDumped: false });
   await assert.rejects(there.exited, { code: 'KRG_NODE_LOST' });
+  await becomes(cluster, 3, 'dead');
+  await returnNode(cluster, 3);
+});
+
+test('shared objects with replicas outlive a node; those without are lost to whoever asks, until they are removed', async () => {
+  await using stack = new AsyncDisposableStack();
+  const [one, , three] = cluster.description.nodes;
+  await becomes(cluster, 3, 'online');
+  const there = stack.use(await SharedObjects.connect(three?.socket ?? ''));
+  const here = stack.use(await SharedObjects.connect(one?.socket ?? ''));
+  const kept = { there: await there.open<string>('kept', { replicas: 1 }), here: await here.open<string>('kept', { replicas: 1 }) };
+  const alone = { there: await there.open<string>('alone', { replicas: 0 }), here: await here.open<string>('alone', { replicas: 0 }) };
+  for (const object of [0, 1, 2, 3]) {
+    await kept.there.change(object, () => `kept ${object}`);
+    await alone.there.change(object, () => `alone ${object}`);
+  }
+  killNode(cluster, 3);
+  for (const object of [0, 1, 2, 3]) {
+    assert.equal(await kept.here.read(object), `kept ${object}`);
+    await assert.rejects(alone.here.read(object), { code: 'KRG_OBJECT_LOST' });
+    await alone.here.remove(object);
+    await alone.here.change(object, () => 'again');
+    assert.equal(await alone.here.read(object), 'again');
+  }
   await becomes(cluster, 3, 'dead');
   await returnNode(cluster, 3);
 });
