@@ -93,7 +93,10 @@ export function conclude(pasts: readonly Past[], leaving: readonly NodeId[]): Co
   ).size;
   // Of what a completed reconfiguration has found nothing, there was nothing.
   const deadHomes = pasts.flatMap((past) => past.deadHomes.filter(({ epoch }) => epoch > Math.max(settled, completed)));
-  const all: Doubt[] = [...pasts.flatMap((past) => past.doubts), ...deadHomes.map(({ members, dead, epoch }) => ({ members, dead, deaths, epoch }))];
+  const all: Doubt[] = [
+    ...pasts.flatMap((past) => past.doubts),
+    ...deadHomes.map(({ members, dead, epoch }) => ({ members, dead, deaths, epoch })),
+  ];
   // Of those that differ in their epochs alone the latest says it all.
   const inOrder = all.toSorted((one, other) => one.epoch - other.epoch);
   const distinct = [...new Map(inOrder.map((doubt) => [JSON.stringify({ ...doubt, epoch: 0 }), doubt])).values()];

@@ -21,6 +21,8 @@ const PIPE_READ_AT = 0;
 const PIPE_WRITE_AT = 4;
 /** The listening socket of the node, in the same form. */
 export const JOURNAL_LISTENER = 8;
+/** 1 when the pids of who was born in an earlier container of the node are taken. */
+export const JOURNAL_TAKEN_OVER = 12;
 
 export interface KinOptions {
   readonly container: Container;

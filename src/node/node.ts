@@ -22,7 +22,7 @@ import { EventLog } from './events.ts';
 import { userLinker } from './objects/user-objects.ts';
 import { raisePriority } from './priority.ts';
 import { RunService } from './runs/run-service.ts';
-import { JOURNAL_LISTENER, joinKin, type Kin } from './kin.ts';
+import { JOURNAL_LISTENER, JOURNAL_TAKEN_OVER, joinKin, type Kin } from './kin.ts';
 import { createEnrolment } from './services/enrolment.ts';
 import { createLocks } from './services/locks.ts';
 import { checkTakesNew } from './services/members.ts';
@@ -68,7 +68,7 @@ export async function startNode({ configuration, id, version, log }: NodeOptions
   for (const peer of membership.members) if (peer.id !== id) rpc.addPeer(peer.id, peer.address, peer.port);
 
   // container
-  const { container, isNew } = await enterContainer(configuration, own, log);
+  const container = await enterContainer(configuration, own, log);
   raisePriority(log);
   const listener = listenerOf(container, own);
   const endings = new Endings(container.reaped);
@@ -156,12 +156,18 @@ export async function startNode({ configuration, id, version, log }: NodeOptions
   await rpc.listen({ fd: container.takeDescriptor(listener) });
   const api = await startApiServer({ socketPath: own.socket, services, onFault });
   log.info({ node: own.name, container: container.initPid }, 'the node is up');
-  // What runs in a container that was adopted goes on whether the others answer or not.
-  if (!isNew) ready.resolve();
+  // Once in the life of a container, before anything is started in it. In one that was adopted programs are started whether the others answer or not.
+  const { journal } = container;
+  const hasTakenOver = journal.getInt32(JOURNAL_TAKEN_OVER, true) === 1;
+  if (hasTakenOver) ready.resolve();
   hotPlug
     .start()
-    .then(() => kin.proc.takeOverEarlierLife())
-    .then(() => ready.resolve(), onFault);
+    .then(async () => {
+      if (!hasTakenOver) await kin.proc.takeOverEarlierLife();
+      journal.setInt32(JOURNAL_TAKEN_OVER, 1, true);
+      ready.resolve();
+    })
+    .catch(onFault);
 
   return {
     stop: async () => {
@@ -182,20 +188,15 @@ export async function startNode({ configuration, id, version, log }: NodeOptions
   };
 }
 
-async function enterContainer(
-  configuration: ClusterConfiguration,
-  { id, name }: NodeConfiguration,
-  log: Logger,
-): Promise<{ container: Container; isNew: boolean }> {
+async function enterContainer(configuration: ClusterConfiguration, { id, name }: NodeConfiguration, log: Logger): Promise<Container> {
   const cgroup = containerCgroup(configuration.cluster, id);
   const adopted = await Container.adopt(cgroup);
   if (adopted !== undefined) {
     log.info({ container: adopted.initPid }, 'the container of an earlier daemon is adopted');
-    return { container: adopted, isNew: false };
+    return adopted;
   }
   const { clockOffsets, pidsPerNode } = configuration;
-  const container = await Container.create({ cgroup, hostName: name, range: pidRangeOf(id, pidsPerNode), clockOffsets });
-  return { container, isNew: true };
+  return Container.create({ cgroup, hostName: name, range: pidRangeOf(id, pidsPerNode), clockOffsets });
 }
 
 /**
