@@ -63,7 +63,7 @@ export class MigrationService implements Disposable {
       },
       onLeft: (record) => this.departures.left(record),
       onDeflated: ({ processes }) => proc.deflated(pidsOf(processes)),
-      onKilled: ({ processes }) => proc.died(pidsOf(processes)),
+      onKilled: ({ processes }) => proc.mayHaveDied(pidsOf(processes)),
       isLiving: options.isLiving,
       onAborted: ({ migration }) => this.relays.aborted(migration),
       onDecided: (record, runsHere) => this.arrivals.decided(record, runsHere),

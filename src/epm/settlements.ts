@@ -45,7 +45,7 @@ export interface SettlementsOptions {
   readonly onLeft: (record: SourceRecord) => Promise<void>;
   /** What was left here are husks now. */
   readonly onDeflated: (record: SourceRecord) => Promise<void>;
-  /** The target has died with them. Does not wait for what becomes of that: their husks are in the hand of the move until it is over. */
+  /** The target has died, with them unless they had moved on. Does not wait for what becomes of that: their husks are in the hand of the move until it is over. */
   readonly onKilled: (record: SourceRecord) => void;
   /** Does the node still take part in the cluster? What ran on one that does not has ended. */
   readonly isLiving: (node: NodeId) => boolean;

@@ -69,7 +69,6 @@ export async function startNode({ configuration, id, version, log }: NodeOptions
 
   // container
   const container = await enterContainer(configuration, own, log);
-  raisePriority(log);
   const listener = listenerOf(container, own);
   const endings = new Endings(container.reaped);
   const onReaped = (): void => {
@@ -163,6 +162,7 @@ export async function startNode({ configuration, id, version, log }: NodeOptions
   hotPlug
     .start()
     .then(async () => {
+      raisePriority(log);
       if (!hasTakenOver) await kin.proc.takeOverEarlierLife();
       journal.setInt32(JOURNAL_TAKEN_OVER, 1, true);
       ready.resolve();

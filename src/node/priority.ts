@@ -5,8 +5,8 @@ import { setPriority } from 'node:os';
 const PRIORITY = -15;
 
 /**
- * Raises the calling thread and the threads that it starts from then on (setpriority(2), NOTES). Not before the container is made: its pid 1, and with it all
- * programs, would inherit it.
+ * Raises the calling thread and the threads that it starts from then on (setpriority(2), NOTES). To be called when the node takes part: until then it needs much of a processor, and its
+ * container's pid 1, and with it all programs, would inherit it.
  */
 export function raisePriority(log: { warn(details: object, message: string): void }): void {
   try {

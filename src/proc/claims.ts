@@ -19,6 +19,9 @@ export class Claims {
   private readonly families: NodeFamilies;
   private readonly take: (notice: Notice, from: NodeId) => Promise<void>;
 
+  /** Of which it has been found, and has not been carried out yet. */
+  private readonly losing = new Set<number>();
+
   /** @param take carries out what has been found */
   constructor(families: NodeFamilies, take: (notice: Notice, from: NodeId) => Promise<void>) {
     this.families = families;
@@ -41,8 +44,12 @@ export class Claims {
   /** A process may have moved to a node that had died before this one heard of it. */
   checkPlaces(): void {
     const { directory, options } = this.families;
-    if (directory.away.every(({ node }) => options.isLiving(node))) return;
-    this.membersChanged().catch((error: unknown) => this.families.complain(error, 'it is not known where processes are'));
+    if (!directory.away.every(({ node }) => options.isLiving(node))) this.begin(this.membersChanged());
+  }
+
+  /** Husks here of processes that may be nowhere. */
+  check(pids: readonly number[]): void {
+    this.begin(this.review(pids));
   }
 
   /** Where a process without a home runs. @throws KorriganError KRG_NO_SUCH_PROCESS */
@@ -58,22 +65,32 @@ export class Claims {
 
   /** A process is nowhere any more. */
   async lost(pid: number): Promise<void> {
+    if (this.losing.has(pid)) return;
+    this.losing.add(pid);
     this.families.options.log.warn({ pid }, 'a process was lost with its node; its relatives see it killed');
     this.families.options.onLost?.(pid);
-    await this.take({ kind: 'ended', pid, status: SIGKILL }, NOBODY);
+    await this.take({ kind: 'ended', pid, status: SIGKILL }, NOBODY).finally(() => this.losing.delete(pid));
+  }
+
+  private begin(work: Promise<void>): void {
+    work.catch((error: unknown) => this.families.complain(error, 'it is not known where processes are'));
   }
 
   private async review(pids: readonly number[]): Promise<void> {
-    const { directory, node } = this.families;
+    const { directory, node, present } = this.families;
+    const missed = new Set<number>();
     for (let open = [...pids]; open.length > 0 && !this.families.isClosed; await delay(AGAIN_MILLISECONDS, undefined, { ref: false })) {
       const { running, undecided } = await this.ask(open);
-      const isOpen = (pid: number): boolean => undecided.has(pid) && this.families.present.has(pid);
       for (const pid of open) {
         const place = running.get(pid);
         if (place !== undefined && this.families.isHome(pid)) directory.moved(pid, node, place);
-        else if (place === undefined && !undecided.has(pid) && this.families.present.has(pid)) await this.lost(pid);
       }
-      open = open.filter((pid) => !running.has(pid) && isOpen(pid));
+      // Who moved while all were asked has told its home before it left, and is seen by the second look where it has none.
+      const isClaimed = (pid: number): boolean => running.has(pid) || (this.families.isHome(pid) && directory.nodeOf(pid) !== node);
+      open = open.filter((pid) => present.has(pid) && !isClaimed(pid));
+      for (const pid of open) if (!undecided.has(pid) && (this.families.isHome(pid) || missed.has(pid))) await this.lost(pid);
+      for (const pid of open) if (!undecided.has(pid)) missed.add(pid);
+      open = open.filter((pid) => present.has(pid));
     }
   }
 

@@ -194,9 +194,9 @@ export class ProcService implements AsyncDisposable {
     await this.claims.membersChanged();
   }
 
-  /** Processes that had left this node have died with the node that they had moved to. */
-  died(pids: readonly number[]): void {
-    for (const pid of pids) void this.claims.lost(pid);
+  /** The node to which processes had moved has died: with them, unless they had moved on. */
+  mayHaveDied(pids: readonly number[]): void {
+    this.claims.check(pids);
   }
 
   /** What processes that have left had behind them here are husks now. Resolves when their groups are complete. */
