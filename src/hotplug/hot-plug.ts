@@ -35,6 +35,8 @@ export interface HotPlugOptions {
   readonly detect?: typeof stepDetector;
   /** How long a daemon may take to be started again. @default DETECTION.restart */
   readonly restartMilliseconds?: number;
+  /** For so long this node says that it is slow: a daemon that has just begun compiles what it runs. @default 0 */
+  readonly settlingMilliseconds?: number;
   readonly log: { info(details: object, message: string): void; warn(details: object, message: string): void };
 }
 
@@ -63,11 +65,12 @@ export class HotPlug implements AsyncDisposable {
   private readonly linkedAt = new Map<NodeId, number>();
 
   constructor(options: HotPlugOptions) {
-    const { rpc, store, stages, clock = machineClock, restartMilliseconds } = options;
+    const { rpc, store, stages, clock = machineClock, restartMilliseconds, settlingMilliseconds = 0 } = options;
     this.options = options;
     this.clock = clock;
     this.stages = new Stages(stages);
-    this.detector = createDetector(rpc.id, membersOf(store.known), clock.now(), restartMilliseconds);
+    const detector = createDetector(rpc.id, membersOf(store.known), clock.now(), restartMilliseconds);
+    this.detector = { ...detector, slowUntil: clock.now() + settlingMilliseconds };
     rpc.handleNotice(aliveNotice, ({ suspects, isSlow, epoch }, { caller }) => {
       this.step({ kind: 'heard', from: caller, sign: { suspects, isSlow } });
       const { known } = store;

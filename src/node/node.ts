@@ -41,6 +41,9 @@ export interface RunningNode {
   stop(): Promise<void>;
 }
 
+/** See HotPlugOptions. */
+const SETTLING_MILLISECONDS = 20_000;
+
 export interface NodeOptions {
   readonly configuration: ClusterConfiguration;
   /** Id of this node. */
@@ -113,6 +116,7 @@ export async function startNode({ configuration, id, version, log }: NodeOptions
       // It asks other nodes, which takes its time.
       { name: 'proc', change: () => Promise.resolve(void kin.proc.membersChanged().catch(onFault)) },
     ],
+    settlingMilliseconds: SETTLING_MILLISECONDS,
     onChange: (transition) => recordTransition(events, membership, transition),
     onFenced: () => {
       if (!isEnding) void endFenced({ kin, container, log });
@@ -162,7 +166,7 @@ export async function startNode({ configuration, id, version, log }: NodeOptions
   hotPlug
     .start()
     .then(async () => {
-      raisePriority(log);
+      raisePriority(container, log);
       if (!hasTakenOver) await kin.proc.takeOverEarlierLife();
       journal.setInt32(JOURNAL_TAKEN_OVER, 1, true);
       ready.resolve();
