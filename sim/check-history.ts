@@ -18,6 +18,14 @@ interface Write {
   before: readonly Possible[];
 }
 
+/** What a death means to an object that nobody who lives keeps. */
+export interface Loss {
+  /** On more nodes than have died. */
+  readonly isReplicated: boolean;
+  /** Of which objects there may be no trace. */
+  readonly mayForget: 'nothing' | 'fresh' | 'all';
+}
+
 export class ObjectHistory {
   readonly set: number;
   readonly object: number;
@@ -104,15 +112,21 @@ export class ObjectHistory {
     if (isCertain && this.#possible.every(({ value }) => value === 'absent')) this.mayBeLost = false;
   }
 
-  /** A node died; its writes that were not complete may be undone. @param isKept by somebody who lives @param isReplicated on more nodes than have died */
-  died(node: number, isKept: boolean, isReplicated: boolean, mayForget: 'nothing' | 'fresh' | 'all'): void {
+  /** A node died; its writes that were not complete may be undone. @param isKept by somebody who lives */
+  died(node: number, isKept: boolean, loss: Loss): void {
     for (const [value, write] of this.#incomplete) {
       if (write.node !== node) continue;
       this.#possible = unique([...this.#possible, ...write.before]);
       this.#incomplete.delete(value);
     }
-    if (!isReplicated) this.isDoubtful = true;
-    if ((!isKept && !isReplicated) || (this.isDoubtful && this.#possible.some(({ value }) => value === 'absent'))) this.mayBeLost = true;
+    if (!loss.isReplicated) this.isDoubtful = true;
+    if (this.isDoubtful && this.#possible.some(({ value }) => value === 'absent')) this.mayBeLost = true;
+    if (!isKept) this.isKeptNoLonger(loss);
+  }
+
+  /** After a death nobody who lives has the content. */
+  isKeptNoLonger({ isReplicated, mayForget }: Loss): void {
+    if (!isReplicated) this.mayBeLost = true;
     if (mayForget === 'nothing') return;
     const fresh = this.#possible
       .filter(({ value }) => value === 0 || mayForget === 'all')

@@ -1,14 +1,10 @@
 /** The histories of all objects of a run: takes what clients start and see, and what nodes do, to the right one. */
-import { isReadable, type KddmNode, type NodeId, type Result } from '../src/kddm/index.ts';
+import type { NodeId, Result } from '../src/kddm/index.ts';
 import { ObjectHistory, type Value } from './check-history.ts';
 import type { OperationOf } from './client.ts';
+import { Deaths, keptBy, type Living } from './deaths.ts';
 
 type Operation = OperationOf & { readonly id: number };
-
-interface Living {
-  readonly id: NodeId;
-  readonly node: KddmNode | undefined;
-}
 
 export class Histories {
   readonly #fail: (description: string) => void;
@@ -19,6 +15,7 @@ export class Histories {
   /** By hand, and still held, by node and object. */
   readonly #filled = new Map<string, number>();
   #hasDied = false;
+  readonly #deaths = new Deaths();
   #latest = 0;
   /** In this step of a node. */
   readonly #written = new Set<ObjectHistory>();
@@ -97,29 +94,29 @@ export class Histories {
   /** @param deaths nodes that are down and of which the replicas have not recovered, with this one */
   died(dead: NodeId, living: readonly Living[], deaths: number): void {
     this.#hasDied = true;
-    const sets = new Map<number, { readonly replicas: number; readonly isForgetful: boolean }>();
-    const kept = new Set<string>();
-    for (const { node } of living) {
-      for (const set of node?.sets() ?? []) {
-        const { replicas, unknownAfterCrash } = set.record;
-        sets.set(set.record.set, { replicas, isForgetful: unknownAfterCrash === 'absent' });
-        for (const { state, object, handedOver } of set.entries.values()) {
-          const isOnItsWay =
-            handedOver?.kind === 'content' &&
-            !handedOver.isDelivered &&
-            !handedOver.isTargetDead &&
-            living.some(({ id }) => id === handedOver.to);
-          if (isReadable(state) || state === 'READ_COPY' || isOnItsWay) kept.add(`${set.record.set}/${object}`);
-        }
-      }
-    }
+    const records = new Map(living.flatMap(({ node }) => (node?.sets() ?? []).map(({ record }) => [record.set, record])));
+    const kept = keptBy(living);
+    const whenKeptNoLonger = new Map<string, () => void>();
     for (const [key, history] of this.#objects) {
-      const set = sets.get(Number(key.split('/')[0]));
+      const record = records.get(history.set);
+      const isForgetful = record?.unknownAfterCrash === 'absent';
+      const isReplicated = record !== undefined && record.replicas >= deaths;
       // What was only touched has no backup; and of what its dead home alone knew, such sets say that there is nothing.
-      const mayForget = set === undefined || kept.has(key) ? 'nothing' : set.isForgetful ? 'all' : set.replicas > 0 ? 'fresh' : 'nothing';
-      const isReplicated = set !== undefined && set.replicas >= deaths;
-      history.died(dead, kept.has(key), isReplicated, mayForget);
+      const mayForget = isForgetful ? 'all' : record !== undefined && record.replicas > 0 ? 'fresh' : 'nothing';
+      history.died(dead, kept.has(key), { isReplicated, mayForget });
+      if (kept.has(key)) whenKeptNoLonger.set(key, () => history.isKeptNoLonger({ isReplicated, mayForget }));
     }
+    this.#deaths.died(dead, living, whenKeptNoLonger);
+  }
+
+  /** A node is told of deaths. */
+  hears(node: NodeId, dead: readonly NodeId[]): void {
+    this.#deaths.hears(node, dead);
+  }
+
+  /** A node has made a step, and nothing has come of it yet. */
+  stepped(node: NodeId, living: readonly Living[]): void {
+    this.#deaths.stepped(node, living);
   }
 }
 

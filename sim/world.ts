@@ -4,7 +4,7 @@
  * leaving parts of it out (`shrink.ts`).
  *
  * * `scenario` (what clients do and which faults happen, from a seed) · `network` (FIFO links with random delays, cuts) · `membership` (an oracle: leases, suspicion,
- *   epochs) · `client` · `faults` · `check-copies` (single writer, at every step) · `check-turns` · `check-history` with `histories` (every value read is the last one put; loss is declared, and
+ *   epochs) · `client` · `faults` · `check-copies` (single writer, at every step) · `check-turns` · `check-history` with `histories` and `deaths` (every value read is the last one put; loss is declared, and
  *   only where the last copy died) · `world` (nodes, and the event loop) · `shrink` · `main` (`npm run sim`).
  */
 import {
@@ -196,12 +196,12 @@ export class World {
 
   #died(id: NodeId): void {
     this.#sets.gone(id);
-    const living = [...this.#slots.values()].filter((slot) => slot.id !== id && slot.node !== undefined && !slot.isZombie);
-    this.#histories.died(
-      id,
-      living.map((slot) => ({ id: slot.id, node: slot.node })),
-      this.#unrecoveredDeaths(),
-    );
+    const living = this.#living().filter((slot) => slot.id !== id);
+    this.#histories.died(id, living, this.#unrecoveredDeaths());
+  }
+
+  #living(): Slot[] {
+    return [...this.#slots.values()].filter(({ node, isZombie }) => node !== undefined && !isZombie);
   }
 
   /** With this one. */
@@ -266,13 +266,13 @@ export class World {
       return;
     }
     const turn = watchTurn(node, event);
+    if (event.kind === 'reconfigure') this.#histories.hears(id, event.dead);
     const effects = node.step(event, this.nowMs);
+    if (!slot.isZombie) this.#histories.stepped(id, this.#living());
     const passedOver = turn();
     for (const effect of effects) this.#carryOut(slot, node, effect);
     this.#histories.stepEnds();
-    const serving = [...this.#slots.values()].flatMap((each) =>
-      each.node !== undefined && !each.isZombie && !this.membership.leaving.has(each.id) ? [each.node] : [],
-    );
+    const serving = this.#living().flatMap((each) => (each.node === undefined || this.membership.leaving.has(each.id) ? [] : [each.node]));
     const violation = checkCopies(serving);
     if (violation !== undefined) this.fail(violation);
     if (passedOver !== undefined) this.fail(passedOver);

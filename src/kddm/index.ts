@@ -17,6 +17,7 @@
  * * A reconfiguration asks all members what they hold and decides at each object's home: the owner of the latest term, else who handed it over
  *   to somebody who lives and has not received it, else a holder of a copy, else a backup that must be current, else the object is LOST. An object of
  *   which nothing is known any more, because its home died too, is LOST as well (`unknownAfterCrash`), until it is removed; that it was, its home alone remembers.
+ *   A copy that is evicted or invalidated on a node which has not heard yet that the owner died is none that is left: only replicas help against that.
  * * A node serves nobody when its lease has run out: others may have gone on without it.
  *
  * * Nobody acts on a decision of a reconfiguration before all have carried it out (KDDM_BARRIER). A removal is made once, however often it is asked: an object that was created in
