@@ -15,21 +15,24 @@ interface Death {
   readonly kept: Map<string, () => void>;
 }
 
-/** @returns the objects, as `set/object`, whose content somebody has, or has sent to somebody who lives */
+/** @returns the objects, as `set/object`, whose content somebody has, or has sent to somebody who lives and has not got it */
 export function keptBy(living: readonly Living[]): Set<string> {
   const kept = new Set<string>();
+  /** The latest in which somebody who lives was the owner: what was sent at the end of an earlier one has arrived, though its sender may not know. */
+  const terms = new Map<string, number>();
+  const sent: { readonly key: string; readonly term: number }[] = [];
   for (const { node } of living) {
     for (const set of node?.sets() ?? []) {
-      for (const { object, content, handedOver } of set.entries.values()) {
-        const isOnItsWay =
-          handedOver?.kind === 'content' &&
-          !handedOver.isDelivered &&
-          !handedOver.isTargetDead &&
-          living.some(({ id }) => id === handedOver.to);
-        if (content !== undefined || isOnItsWay) kept.add(`${set.record.set}/${object}`);
+      for (const { object, content, term, handedOver } of set.entries.values()) {
+        const key = `${set.record.set}/${object}`;
+        if (content !== undefined) kept.add(key);
+        terms.set(key, Math.max(term, terms.get(key) ?? 0));
+        const isUnconfirmed = handedOver?.kind === 'content' && !handedOver.isDelivered && !handedOver.isTargetDead;
+        if (isUnconfirmed && living.some(({ id }) => id === handedOver.to)) sent.push({ key, term: handedOver.term });
       }
     }
   }
+  for (const { key, term } of sent) if (term >= (terms.get(key) ?? 0)) kept.add(key);
   return kept;
 }
 
