@@ -18,7 +18,7 @@ import { onObjectMessage } from './object-messages.ts';
 import { failed, isOfSet, type ObjectOperation, type SetOperation } from './operations.ts';
 import { complete, createHistory, type History, noteDeaths, settle } from './history.ts';
 import { Reconfiguration } from './reconfiguration.ts';
-import { renewBackups } from './reports.ts';
+import { endDecision, renewBackups } from './reports.ts';
 import { SetDirectory } from './set-directory.ts';
 import type { KddmSet } from './sets.ts';
 import { getHere, putHere } from './short-path.ts';
@@ -387,8 +387,9 @@ export class KddmNode {
 
   #resumeEntry(set: KddmSet, entry: Entry, reconfiguration: Reconfiguration | undefined): void {
     const { namespace, set: id } = set.record;
-    const isDecided = reconfiguration?.carriedOut.has(`${namespace}:${id}:${entry.object}`) === true;
-    if (!isDecided && entry.state === 'INV_COPY') return forget(this.#context, set, entry);
+    const fate = reconfiguration?.carriedOut.get(`${namespace}:${id}:${entry.object}`);
+    if (fate === undefined && entry.state === 'INV_COPY') return forget(this.#context, set, entry);
+    if (fate !== undefined && endDecision(this.#context, set, entry, fate)) return;
     renewBackups(this.#context, set, entry);
     if (entry.pendingBackups.length > 0) this.#recovering.add(entry);
     for (const operation of entry.waiters) if (operation.kind === 'sync-frozen') sync(this.#context, set, entry, operation);

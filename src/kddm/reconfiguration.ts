@@ -2,7 +2,7 @@
  * The reconfiguration of one epoch. Each node reports to each member the objects whose home that member is now (KDDM_COPYSET); a member that has the reports
  * of all decides and tells all (KDDM_SELECT_OWNER); a node that has carried out the decisions of all says so (KDDM_BARRIER), and all go on when all have: what anybody
  * does on the strength of a decision, everybody knows who lives. A membership that changes meanwhile begins anew; nothing that was carried out is undone by that, because each
- * decision only confirms who holds what.
+ * decision only confirms who holds what, and that there is nothing is remembered, with its term, until all know it.
  */
 import type { NodeId } from '../rpc/index.ts';
 import type { Context } from './context.ts';
@@ -30,7 +30,7 @@ export class Reconfiguration {
   readonly #decided = new Set<NodeId>();
   readonly #atBarrier = new Set<NodeId>();
   /** Entries of which something was decided. */
-  readonly carriedOut = new Set<string>();
+  readonly carriedOut = new Map<string, Decision['fate']>();
   hasDecided = false;
 
   constructor(context: Context, directory: SetDirectory, change: Change) {
@@ -160,7 +160,7 @@ export class Reconfiguration {
       if (set === undefined) continue;
       for (const decision of decisions) {
         carryOut(this.#context, set, decision);
-        this.carriedOut.add(`${namespace}:${id}:${decision.object}`);
+        this.carriedOut.set(`${namespace}:${id}:${decision.object}`, decision.fate);
       }
     }
     if (message.isLast) this.#decided.add(from);

@@ -125,19 +125,21 @@ function goAway(context: Context, set: KddmSet, entry: Entry, decision: Decision
   entry.handedOver = undefined;
   entry.version = 0;
   if (!isHome) {
+    const { term, born, owner, fate } = decision;
     dropContent(set, entry);
-    if (!isLossKept(set, decision)) forget(context, set, entry);
+    become(context, set, entry, 'INV_COPY');
+    pointTo(entry, owner, term);
+    if (isLossKept(set, decision)) entry.backup = { isLost: true, term, version: 0, born, bytes: new Uint8Array() };
     else {
-      const { term, born, owner } = decision;
-      entry.backup = { isLost: true, term, version: 0, born, bytes: new Uint8Array() };
-      become(context, set, entry, 'INV_COPY');
-      pointTo(entry, owner, term);
+      // Should the epoch end before all have carried this out, then what others have of earlier terms must not count.
+      entry.term = term;
+      if (fate === 'absent') entry.handedOver = tombstone(owner, term, 0);
     }
     return entry;
   }
   entry.hintTerm = Math.max(entry.hintTerm, decision.term);
   const isLost = decision.fate === 'lost';
-  becomeAbsent(context, set, entry, isLost || isDoubtful(set, entry.object, context.doubts));
+  becomeAbsent(context, set, entry, true);
   entry.isLost = isLost;
   entry.rmset = new Set(decision.rmset);
   if (isLost) context.statistics.lost++;
@@ -164,12 +166,23 @@ function takeOver(context: Context, set: KddmSet, entry: Entry, decision: Decisi
 }
 
 function follow(context: Context, set: KddmSet, entry: Entry, decision: Decision): void {
-  entry.term = 0;
   const copy = decision.copyset.find(([holder]) => holder === context.self);
   if (copy === undefined && entry.content !== undefined) dropContent(set, entry);
   entry.copyset.clear();
   entry.rmset.clear();
   become(context, set, entry, entry.content === undefined ? 'INV_COPY' : 'READ_COPY');
+}
+
+/** All have carried out the decision: what was only kept to say so again goes. @returns whether nothing is known of the object any more */
+export function endDecision(context: Context, set: KddmSet, entry: Entry, fate: Decision['fate']): boolean {
+  if (fate === 'lives') {
+    if (!isOwner(entry.state)) entry.term = 0;
+    return false;
+  }
+  const isForgotten =
+    entry.state === 'INV_COPY' ? entry.backup === undefined : fate === 'absent' && !isDoubtful(set, entry.object, context.doubts);
+  if (isForgotten) forget(context, set, entry);
+  return isForgotten;
 }
 
 /** After a reconfiguration: backups are made anew of what this node owns, with the puts that waited for the old ones. */
