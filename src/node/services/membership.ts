@@ -56,12 +56,16 @@ export function createMembership(options: MembershipOptions): MembershipServices
     addNodes: async (caller, { nodes }) => {
       checkRights(caller, 'add nodes to the cluster');
       const ids = find(membership, nodes).map(({ id }) => id);
+      let isRepeated = false;
       await change((view) => {
-        const isLeaving = (id: number): boolean => view.nodes.some((node) => node.id === id && node.state === 'leaving');
-        const kept = ids.filter(isLeaving).reduce(keep, view);
+        const isIn = (id: number, state: NodeRecord['state']): boolean => view.nodes.some((node) => node.id === id && node.state === state);
+        // Another change got in between: this one may have been made all the same.
+        const open = ids.filter((id) => !(isRepeated && isIn(id, 'online')));
+        isRepeated = true;
+        const kept = open.filter((id) => isIn(id, 'leaving')).reduce(keep, view);
         return add(
           kept,
-          ids.filter((id) => !isLeaving(id)),
+          open.filter((id) => !isIn(id, 'leaving')),
         );
       });
     },
