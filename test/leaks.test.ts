@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { daemonResources, takeCensus, type NodeCensus } from './support/census.ts';
 import { eventually, startTestCluster, type TestCluster } from './support/cluster.ts';
 import { buildProgram } from './support/programs.ts';
@@ -28,6 +29,21 @@ async function assertNothingIsLeft(expected: readonly NodeCensus[], what: string
   }).catch(() => assert.deepEqual(now, expected));
 }
 
+/** What the nodes have when nothing that is on its way out is left. */
+async function settledCensus(): Promise<readonly NodeCensus[]> {
+  let last = '';
+  let now: readonly NodeCensus[] = [];
+  await eventually('nothing to be on its way', async () => {
+    const earlier = last;
+    now = await takeCensus(cluster.description);
+    last = JSON.stringify(now);
+    if (last === earlier && !last.includes('(zombie)')) return true;
+    await delay(500);
+    return false;
+  });
+  return now;
+}
+
 async function start(words: string, name: string): Promise<{ pid: number; printed: () => string }> {
   const output = join(cluster.directory, name);
   const pid = await cluster.start(words, output);
@@ -47,11 +63,11 @@ async function finish(pid: number, printed: () => string): Promise<void> {
 }
 
 test('1,000 moves of a small process', async () => {
-  const empty = await takeCensus(cluster.description);
+  const empty = await settledCensus();
   const { pid, printed } = await start(await buildProgram('sleeper'), 'small');
   await eventually('"ready"', () => printed().includes('ready'));
   await moveBackAndForth(pid, WARM_UP_MOVES);
-  const census = await takeCensus(cluster.description);
+  const census = await settledCensus();
   const resources = daemonResources(cluster.description);
   await moveBackAndForth(pid, 1000);
   await assertNothingIsLeft(census, '1,000 moves');
@@ -66,11 +82,11 @@ test('1,000 moves of a small process', async () => {
 });
 
 test('100 moves of a tree of five processes', async () => {
-  const empty = await takeCensus(cluster.description);
+  const empty = await settledCensus();
   const { pid, printed } = await start(`${await buildProgram('fork-tree')} 5 5`, 'tree');
   await eventually('the first round', () => printed().includes('round'));
   await moveBackAndForth(pid, 10, true);
-  const census = await takeCensus(cluster.description);
+  const census = await settledCensus();
   await moveBackAndForth(pid, 100, true);
   await assertNothingIsLeft(census, '100 moves of a tree');
   await finish(pid, printed);
@@ -78,10 +94,10 @@ test('100 moves of a tree of five processes', async () => {
 });
 
 test('100 moves of a process with 50 open files', async () => {
-  const empty = await takeCensus(cluster.description);
+  const empty = await settledCensus();
   const { pid, printed } = await start(`${await buildProgram('gap')} 1000 ${join(cluster.directory, 'gap')} 0 1 50`, 'files');
   await moveBackAndForth(pid, 10);
-  const census = await takeCensus(cluster.description);
+  const census = await settledCensus();
   await moveBackAndForth(pid, 100);
   await assertNothingIsLeft(census, '100 moves with files');
   await finish(pid, printed);

@@ -1,13 +1,13 @@
 /** The container of a node: made once, adopted by every daemon of the node that comes after, destroyed with all that runs in it. */
 import { readFileSync } from 'node:fs';
 import {
+  addListener,
   cgroupMountPoint,
   ControlGroup,
   converse,
   futexWait,
   futexWake,
   KorriganError,
-  openListener,
   PidNamespace,
   pidfdOpen,
   pidfdSendSignal,
@@ -219,14 +219,20 @@ export class Container {
   }
 
   /**
-   * A listening socket of pid 1: while it is open, the container lives, whatever becomes of the daemon.
+   * Opens a listening socket of pid 1: while it is open, the container lives, whatever becomes of the daemon. Its descriptor stands in the journal, in 8 bytes at
+   * `at`, as soon as there is one.
    * @throws KorriganError KRG_PORT_IN_USE
    */
-  openListener(host: string, port: number): number {
+  openListener(host: string, port: number, at: number): void {
+    const program = this.lane.newProgram({ records: 16, data: 256 });
+    const fd = addListener(program, host, port);
+    program.operation('copy', ARENA_ADDRESS + JOURNAL.offset + at, program.addressOfResult(fd), 8);
     try {
-      return converse(this.lane, openListener(host, port));
+      this.lane.run(program);
     } catch (cause) {
       if (!(cause instanceof SyscallError)) throw cause;
+      const opened = program.result(fd);
+      if (opened > 0) this.closeDescriptor(opened);
       throw new KorriganError('KRG_PORT_IN_USE', `cannot listen on ${host}:${port}: ${cause.message}`, { cause });
     }
   }

@@ -1,8 +1,7 @@
 /** Options and ancillary data of sockets that Node does not expose (socket(7), unix(7)). */
 import { isIP } from 'node:net';
-import { attempt, call, type Conversation } from './batch.ts';
-import { SyscallError } from './errno.ts';
 import { syscall } from './native.ts';
+import type { Program } from './program.ts';
 
 const SOL_SOCKET = 1;
 const SO_REUSEADDR = 2;
@@ -49,14 +48,16 @@ export function internetAddress(host: string, port: number): Uint8Array {
   return address;
 }
 
-/** Opens a TCP socket, close-on-exec, that listens. @returns its descriptor, where the calls are made @throws SyscallError of bind(2) or listen(2) */
-export function* openListener(host: string, port: number): Conversation<number> {
+/** Adds to a program what opens a TCP socket, close-on-exec, that listens. @returns the record whose result is its descriptor */
+export function addListener(program: Program, host: string, port: number): number {
   const address = internetAddress(host, port);
-  const yes = Uint8Array.of(1, 0, 0, 0);
-  const [fd = -1] = yield [call('socket', isIP(host) === 6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)];
-  yield [call('setsockopt', fd, SOL_SOCKET, SO_REUSEADDR, yes, yes.length)];
-  const [bound = 0, opened = 0] = yield [attempt('bind', fd, address, address.length), attempt('listen', fd, BACKLOG)];
-  if (bound === 0 && opened === 0) return fd;
-  yield [call('close', fd)];
-  throw bound < 0 ? new SyscallError('bind', -bound) : new SyscallError('listen', -opened);
+  const fd = program.call('socket', isIP(host) === 6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const on = (name: 'setsockopt' | 'bind' | 'listen', ...args: readonly number[]): void => {
+    program.forwardResult(fd, program.length + 1, 0);
+    program.call(name, 0, ...args);
+  };
+  on('setsockopt', SOL_SOCKET, SO_REUSEADDR, program.data(Uint8Array.of(1, 0, 0, 0)), 4);
+  on('bind', program.data(address), address.length);
+  on('listen', BACKLOG);
+  return fd;
 }

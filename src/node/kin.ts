@@ -19,10 +19,10 @@ const MONITOR_LANE = 5;
 /** In the container's journal: the pipe's descriptors in pid 1, each plus one; zero when there is none yet. */
 const PIPE_READ_AT = 0;
 const PIPE_WRITE_AT = 4;
-/** The listening socket of the node, in the same form. */
+/** The listening socket of the node: its descriptor in pid 1, 8 bytes. */
 export const JOURNAL_LISTENER = 8;
 /** 1 when the pids of who was born in an earlier container of the node are taken. */
-export const JOURNAL_TAKEN_OVER = 12;
+export const JOURNAL_TAKEN_OVER = 16;
 
 export interface KinOptions {
   readonly container: Container;

@@ -8,6 +8,7 @@ import { Container, containerCgroup, nodeOfPid, pidRangeOf } from '../container/
 import { depart, HotPlug, Membership, renew, type Transition } from '../hotplug/index.ts';
 import { Kddm, lifeOf } from '../kddm/index.ts';
 import { KorriganError } from '../linux/errors.ts';
+import { isErrno } from '../linux/index.ts';
 import type { ControlGroup } from '../linux/index.ts';
 import { RpcNode } from '../rpc/index.ts';
 import { Streams } from '../streams/index.ts';
@@ -72,7 +73,7 @@ export async function startNode({ configuration, id, version, log }: NodeOptions
 
   // container
   const container = await enterContainer(configuration, own, log);
-  const listener = listenerOf(container, own);
+  const listener = listenerOf(container, own, log);
   const endings = new Endings(container.reaped);
   const onReaped = (): void => {
     endings.poll();
@@ -156,7 +157,7 @@ export async function startNode({ configuration, id, version, log }: NodeOptions
   });
   // A shell that was held up as it made a group is let go before what its user has typed meanwhile comes: ^C is for that group.
   await watcher.hasCaughtUp;
-  await rpc.listen({ fd: container.takeDescriptor(listener) });
+  await rpc.listen(listener === undefined ? { host: own.address, port: own.port } : { fd: container.takeDescriptor(listener) });
   const api = await startApiServer({ socketPath: own.socket, services, onFault });
   log.info({ node: own.name, container: container.initPid }, 'the node is up');
   // Once in the life of a container, before anything is started in it. In one that was adopted programs are started whether the others answer or not.
@@ -205,12 +206,18 @@ async function enterContainer(configuration: ClusterConfiguration, { id, name }:
 
 /**
  * The port of the node belongs to its container: while that lives it is open, so that other nodes can tell a daemon that is just started again from a node that
- * has died. @returns the descriptor, in pid 1
+ * has died. @returns the descriptor, in pid 1; undefined where pid 1 has a network of its own, without this address
  */
-function listenerOf(container: Container, { address, port }: NodeConfiguration): number {
+function listenerOf(container: Container, { address, port }: NodeConfiguration, log: Logger): number | undefined {
   const { journal } = container;
-  if (journal.getInt32(JOURNAL_LISTENER, true) === 0) journal.setInt32(JOURNAL_LISTENER, container.openListener(address, port) + 1, true);
-  return journal.getInt32(JOURNAL_LISTENER, true) - 1;
+  try {
+    if (journal.getInt32(JOURNAL_LISTENER, true) === 0) container.openListener(address, port, JOURNAL_LISTENER);
+    return journal.getInt32(JOURNAL_LISTENER, true);
+  } catch (error) {
+    if (!(error instanceof KorriganError) || !isErrno(error.cause, 'EADDRNOTAVAIL')) throw error;
+    log.warn({ err: error }, 'pid 1 cannot hold the port of this node: when the daemon ends, others take the node for dead');
+    return undefined;
+  }
 }
 
 interface EndingContainer {
