@@ -12,7 +12,7 @@ static void *queue(void *unused) {
   while (!stop)
     if (sigqueue(getpid(), SIGRTMIN + 5, (union sigval){.sival_ptr = (void *)value}) == 0) {
       /* A process with several threads moves when none waits: who takes them must come after, whoever has the processors. */
-      if (++value % 64 == 0) usleep(100);
+      if (++value % 16 == 0) usleep(1000);
     } else
       check(errno == EAGAIN, "sigqueue to work or be full, seen %s", strerror(errno));
   return (void *)value;
