@@ -1,15 +1,11 @@
 /** A node: its modules, constructed from the bottom to the top and joined. The one place where they meet. */
 import { randomUUID } from 'node:crypto';
-import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { Container, containerCgroup, nodeOfPid, pidRangeOf } from '../container/index.ts';
-import { depart, HotPlug, Membership, renew, type Transition } from '../hotplug/index.ts';
+import { nodeOfPid } from '../container/index.ts';
+import { HotPlug, Membership, renew, type Transition } from '../hotplug/index.ts';
 import { Kddm, lifeOf } from '../kddm/index.ts';
 import { KorriganError } from '../linux/errors.ts';
-import { isErrno } from '../linux/index.ts';
-import type { ControlGroup } from '../linux/index.ts';
 import { RpcNode } from '../rpc/index.ts';
 import { Streams } from '../streams/index.ts';
 import { Sync } from '../sync/index.ts';
@@ -17,13 +13,15 @@ import { nodeDirectory } from './api/index.ts';
 import { startApiServer } from './api/server.ts';
 import { NodeCertificates } from './certificates.ts';
 import { openStore, ownRecord } from './cluster-record.ts';
-import type { ClusterConfiguration, NodeConfiguration } from './configuration.ts';
+import type { ClusterConfiguration } from './configuration.ts';
+import { endFenced, endNode } from './ending.ts';
 import { Endings } from './endings.ts';
 import { EventLog } from './events.ts';
+import { enterContainer, listenerOf } from './own-container.ts';
 import { userLinker } from './objects/user-objects.ts';
 import { raisePriority } from './priority.ts';
 import { RunService } from './runs/run-service.ts';
-import { JOURNAL_LISTENER, JOURNAL_TAKEN_OVER, joinKin, type Kin } from './kin.ts';
+import { JOURNAL_TAKEN_OVER, joinKin } from './kin.ts';
 import { createEnrolment } from './services/enrolment.ts';
 import { createLocks } from './services/locks.ts';
 import { checkTakesNew } from './services/members.ts';
@@ -33,9 +31,6 @@ import { createServices } from './services/services.ts';
 import { daemonCgroup } from './supervision.ts';
 import { Newcomers } from './newcomers.ts';
 import { Watcher } from './watcher.ts';
-
-/** How long a part of this node may take to end when all of it ends. */
-const GOODBYE_MILLISECONDS = 1000;
 
 export interface RunningNode {
   /** Leaves the container, and what runs in it, to the next daemon. */
@@ -69,6 +64,7 @@ export async function startNode({ configuration, id, version, log }: NodeOptions
   certificates.join(rpc);
   const store = openStore(configuration, rpc);
   const membership = new Membership(id, () => store.known.nodes);
+  // What is joined below asks them at once; later ones are met by hotplug.
   for (const peer of membership.members) if (peer.id !== id) rpc.addPeer(peer.id, peer.address, peer.port);
 
   // container
@@ -191,80 +187,6 @@ export async function startNode({ configuration, id, version, log }: NodeOptions
       log.info('the daemon has ended; the container goes on');
     },
   };
-}
-
-async function enterContainer(configuration: ClusterConfiguration, { id, name }: NodeConfiguration, log: Logger): Promise<Container> {
-  const cgroup = containerCgroup(configuration.cluster, id);
-  const adopted = await Container.adopt(cgroup);
-  if (adopted !== undefined) {
-    log.info({ container: adopted.initPid }, 'the container of an earlier daemon is adopted');
-    return adopted;
-  }
-  const { clockOffsets, pidsPerNode } = configuration;
-  return Container.create({ cgroup, hostName: name, range: pidRangeOf(id, pidsPerNode), clockOffsets });
-}
-
-/**
- * The port of the node belongs to its container: while that lives it is open, so that other nodes can tell a daemon that is just started again from a node that
- * has died. @returns the descriptor, in pid 1; undefined where pid 1 has a network of its own, without this address
- */
-function listenerOf(container: Container, { address, port }: NodeConfiguration, log: Logger): number | undefined {
-  const { journal } = container;
-  try {
-    if (journal.getInt32(JOURNAL_LISTENER, true) === 0) container.openListener(address, port, JOURNAL_LISTENER);
-    return journal.getInt32(JOURNAL_LISTENER, true);
-  } catch (error) {
-    if (!(error instanceof KorriganError) || !isErrno(error.cause, 'EADDRNOTAVAIL')) throw error;
-    log.warn({ err: error }, 'pid 1 cannot hold the port of this node: when the daemon ends, others take the node for dead');
-    return undefined;
-  }
-}
-
-interface EndingContainer {
-  readonly kin: Kin;
-  readonly container: Container;
-  readonly log: Logger;
-}
-
-/** What stands here for processes of other nodes ends, too, and nobody may take that for their end: so nobody looks any more. */
-async function endContainer({ kin, container, log }: EndingContainer): Promise<void> {
-  // A worker that is blocked in the kernel would not end.
-  await Promise.race([kin[Symbol.asyncDispose](), delay(GOODBYE_MILLISECONDS)]);
-  await container.kill();
-  log.warn({}, 'the container of this node has ended');
-}
-
-/** Other nodes have seen everything here killed: it is, and the supervisor starts the next daemon, with another container. */
-async function endFenced(ending: EndingContainer): Promise<void> {
-  await endContainer(ending);
-  process.kill(process.pid, 'SIGKILL');
-}
-
-interface EndingNode extends EndingContainer {
-  readonly hotPlug: HotPlug;
-  readonly rpc: RpcNode;
-  /** Of the daemon and its supervisor. */
-  readonly group: ControlGroup;
-  /** Of the API. */
-  readonly socket: string;
-}
-
-/** What runs here ends, then the daemon; it is started anew after `reboot` only. */
-async function endNode(how: Ending, { hotPlug, rpc, group, socket, ...ending }: EndingNode): Promise<void> {
-  const { container, log } = ending;
-  const { life } = container;
-  log.warn({ how }, 'this node ends, with everything that runs on it');
-  // The supervisor: nobody is to take the place of a daemon that falls over its dying container.
-  if (how !== 'reboot' && group.exists) for (const pid of group.processes()) if (pid !== process.pid) process.kill(pid, 'SIGKILL');
-  await endContainer(ending);
-  if (how === 'leave')
-    await hotPlug
-      .change((view) => depart(view, rpc.id, life))
-      .catch((error: unknown) => log.warn({ error }, 'the others could not be told that this node ends; they will find out'));
-  // Whoever asks need not wait for a daemon that comes back.
-  if (how !== 'reboot') rmSync(socket, { force: true });
-  await Promise.race([rpc.close(), delay(GOODBYE_MILLISECONDS)]);
-  process.kill(process.pid, 'SIGKILL');
 }
 
 function recordTransition(events: EventLog, membership: Membership, { joined, left, died }: Transition): void {
