@@ -1,8 +1,11 @@
 /** Families that live on several nodes at once: whatever their members do, each relative sees what it would see if all were on one. */
 import assert from 'node:assert/strict';
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { startTestCluster, type TestCluster } from './support/cluster.ts';
+import { eventually, startTestCluster, type TestCluster } from './support/cluster.ts';
 import { Family } from './support/family.ts';
+import { buildProgram } from './support/programs.ts';
 
 const EXITED = 1;
 const KILLED = 2;
@@ -248,4 +251,26 @@ describe('orphans', { concurrency: 2 }, () => {
       await kin.move('last', 1);
     });
   }
+});
+
+/** Moves of each of those that change all the time: what one attempt has prepared is outdated at the next, and must not stand in its way. */
+const ROUNDS = 8;
+
+describe('families that are born and end while they move', () => {
+  test('no move is refused', async () => {
+    const program = await buildProgram('process_busy_family');
+    const runs = [1, 2, 3].map(async (run) => {
+      const [output, go] = ['out', 'go'].map((what) => join(cluster.directory, `busy-${run}.${what}`)) as [string, string];
+      writeFileSync(output, '');
+      chmodSync(output, 0o666);
+      const printed = (): string => readFileSync(output, 'utf8');
+      const pid = await cluster.start(program, output, { KRG_GO: go, KRG_SCRATCH: cluster.directory });
+      await eventually('the family', () => printed().includes('ready'));
+      for (let round = 0; round < ROUNDS; round++) for (const node of [2, 3, 1]) await cluster.move(pid, node, true);
+      writeFileSync(go, '');
+      await eventually('its verdict', () => /^(pass|FAIL)/m.test(printed()));
+      assert.match(printed(), /^ready\npass\n$/);
+    });
+    await Promise.all(runs);
+  });
 });

@@ -7,6 +7,8 @@ import { childrenOf, processesOfContainer, traceeOf } from './relations.ts';
 
 /** State of a process that no signal wakes: proc_pid_stat(5). */
 const UNINTERRUPTIBLE = 'D';
+/** Of the flags of a process: it is past the beginning of its exit (include/linux/sched.h). */
+const PF_EXITING = 0x4;
 /** Those that a process of the container shares with its pid 1. */
 const NAMESPACES = ['mnt', 'uts', 'ipc', 'net', 'user', 'pid', 'time'] as const;
 
@@ -39,6 +41,7 @@ export function preflight(family: readonly MovingPid[], container: Container): v
     }
     const obstacle = examineProcess(hostPid).find(({ verdict }) => verdict === 'refused');
     if (obstacle !== undefined) {
+      if (isJustEnding(hostPid)) throw new KorriganError('KRG_PROCESS_BUSY', `process ${examined} is just ending`);
       throw new KorriganError('KRG_NOT_MOVABLE', `process ${examined} cannot move: ${obstacle.resource}: ${obstacle.reason}`);
     }
     const foreign = NAMESPACES.find((name) => (readProcessLink(hostPid, `ns/${name}`) ?? own(name)) !== own(name));
@@ -46,6 +49,12 @@ export function preflight(family: readonly MovingPid[], container: Container): v
       throw new KorriganError('KRG_NOT_MOVABLE', `process ${examined} cannot move: it has a ${foreign} namespace of its own`);
     }
   }
+}
+
+/** Its memory goes before it is a zombie. */
+function isJustEnding(hostPid: number): boolean {
+  const stat = readStat(hostPid);
+  return stat === undefined || (stat.state !== 'Z' && (stat.flags & PF_EXITING) !== 0);
 }
 
 function sharesMemory(one: number, other: number): boolean {

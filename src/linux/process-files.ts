@@ -98,6 +98,8 @@ export interface ProcessStat {
   session: number;
   terminal: number;
   terminalGroup: number;
+  /** PF_* of include/linux/sched.h. */
+  flags: number;
   userTicks: number;
   systemTicks: number;
   nice: number;
@@ -141,6 +143,7 @@ export function parseStat(text: string): ProcessStat {
     session: field(6),
     terminal: field(7),
     terminalGroup: field(8),
+    flags: field(9),
     userTicks: field(14),
     systemTicks: field(15),
     nice: field(19),

@@ -61,8 +61,12 @@ export const relateCall = defineCall('proc.relate', z.object({ pid, group: z.num
  */
 export const movedCall = defineCall('proc.moved', z.object({ pid, node }), nothing);
 
-/** To the home: the node has husks of these processes. Answered with those that have ended. */
-export const holdCall = defineCall('proc.hold', z.object({ pids: z.array(pid) }), z.object({ ended: z.array(pid) }));
+/** To the home: the node has husks of these processes. Answered with those that have ended, and with those that were collected, too. */
+export const holdCall = defineCall(
+  'proc.hold',
+  z.object({ pids: z.array(pid) }),
+  z.object({ ended: z.array(pid), collected: z.array(pid) }),
+);
 
 export const locateCall = defineCall('proc.locate', z.object({ pid }), z.object({ node: z.number() }));
 

@@ -5,7 +5,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ReapedProcess } from '../container/index.ts';
-import { type ControlGroup, isKorriganError, KorriganError } from '../linux/index.ts';
+import { type ControlGroup, isKorriganError } from '../linux/index.ts';
 import type { NodeId } from '../rpc/index.ts';
 import { EarlierLife } from './earlier-life.ts';
 import type { FamilyDescription } from './family-description.ts';
@@ -13,12 +13,13 @@ import { GroupChanges } from './group-changes.ts';
 import { GroupSignals } from './group-signals.ts';
 import type { MonitorEvent } from './monitor-events.ts';
 import { Claims } from './claims.ts';
-import { holdCall, locateCall, movedCall, type Notice, tellCall } from './messages.ts';
+import { locateCall, movedCall, type Notice, tellCall } from './messages.ts';
 import { News } from './news.ts';
 import { NodeFamilies, type ProcServiceOptions } from './node-families.ts';
 import { Reconciliation } from './reconciliation.ts';
 import { MARK_PID } from './husk-body.ts';
 import { isChildChange, isForwarded, plainSignal, RecordReader } from './records.ts';
+import { Registration } from './registration.ts';
 import { adoptResidents, type Resident } from './residents.ts';
 import { SignalPost } from './signal-post.ts';
 import { huskCgroup } from './template.ts';
@@ -35,6 +36,7 @@ export class ProcService implements AsyncDisposable {
   private readonly post: SignalPost;
   private readonly groups: GroupSignals;
   private readonly news: News;
+  private readonly registration: Registration;
   private readonly claims: Claims;
   private readonly earlierLife: EarlierLife;
   private readonly reconciliation: Reconciliation;
@@ -59,6 +61,7 @@ export class ProcService implements AsyncDisposable {
       this.arrived(family.moving, []);
     });
     this.news = new News(this.families, () => this.tidying.request());
+    this.registration = new Registration(this.families, this.news);
     const { claims } = this;
     this.reconciliation = new Reconciliation(
       this.families,
@@ -75,7 +78,6 @@ export class ProcService implements AsyncDisposable {
       this.claims.checkPlaces();
       return {};
     });
-    rpc.handle(holdCall, async ({ pids }, { caller }) => ({ ended: await this.heldElsewhere(pids, caller) }));
     rpc.handle(locateCall, async ({ pid }) => ({ node: await this.locate(pid) }));
   }
 
@@ -114,7 +116,7 @@ export class ProcService implements AsyncDisposable {
         this.zombies.delete(pid);
         (ended.has(pid) ? ending : present).add(pid);
       }
-      await this.register(made);
+      await this.registration.register(made);
     } catch (error) {
       this.arrived(family.moving, []);
       throw error;
@@ -345,7 +347,7 @@ export class ProcService implements AsyncDisposable {
     return Promise.resolve();
   }
 
-  // Who has husks
+  // What is here
 
   /** It is clear what is here: processes or husks. */
   private settle(pids: readonly number[]): void {
@@ -362,32 +364,6 @@ export class ProcService implements AsyncDisposable {
       pids.filter((pid) => present.has(pid)),
     );
     this.tidying.request();
-  }
-
-  /** Tells the homes of new husks. @throws KorriganError KRG_PROCESS_BUSY when a relative has just ended */
-  private async register(pids: readonly number[]): Promise<void> {
-    const { outbox, present, node, options } = this.families;
-    const ended = await Promise.all(
-      [...Map.groupBy(pids, options.homeOf)].map(async ([home, members]) => {
-        if (home === node || !options.isLiving(home)) return [];
-        await outbox.flushed(home);
-        return (await options.rpc.call(home, holdCall, { pids: members }, this.families.once())).ended;
-      }),
-    );
-    const [first] = ended.flat().filter((pid) => present.has(pid));
-    if (first !== undefined) throw new KorriganError('KRG_PROCESS_BUSY', `process ${first}, a relative, has just ended; try again`);
-  }
-
-  /** @returns those that have ended */
-  private async heldElsewhere(pids: readonly number[], by: NodeId): Promise<number[]> {
-    const { directory, keeper, table, node, options } = this.families;
-    const living = pids.filter((pid) => options.container.hostPidOf(pid) !== undefined);
-    for (const pid of living) directory.held(pid, by);
-    await keeper.do(
-      'watch',
-      living.filter((pid) => directory.nodeOf(pid) === node),
-    );
-    return pids.filter((pid) => !living.includes(pid) || table.find(pid)?.ended !== undefined);
   }
 
   private command(name: 'watch' | 'adopt' | 'discard', pids: readonly number[]): void {

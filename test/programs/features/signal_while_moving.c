@@ -1,6 +1,6 @@
 /* what: real-time signals that a thread keeps queueing while the process moves: none lost, doubled or out of order */
 /* needs: busy */
-/* spoil: sigwaitinfo(&mask, NULL) */
+/* spoil: ({ while (sigwaitinfo(&mask, NULL) < 0); }) */
 #include "../feature.h"
 
 static _Atomic int stop;
