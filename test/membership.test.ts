@@ -7,6 +7,7 @@ import { after, before, test } from 'node:test';
 import { NodeClient, startCluster, startNode, stopCluster, stopNode } from '../src/node/index.ts';
 import { eventually } from './support/cluster.ts';
 import { type Outcome, runCommand, startCommand } from './support/commands.ts';
+import { storeOfTests } from './support/stores.ts';
 
 const cluster = `membership-${process.pid}`;
 const other = `membership-b-${process.pid}`;
@@ -16,8 +17,8 @@ let second: NodeClient;
 
 before(async () => {
   const [{ nodes }] = await Promise.all([
-    startCluster({ cluster, nodes: 4, start: 1, standby: true }),
-    startCluster({ cluster: other, nodes: 1 }),
+    startCluster({ cluster, nodes: 4, start: 1, standby: true, ...storeOfTests() }),
+    startCluster({ cluster: other, nodes: 1, ...storeOfTests() }),
   ]);
   client = new NodeClient(nodes[0]?.socket ?? '');
   second = new NodeClient(nodes[1]?.socket ?? '');

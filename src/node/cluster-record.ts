@@ -28,7 +28,8 @@ function namesOf({ id, name, address, port }: NodeConfiguration): Parameters<typ
 
 export function openStore(configuration: ClusterConfiguration, rpc: RpcNode): ClusterStore {
   const { store, cluster } = configuration;
-  if (store.kind === 'etcd') return new EtcdStore({ cluster, endpoints: store.endpoints, first: firstView(configuration) });
+  const first = configuration.joinedAt ?? firstView(configuration);
+  if (store.kind === 'etcd') return new EtcdStore({ cluster, endpoints: store.endpoints, first });
   const path = join(nodeDirectory(configuration.cluster, rpc.id), 'membership.json');
-  return new RegisterStore({ rpc, path, first: configuration.joinedAt ?? firstView(configuration) });
+  return new RegisterStore({ rpc, path, first });
 }

@@ -34,6 +34,7 @@ export class Link {
   readonly #owner: LinkOwner;
   readonly #decoder: FrameDecoder;
   readonly #queue: SendQueue;
+  #hasFallenSilent = false;
   #state: State;
 
   /** @param socket connected, its peer certified, and nobody else listens to it @param first the handshake's first frame when this end opens */
@@ -54,11 +55,18 @@ export class Link {
     if (first !== undefined) this.#queue.push(first, 'control');
   }
 
+  /** Was it closed here because the peer neither spoke nor closed it? */
+  get hasFallenSilent(): boolean {
+    return this.#hasFallenSilent;
+  }
+
   /** Sends a frame; does nothing on a link that is closed, whose owner has been told. */
   send(type: FrameType, id: number, body: Uint8Array, trailer: Uint8Array, priority: Priority): void {
     if (this.#state.kind !== 'open') return;
     this.#queue.push({ type, id, body, trailer }, priority);
-    if (this.#queue.queuedBytes > this.#limits.queuedBytes) this.close(dead('it does not read what is sent to it'));
+    if (this.#queue.queuedBytes <= this.#limits.queuedBytes) return;
+    this.#hasFallenSilent = true;
+    this.close(dead('it does not read what is sent to it'));
   }
 
   /** A promise to wait for before bulk frames are sent, or undefined when there is room. */
@@ -162,6 +170,7 @@ export class Link {
     if (this.#state.kind !== 'open') return;
     if (this.#state.silentHeartbeats >= this.#limits.heartbeatsMissed) {
       const silenceMs = this.#limits.heartbeatMs * this.#limits.heartbeatsMissed;
+      this.#hasFallenSilent = true;
       this.close(dead(`it has given no sign of life for ${silenceMs} ms`));
       return;
     }

@@ -107,6 +107,26 @@ describe('lost links', OPTIONS, () => {
     assert.ok(cluster.log.filter(({ message }) => message === 'link is down').length > 2);
   });
 
+  test('an open port speaks for a daemon that has ended, and not for one that has fallen silent', async () => {
+    await using cluster = new TestCluster();
+    const [one, two, proxy] = await cluster.throughProxy({ ...FAST, connectMs: 200 });
+    two.handle(echo, ({ text }) => ({ text, by: 2 }));
+    const answers: boolean[] = [];
+    one.onPortAnswer(({ isOpen }) => answers.push(isOpen));
+    assert.deepEqual(await one.call(2, echo, { text: 'first' }), { text: 'first', by: 2 });
+    proxy.cut();
+    await until(() => !one.isConnected(2));
+    assert.deepEqual(await one.call(2, echo, { text: 'second' }), { text: 'second', by: 2 });
+    assert.deepEqual(answers.splice(0), [true, true]);
+    proxy.hold();
+    await until(() => !one.isConnected(2));
+    await assert.rejects(one.call(2, echo, { text: 'third' }), { code: 'KRG_NODE_DEAD' });
+    assert.deepEqual(answers, []);
+    await proxy[Symbol.asyncDispose]();
+    await assert.rejects(one.call(2, echo, { text: 'fourth' }), { code: 'KRG_NODE_DEAD' });
+    assert.ok(answers.length > 0 && answers.every((isOpen) => !isOpen));
+  });
+
   test('a call with a key is not repeated on a peer that was started anew, unless the caller says so', async () => {
     await using cluster = new TestCluster();
     const one = cluster.node(1, { limits: { ...FAST, connectMs: 3000 } });

@@ -24,7 +24,10 @@ export interface Address {
 
 export type LinkListener = (change: { readonly peer: NodeId; readonly up: boolean; readonly reason?: KorriganError }) => void;
 
-/** Whether somebody listens at the address of a peer: he may be busy, stopped, or about to be started again. */
+/**
+ * Whether somebody listens at the address of a peer: his daemon may be busy, or about to be started again. Of a daemon that has fallen silent over an open
+ * link it says nothing that the kernel takes connections for it: it is stopped, or cut off.
+ */
 export type PortListener = (answer: { readonly peer: NodeId; readonly isOpen: boolean }) => void;
 
 export interface PeerListeners {
@@ -66,6 +69,8 @@ export class Peer {
   #state: State = { kind: 'idle' };
   #waiting: Waiting[] = [];
   #lastLink = '';
+  /** Did its last link end so? See {@link Link.hasFallenSilent}. */
+  #hasFallenSilent = false;
   #lastFailure: KorriganError | undefined;
 
   constructor(id: NodeId, address: Address, environment: PeerEnvironment, listeners: PeerListeners) {
@@ -123,6 +128,7 @@ export class Peer {
     const session = new Session(this.#environment, link, this.id, agreed.peerLife, agreed.opener);
     this.#state = { kind: 'open', link, session, agreed };
     this.#lastLink = agreed.id;
+    this.#hasFallenSilent = false;
     this.#lastFailure = undefined;
     if (before.kind === 'connecting') before.abandon();
     if (before.kind === 'pausing') clearTimeout(before.pause);
@@ -147,6 +153,7 @@ export class Peer {
     if (this.#state.kind !== 'open' || this.#state.link !== link) return;
     const { session } = this.#state;
     this.#state = { kind: 'idle' };
+    this.#hasFallenSilent = link.hasFallenSilent;
     this.#lost(session, reason);
   }
 
@@ -189,7 +196,7 @@ export class Peer {
     let isOpen = false;
     socket.once('connect', () => {
       isOpen = true;
-      this.#listeners.port({ peer: this.id, isOpen });
+      if (!this.#hasFallenSilent) this.#listeners.port({ peer: this.id, isOpen });
     });
     const onError = (cause: Error): void => {
       if (!isOpen) this.#listeners.port({ peer: this.id, isOpen });

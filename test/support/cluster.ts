@@ -14,6 +14,7 @@ import {
   type StartClusterOptions,
   stopCluster,
 } from '../../src/node/index.ts';
+import { storeOfTests } from './stores.ts';
 
 /** A program with its streams attached to this process. */
 export interface AttachedProgram {
@@ -42,7 +43,7 @@ export async function startTestCluster(name: string, options: Partial<StartClust
   // Not below /dev/shm, which every node has for itself.
   const directory = mkdtempSync(join(tmpdir(), `korrigan-${name}-`));
   chmodSync(directory, 0o777);
-  const description = await startCluster({ cluster, nodes: 3, ...options });
+  const description = await startCluster({ cluster, nodes: 3, ...storeOfTests(), ...options });
   const client = new NodeClient(...description.nodes.map(({ socket }) => socket));
   const request = (words: readonly string[], environment: Readonly<Record<string, string>>, node = 1): RunRequest => ({
     arguments: [...words],
