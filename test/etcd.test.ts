@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { restartDaemon } from '../src/node/index.ts';
-import { startTestCluster, type TestCluster } from './support/cluster.ts';
+import { eventually, startTestCluster, type TestCluster } from './support/cluster.ts';
 import { MEMBERS, TestEtcd } from './support/etcd.ts';
 import { Family } from './support/family.ts';
+import { cutLink, setCable } from './support/links.ts';
 import { becomes, killNode, returnNode } from './support/nodes.ts';
 
 const KILLED = 2;
@@ -46,6 +47,34 @@ test('a node dies while a member of the etcd is away, and comes back', async () 
   etcd.startMember(0);
   await returnNode(cluster, 3);
   await becomes(cluster, 3, 'online');
+  await kin.end();
+});
+
+test('a cut between two nodes that others hear is no death, and a node that is cut off from all is', async () => {
+  const kin = await Family.start(cluster, 'cut');
+  await kin.fork('root', 'child');
+  await kin.move('child', 2);
+  const mend = cutLink(cluster.description, 1, 2);
+  try {
+    await assert.rejects(kin.move('root', 2));
+    await kin.isAlive('root');
+    await kin.isAlive('child');
+  } finally {
+    mend();
+  }
+  await eventually('a move over the link', async () =>
+    kin.move('child', 1).then(
+      () => true,
+      () => false,
+    ),
+  );
+  await kin.move('child', 3);
+  setCable(cluster.description, 3, 'down');
+  await kin.hasSeen('root', kin.ended('child', KILLED, SIGKILL, SIGKILL));
+  await becomes(cluster, 3, 'dead');
+  setCable(cluster.description, 3, 'up');
+  await becomes(cluster, 3, 'online');
+  await kin.isGone('child');
   await kin.end();
 });
 
