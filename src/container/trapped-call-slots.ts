@@ -12,6 +12,7 @@ import {
   SECCOMP_NOTIFY,
   SyscallError,
   trySyscall,
+  writeMemory,
   type Notification,
   type NotificationAnswer,
 } from '../linux/index.ts';
@@ -70,7 +71,7 @@ export class TrappedCallSlots {
 
   /** Lets the caller go on. @returns false when it no longer waits: it was killed, or a signal interrupted it */
   answer(call: { slot: number; id: bigint }, answer: NotificationAnswer): boolean {
-    const response = encodeAnswer(call.id, answer);
+    const response = encodeAnswer(call.id, this.written(call.slot, answer));
     const result = trySyscall('ioctl', this.listener, SECCOMP_NOTIFY.send, addressOf(response));
     this.release(call.slot);
     if (result < 0 && result !== -ERRNO.ENOENT) throw new SyscallError('ioctl', -result, 'SECCOMP_IOCTL_NOTIF_SEND');
@@ -79,6 +80,19 @@ export class TrappedCallSlots {
 
   close(): void {
     this.arena.close();
+  }
+
+  /** Writes what the call returns in memory, as long as its caller waits. @returns the answer, or EFAULT */
+  private written(slot: number, answer: NotificationAnswer): NotificationAnswer {
+    if (answer.kind !== 'value' || answer.writes === undefined || !this.isValid(slot)) return answer;
+    const { thread } = this.decode(slot);
+    try {
+      for (const { address, bytes } of answer.writes) writeMemory(thread, address, bytes);
+      return answer;
+    } catch (error) {
+      if (error instanceof RangeError || error instanceof SyscallError) return { kind: 'error', errno: ERRNO.EFAULT };
+      throw error;
+    }
   }
 
   private isValid(slot: number): boolean {

@@ -9,15 +9,42 @@ import {
 } from '../linux/index.ts';
 import type { PidRange } from './pid-range.ts';
 
-/** The calls and which of their arguments is the pid. Trapped only with a pid of another node's range. */
-export const TRAPPED_CALLS: readonly TrappedCall[] = [
-  { name: 'kill', pidArgument: 0 },
+const PTRACE_ATTACH = 16;
+const PTRACE_SEIZE = 0x4206;
+/** The first argument of these says what the second one is. */
+const PRIORITY = { argument: 0, process: 0 } as const;
+const IO_PRIORITY = { argument: 0, process: 1 } as const;
+
+/** The calls and which of their arguments is the pid. */
+export const TRAPPED_CALLS = [
+  { name: 'kill', pidArgument: 0, groups: true },
   { name: 'tkill', pidArgument: 0 },
   { name: 'tgkill', pidArgument: 0 },
   { name: 'rt_sigqueueinfo', pidArgument: 0 },
   { name: 'rt_tgsigqueueinfo', pidArgument: 0 },
   { name: 'pidfd_open', pidArgument: 0 },
-];
+  { name: 'getpgid', pidArgument: 0 },
+  { name: 'getsid', pidArgument: 0 },
+  { name: 'process_vm_readv', pidArgument: 0 },
+  { name: 'process_vm_writev', pidArgument: 0 },
+  { name: 'prlimit64', pidArgument: 0, own: true },
+  { name: 'sched_getscheduler', pidArgument: 0, own: true },
+  { name: 'sched_setscheduler', pidArgument: 0, own: true },
+  { name: 'sched_getparam', pidArgument: 0, own: true },
+  { name: 'sched_setparam', pidArgument: 0, own: true },
+  { name: 'sched_rr_get_interval', pidArgument: 0, own: true },
+  { name: 'sched_getaffinity', pidArgument: 0, own: true },
+  { name: 'sched_setaffinity', pidArgument: 0, own: true },
+  { name: 'sched_getattr', pidArgument: 0, own: true },
+  { name: 'sched_setattr', pidArgument: 0, own: true },
+  { name: 'getpriority', pidArgument: 1, own: true, which: PRIORITY },
+  { name: 'setpriority', pidArgument: 1, own: true, which: PRIORITY },
+  { name: 'ioprio_get', pidArgument: 1, own: true, which: IO_PRIORITY },
+  { name: 'ioprio_set', pidArgument: 1, own: true, which: IO_PRIORITY },
+  { name: 'ptrace', pidArgument: 1, own: true, only: { argument: 0, values: [PTRACE_ATTACH, PTRACE_SEIZE] } },
+] as const satisfies readonly TrappedCall[];
+
+export type TrappedCallName = (typeof TRAPPED_CALLS)[number]['name'];
 
 /** Calls that are trapped whenever a program makes them: its relatives on other nodes follow it. */
 export const ALWAYS_TRAPPED_CALLS = ['setsid', 'setpgid'] as const;

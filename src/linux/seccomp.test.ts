@@ -9,8 +9,15 @@ const NOTIFY = 0x7fc00000;
 const X86_64 = 0xc000003e;
 
 /** What the kernel makes of a call: classic BPF as `bpf(4)` and Documentation/networking/filter.rst define it. */
-function evaluate(filter: Uint8Array, number: number, args: readonly number[], architecture = X86_64): number {
+function evaluate(
+  filter: Uint8Array,
+  number: number,
+  args: readonly number[],
+  architecture = X86_64,
+  instruction = 0x55_0000_0000n,
+): number {
   const data = new DataView(new ArrayBuffer(64));
+  data.setBigUint64(8, instruction, true);
   data.setInt32(0, number, true);
   data.setUint32(4, architecture, true);
   for (const [n, value] of args.entries()) data.setBigInt64(16 + 8 * n, BigInt(value), true);
@@ -57,6 +64,46 @@ test('a trapped call is notified exactly when its pid is one of another node', (
   );
   for (const pid of [65_535, 65_536, own.low - 1, own.low, own.high - 1, own.high]) {
     assert.equal(evaluate(filter, SYS.kill, [pid, 0]) === NOTIFY, pid >= 65_536 && (pid < own.low || pid >= own.high), String(pid));
+  }
+});
+
+test('groups, own pids, kinds of targets and requests are told apart; code of ours passes', () => {
+  const special = pidFilter(
+    [
+      { name: 'kill', pidArgument: 0, groups: true },
+      { name: 'prlimit64', pidArgument: 0, own: true },
+      { name: 'setpriority', pidArgument: 1, own: true, which: { argument: 0, process: 0 } },
+      { name: 'ptrace', pidArgument: 1, own: true, only: { argument: 0, values: [16, 0x4206] } },
+    ],
+    { lowest: 65_536, own },
+    ['setsid'],
+  );
+  const verdicts: readonly (readonly [keyof typeof SYS, readonly number[], boolean])[] = [
+    ['kill', [-5, 9], true],
+    ['kill', [-1, 9], true],
+    ['kill', [0, 9], false],
+    ['kill', [own.low, 9], false],
+    ['kill', [own.high, 9], true],
+    ['prlimit64', [0, 7], false],
+    ['prlimit64', [1, 7], false],
+    ['prlimit64', [own.low, 7], true],
+    ['prlimit64', [-1, 7], false],
+    ['setpriority', [0, 0, 5], false],
+    ['setpriority', [0, own.low, 5], true],
+    ['setpriority', [0, own.high, 5], true],
+    ['setpriority', [1, 0, 5], true],
+    ['setpriority', [2, 1000, 5], true],
+    ['ptrace', [16, own.low], true],
+    ['ptrace', [0x4206, own.high], true],
+    ['ptrace', [0x4206, 400], false],
+    ['ptrace', [7, own.high], false],
+    ['setsid', [], true],
+  ];
+  for (const [name, args, isNotified] of verdicts) {
+    assert.equal(evaluate(special, SYS[name], args), isNotified ? NOTIFY : ALLOW, `${name} ${args.join()}`);
+    for (const inside of [0x2aff_0000_0000n, 0x3fff_ffff_ffffn]) assert.equal(evaluate(special, SYS[name], args, X86_64, inside), ALLOW);
+    for (const outside of [0x2afe_ffff_ffffn, 0x4000_0000_0000n])
+      assert.equal(evaluate(special, SYS[name], args, X86_64, outside), isNotified ? NOTIFY : ALLOW);
   }
 });
 

@@ -31,20 +31,35 @@ const DATA = { instructionHigh: 12, number: 0, architecture: 4, argument: (n: nu
 /** Opcodes of classic BPF (include/uapi/linux/bpf_common.h). */
 const BPF = { loadAbsolute: 0x20, jumpIfEqual: 0x15, jumpIfAboveOrEqual: 0x35, jumpIfAnyBit: 0x45, return: 0x06 } as const;
 
+/** Where a jump goes: so many instructions further, or to one of the two ends of the block of its call. */
+type Target = number | 'notify' | 'allow';
+
 interface Instruction {
   readonly code: number;
-  /** Instructions to skip. */
-  readonly ifTrue: number;
-  readonly ifFalse: number;
+  readonly ifTrue: Target;
+  readonly ifFalse: Target;
   readonly operand: number;
 }
 
-const instruction = (code: number, operand: number, ifTrue = 0, ifFalse = 0): Instruction => ({ code, operand, ifTrue, ifFalse });
+const instruction = (code: number, operand: number, ifTrue: Target = 0, ifFalse: Target = 0): Instruction => ({
+  code,
+  operand,
+  ifTrue,
+  ifFalse,
+});
 
 /** A call to trap when its argument `pidArgument` names a process that may be elsewhere. */
 export interface TrappedCall {
   readonly name: SystemCallName;
   readonly pidArgument: number;
+  /** Also with pids of this node's own range: the husk of a process that has left does not do for it. */
+  readonly own?: true;
+  /** Also with negative pids, which name groups, and all. */
+  readonly groups?: true;
+  /** Only when this argument has one of these values. */
+  readonly only?: { readonly argument: number; readonly values: readonly number[] };
+  /** The pid is that of a process when this argument has this value; with other values it names a group or a user of all nodes. */
+  readonly which?: { readonly argument: number; readonly process: number };
 }
 
 /**
@@ -63,8 +78,8 @@ export interface NativePids {
 }
 
 /**
- * A filter that notifies of the trapped calls with a pid that is ≥ `lowest` and outside [low, high), and lets everything else
- * pass: 0 and negative pids (groups) included, and other architectures, whose numbers it does not know. Calls of the x32 ABI, and those
+ * A filter that notifies of the trapped calls with a pid that is ≥ `lowest` and outside [low, high), or as {@link TrappedCall} says, and lets everything else
+ * pass: 0, groups, what code of ours calls in a process that is held, and other architectures, whose numbers it does not know. Calls of the x32 ABI, and those
  * that are absent, get ENOSYS, as on a kernel without them. {@link STOP_CALL} stops for a tracer.
  */
 export function pidFilter(calls: readonly TrappedCall[], pids: NativePids, always: readonly SystemCallName[] = []): Uint8Array {
@@ -84,30 +99,61 @@ export function pidFilter(calls: readonly TrappedCall[], pids: NativePids, alway
     instruction(BPF.return, RET_TRACE),
     instruction(BPF.return, RET_ALLOW),
   );
-  for (const { name, pidArgument } of calls) {
-    program.push(
-      instruction(BPF.jumpIfEqual, SYS[name], 0, 7),
-      instruction(BPF.loadAbsolute, DATA.argument(pidArgument)),
-      instruction(BPF.jumpIfAnyBit, 0x80000000, 4, 0),
-      instruction(BPF.jumpIfAboveOrEqual, pids.lowest, 0, 3),
-      instruction(BPF.jumpIfAboveOrEqual, pids.own.high, 1, 0),
-      instruction(BPF.jumpIfAboveOrEqual, pids.own.low, 1, 0),
-      instruction(BPF.return, RET_USER_NOTIFICATION),
-      instruction(BPF.return, RET_ALLOW),
-    );
-  }
-  for (const name of always) {
-    program.push(
-      instruction(BPF.jumpIfEqual, SYS[name], 0, 5),
-      instruction(BPF.loadAbsolute, DATA.instructionHigh),
-      instruction(BPF.jumpIfAboveOrEqual, OWN_CODE.low, 0, 1),
-      instruction(BPF.jumpIfAboveOrEqual, OWN_CODE.high, 0, 1),
-      instruction(BPF.return, RET_USER_NOTIFICATION),
-      instruction(BPF.return, RET_ALLOW),
-    );
-  }
+  for (const call of calls) program.push(...block(call.name, [...programsOwn(), ...pidCheck(call, pids)]));
+  for (const name of always) program.push(...block(name, programsOwn()));
   program.push(instruction(BPF.return, RET_ALLOW));
   return encodeFilter(program);
+}
+
+/** What is done about one call: after the checks it is notified of. */
+function block(name: SystemCallName, checks: readonly Instruction[]): Instruction[] {
+  const notify = checks.length;
+  const targetFrom = (at: number, target: Target): Target => {
+    if (target === 'notify') return notify - at - 1;
+    return target === 'allow' ? notify - at : target;
+  };
+  return [
+    instruction(BPF.jumpIfEqual, SYS[name], 0, checks.length + 2),
+    ...checks.map(({ code, operand, ifTrue, ifFalse }, at) => instruction(code, operand, targetFrom(at, ifTrue), targetFrom(at, ifFalse))),
+    instruction(BPF.return, RET_USER_NOTIFICATION),
+    instruction(BPF.return, RET_ALLOW),
+  ];
+}
+
+/** Lets pass what is not called by the program itself. */
+function programsOwn(): Instruction[] {
+  return [
+    instruction(BPF.loadAbsolute, DATA.instructionHigh),
+    instruction(BPF.jumpIfAboveOrEqual, OWN_CODE.low, 0, 1),
+    instruction(BPF.jumpIfAboveOrEqual, OWN_CODE.high, 0, 'allow'),
+  ];
+}
+
+function pidCheck({ pidArgument, own, groups, only, which }: TrappedCall, pids: NativePids): Instruction[] {
+  const checks: Instruction[] = [];
+  if (only !== undefined) {
+    const { argument, values } = only;
+    checks.push(instruction(BPF.loadAbsolute, DATA.argument(argument)));
+    for (const [n, value] of values.entries()) {
+      const left = values.length - 1 - n;
+      checks.push(instruction(BPF.jumpIfEqual, value, left, left === 0 ? 'allow' : 0));
+    }
+  }
+  if (which !== undefined) {
+    checks.push(instruction(BPF.loadAbsolute, DATA.argument(which.argument)), instruction(BPF.jumpIfEqual, which.process, 0, 'notify'));
+  }
+  checks.push(
+    instruction(BPF.loadAbsolute, DATA.argument(pidArgument)),
+    instruction(BPF.jumpIfAnyBit, 0x80000000, groups ? 'notify' : 'allow', 0),
+    instruction(BPF.jumpIfAboveOrEqual, pids.lowest, 0, 'allow'),
+  );
+  if (own !== true) {
+    checks.push(
+      instruction(BPF.jumpIfAboveOrEqual, pids.own.high, 'notify', 0),
+      instruction(BPF.jumpIfAboveOrEqual, pids.own.low, 'allow', 'notify'),
+    );
+  }
+  return checks;
 }
 
 function encodeFilter(program: readonly Instruction[]): Uint8Array {
@@ -115,8 +161,8 @@ function encodeFilter(program: readonly Instruction[]): Uint8Array {
   const view = new DataView(bytes.buffer);
   for (const [n, { code, ifTrue, ifFalse, operand }] of program.entries()) {
     view.setUint16(n * 8, code, true);
-    view.setUint8(n * 8 + 2, ifTrue);
-    view.setUint8(n * 8 + 3, ifFalse);
+    view.setUint8(n * 8 + 2, Number(ifTrue));
+    view.setUint8(n * 8 + 3, Number(ifFalse));
     view.setUint32(n * 8 + 4, operand >>> 0, true);
   }
   return bytes;
@@ -142,10 +188,16 @@ export function decodeNotification(view: DataView): Notification {
   };
 }
 
+/** What a trapped call writes to the memory of its caller. */
+export interface TrappedWrite {
+  readonly address: number;
+  readonly bytes: Uint8Array;
+}
+
 /** What a trapped call returns; `continue`: the kernel runs it as if there were no filter. */
 export type NotificationAnswer =
   | { readonly kind: 'continue' }
-  | { readonly kind: 'value'; readonly value: bigint }
+  | { readonly kind: 'value'; readonly value: bigint; readonly writes?: readonly TrappedWrite[] }
   | { readonly kind: 'error' /** Positive. */; readonly errno: number };
 
 /** struct seccomp_notif_resp */

@@ -1,14 +1,10 @@
 /** Joins husks, ghosts and migration to a node: the record pipe, the workers, the dead, and calls that name processes of other nodes. */
-import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
-import type { Container, TrappedCallInFlight } from '../container/index.ts';
+import type { Container } from '../container/index.ts';
 import { GhostWorkers, MigrationService, processesOfContainer } from '../epm/index.ts';
-import { isKorriganError } from '../linux/errors.ts';
-import { ERRNO, type NotificationAnswer, readStatus, SYS } from '../linux/index.ts';
 import { huskCgroup, isHusk, kindOfHusk, ProcService, type Resident } from '../proc/index.ts';
 import { type NodeId, type RpcNode } from '../rpc/index.ts';
 import { Socket } from 'node:net';
-import { killProcess } from './services/kill.ts';
 import type { Streams } from '../streams/index.ts';
 import type { Watcher } from './watcher.ts';
 
@@ -52,7 +48,7 @@ export function joinKin({ container, streams, rpc, watcher, homeOf, isLiving, on
   const records = new Socket({ fd: container.takeDescriptor(pipe.readEnd), readable: true, writable: false });
   records.on('data', (chunk) => proc.recordsRead(chunk));
   records.on('error', (error) => log.error({ err: error }, 'the pipe of the husks cannot be read'));
-  watcher.onTrappedCall((call) => answerTrappedCall(call, { container, rpc, proc }));
+  watcher.onTrappedCall((call) => proc.answerTrappedCall(call));
   const found = residents(container, epm.undecided);
   proc.recover(found, container.reaped.read());
   epm.recover(found);
@@ -94,34 +90,4 @@ function residents(container: Container, undecided: ReadonlySet<number>): (Resid
     const pid = container.containerPidOf(hostPid);
     return pid === undefined || hostPid === initPid ? [] : [{ pid, hostPid, kind: kindOf(pid, hostPid) }];
   });
-}
-
-/** A call of a process here that names a pid of another node's range. */
-async function answerTrappedCall(
-  call: TrappedCallInFlight,
-  { container, rpc, proc }: { container: Container; rpc: RpcNode; proc: ProcService },
-): Promise<NotificationAnswer> {
-  const [target, signal] = call.args;
-  const pid = Number(BigInt.asIntN(32, target));
-  if (call.number === SYS.setsid || call.number === SYS.setpgid) return relate(call, container, proc);
-  if (container.hostPidOf(pid) !== undefined) return { kind: 'continue' };
-  if (proc.knows(pid)) return { kind: 'error', errno: ERRNO.ESRCH };
-  if (call.number !== SYS.kill) return { kind: 'error', errno: ERRNO.ESRCH };
-  const uid = Number(readStatus(call.thread)?.get('Uid')?.split(/\s+/)[1] ?? 65534);
-  try {
-    await rpc.call(await proc.locate(pid), killProcess, { pid, signal: Number(signal), uid }, { idempotencyKey: randomUUID() });
-    return { kind: 'value', value: 0n };
-  } catch (error) {
-    return { kind: 'error', errno: isKorriganError(error, 'KRG_NOT_YOUR_PROCESS') ? ERRNO.EPERM : ERRNO.ESRCH };
-  }
-}
-
-/** A process is about to change its session or group, or that of a child: relatives on other nodes see it before it does. */
-async function relate(call: TrappedCallInFlight, container: Container, proc: ProcService): Promise<NotificationAnswer> {
-  const caller = container.containerPidOf(Number(readStatus(call.thread)?.get('Tgid') ?? 0)) ?? 0;
-  const [first = 0, second = 0] = call.args.map((argument) => Number(BigInt.asIntN(32, argument)));
-  const isSession = call.number === SYS.setsid;
-  const pid = isSession || first === 0 ? caller : first;
-  if (proc.concernsOthers(pid)) await proc.relate(pid, isSession ? 0 : second === 0 ? pid : second);
-  return { kind: 'continue' };
 }

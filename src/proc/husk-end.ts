@@ -68,8 +68,9 @@ export function stopHeldHusk(husk: RemoteProcess, signal: number): RemoteProcess
  * Queues signals to a running process as they were sent elsewhere. Only a task itself may use any si_code, so the process does it, stopped.
  * @param pid cluster-wide pid of the process
  * @param signals siginfo_t of each, in their order
+ * @param thread the thread that they are for; the process as a whole when there is none
  */
-export function deliverSignals(hostPid: number, pid: number, signals: readonly Uint8Array[]): void {
+export function deliverSignals(hostPid: number, pid: number, signals: readonly Uint8Array[], thread?: number): void {
   const remote = RemoteProcess.stop(hostPid, { colleagueMs: 0 });
   try {
     remote.openRegion(DELIVERY_REGION);
@@ -77,7 +78,9 @@ export function deliverSignals(hostPid: number, pid: number, signals: readonly U
       const batch = signals.slice(from, from + BATCH);
       const program = remote.newProgram({ records: batch.length + 1, data: batch.length * SIGINFO_SIZE });
       for (const information of batch) {
-        program.call('rt_sigqueueinfo', pid, signalNumber(information), program.data(information));
+        const [signal, place] = [signalNumber(information), program.data(information)];
+        if (thread === undefined) program.call('rt_sigqueueinfo', pid, signal, place);
+        else program.call('rt_tgsigqueueinfo', pid, thread, signal, place);
       }
       remote.run(program);
     }

@@ -36,7 +36,7 @@ export interface MonitorCommands {
   relate(pid: number, group: number): void;
   tidy(request: TidyRequest): number[];
   /** Queues signals to a running process; see deliverSignals. */
-  deliver(pid: number, signals: readonly Uint8Array[]): void;
+  deliver(pid: number, signals: readonly Uint8Array[], thread?: number): void;
 }
 
 export interface MonitorCommand {

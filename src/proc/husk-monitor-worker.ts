@@ -52,10 +52,10 @@ const commands: MonitorCommands = {
   deathSignal: (pid) => monitor.deathSignal(pid),
   relate: (pid, group) => monitor.relate(pid, group),
   tidy: (request) => monitor.tidy(request),
-  deliver: (pid, signals) => {
+  deliver: (pid, signals, thread) => {
     const hostPid = hostPidOf(pid);
     if (hostPid === undefined) throw new KorriganError('KRG_NO_SUCH_PROCESS', `process ${pid} has ended`);
-    deliverSignals(hostPid, pid, signals);
+    deliverSignals(hostPid, pid, signals, thread);
   },
 };
 

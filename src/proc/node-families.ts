@@ -5,6 +5,7 @@ import type { Container } from '../container/index.ts';
 import { isKorriganError } from '../linux/index.ts';
 import type { z } from 'zod';
 import type { CallDefinition, NodeId, RpcNode } from '../rpc/index.ts';
+import { heldByPidfd } from './calls/pidfds.ts';
 import { Directory } from './directory.ts';
 import { HuskKeeper } from './husk-keeper.ts';
 import type { Notice } from './messages.ts';
@@ -49,6 +50,8 @@ export class NodeFamilies implements AsyncDisposable {
   readonly leaving = new Set<number>();
   /** Husks that were told to end: their end is no news. */
   readonly ending = new Set<number>();
+  /** Husks of which somebody may have a pidfd, so that they may be needed though they have no relatives here. */
+  readonly referred = new Set<number>();
   /** What is being done about each process, one thing after the other. */
   private readonly queues = new Map<number, Promise<void>>();
   isClosed = false;
@@ -113,6 +116,17 @@ export class NodeFamilies implements AsyncDisposable {
 
   get unclaimed(): number[] {
     return [...this.present].filter((pid) => this.isUnclaimed(pid));
+  }
+
+  /** Of {@link NodeFamilies.referred}, those of which somebody has a pidfd; the other ones are forgotten. */
+  stillReferred(): ReadonlySet<number> {
+    const { referred, present, options } = this;
+    if (referred.size === 0) return referred;
+    const byHostPid = new Map([...referred].map((pid) => [options.container.hostPidOf(pid) ?? 0, pid]));
+    const holders = this.table.all().flatMap(({ pid }) => (present.has(pid) ? [] : (options.container.hostPidOf(pid) ?? [])));
+    const held = heldByPidfd(byHostPid, holders);
+    for (const [hostPid, pid] of byHostPid) if (!held.has(hostPid)) referred.delete(pid);
+    return referred;
   }
 
   /** After everything else that is being done about the process. Never throws. */

@@ -37,6 +37,16 @@ export class ContainerTable implements ProcessTable {
     return this.list('').flatMap((pid) => this.find(pid) ?? []);
   }
 
+  /** The process of a thread, or the process itself; undefined when there is none. */
+  processOf(id: number): number | undefined {
+    const text = this.read(id, 'status');
+    return text === undefined ? undefined : Number(new KeyValues(text).get('Tgid'));
+  }
+
+  isProcess(id: number): boolean {
+    return this.processOf(id) === id;
+  }
+
   appearanceOf(pid: number): Appearance | undefined {
     const text = this.read(pid, 'status');
     if (text === undefined) return undefined;

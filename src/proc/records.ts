@@ -42,6 +42,15 @@ export function plainSignal(signal: number): Uint8Array {
   return information;
 }
 
+/** Fills in who has sent a signal (siginfo_t: si_code at 8, si_pid at 16, si_uid at 20). */
+export function sentBy(information: Uint8Array, code: number, pid: number, uid: number): Uint8Array {
+  const view = new DataView(information.buffer, information.byteOffset);
+  view.setInt32(8, code, true);
+  view.setInt32(16, pid, true);
+  view.setUint32(20, uid, true);
+  return information;
+}
+
 /** The siginfo_t of a signal by which a husk follows its process; its record goes nowhere. */
 export function mirroredSignal(signal: number): Uint8Array {
   const information = plainSignal(signal);

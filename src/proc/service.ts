@@ -4,14 +4,15 @@
  * only authority for it; husks follow.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ReapedProcess } from '../container/index.ts';
-import { type ControlGroup, isKorriganError } from '../linux/index.ts';
+import type { ReapedProcess, TrappedCallInFlight } from '../container/index.ts';
+import { type ControlGroup, isKorriganError, type NotificationAnswer } from '../linux/index.ts';
 import type { NodeId } from '../rpc/index.ts';
 import { EarlierLife } from './earlier-life.ts';
 import type { FamilyDescription } from './family-description.ts';
 import { GroupChanges } from './group-changes.ts';
 import { GroupSignals } from './group-signals.ts';
 import type { MonitorEvent } from './monitor-events.ts';
+import { TrappedCalls } from './calls/index.ts';
 import { Claims } from './claims.ts';
 import { locateCall, movedCall, type Notice, tellCall } from './messages.ts';
 import { News } from './news.ts';
@@ -47,6 +48,7 @@ export class ProcService implements AsyncDisposable {
   private readonly zombies = new Set<number>();
   private readonly groupChanges: GroupChanges;
   private readonly tidying: Tidying;
+  private readonly trapped: TrappedCalls;
 
   constructor(options: ProcServiceOptions) {
     const { rpc } = options;
@@ -56,9 +58,18 @@ export class ProcService implements AsyncDisposable {
     this.groupChanges = new GroupChanges(this.families);
     this.groups = new GroupSignals(this.families, this.post);
     this.tidying = new Tidying(this.families, this.groups);
-    this.earlierLife = new EarlierLife(this.families, async (family) => {
+    const makeHusks = async (family: FamilyDescription): Promise<void> => {
       await this.prepare(family, huskCgroup(options.container).create());
       this.arrived(family.moving, []);
+    };
+    this.earlierLife = new EarlierLife(this.families, makeHusks);
+    this.trapped = new TrappedCalls({
+      families: this.families,
+      post: this.post,
+      groupChanges: this.groupChanges,
+      locate: (pid) => this.locate(pid),
+      isHusk: (pid) => this.isHusk(pid),
+      makeHusks,
     });
     this.news = new News(this.families, () => this.tidying.request());
     this.registration = new Registration(this.families, this.news);
@@ -222,14 +233,9 @@ export class ProcService implements AsyncDisposable {
     await this.post.allBrought(pids, mark);
   }
 
-  /** See {@link GroupChanges.concernsOthers}. */
-  concernsOthers(pid: number): boolean {
-    return this.groupChanges.concernsOthers(pid);
-  }
-
-  /** A process here is about to change its session or group; see {@link GroupChanges.relate}. */
-  async relate(pid: number, group: number): Promise<void> {
-    await this.groupChanges.relate(pid, group);
+  /** A call of a program here that names a process, group or user of other nodes. */
+  answerTrappedCall(call: TrappedCallInFlight): Promise<NotificationAnswer> {
+    return this.trapped.answer(call);
   }
 
   /** Bytes from the pipe of the husks. */

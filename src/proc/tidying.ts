@@ -35,7 +35,8 @@ export class Tidying {
     const { present, arriving, keeper } = this.families;
     await new Promise((resolve) => setImmediate(resolve));
     const husks = [...present].filter((pid) => !arriving.has(pid));
-    const kept = husks.filter((pid) => this.families.isHome(pid));
+    const referred = this.families.stillReferred();
+    const kept = husks.filter((pid) => this.families.isHome(pid) || referred.has(pid));
     if (kept.length < husks.length) {
       for (const pid of await keeper.do('tidy', { husks, kept, proxies: [...this.groups.proxies.values()] })) {
         present.delete(pid);
