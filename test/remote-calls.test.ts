@@ -177,6 +177,40 @@ test('another user may what he may on one machine', async () => {
   await end(roots, own);
 });
 
+test('memory of a process elsewhere is read and written by who may', async () => {
+  const [caller, user] = [await Caller.start(), await Caller.start(USER)];
+  const target = await cluster.client.run({
+    arguments: ['python3', '-c', CALLER],
+    environment: { PATH: '/usr/bin:/bin' },
+    workingDirectory: '/',
+    umask: 0o22,
+    node: 'node2',
+  });
+  const { pid } = await target.started;
+  const answers = createInterface(target.stdout)[Symbol.asyncIterator]();
+  const there = async (expression: string): Promise<string> => {
+    target.stdin.write(`${expression}\n`);
+    return ((await answers.next()) as { value?: string }).value ?? '';
+  };
+  const address = Number(await there('kept.update(area=ctypes.create_string_buffer(b"x" * 300000)) or ctypes.addressof(kept["area"])'));
+  for (const each of [caller, user]) await each.says('kept.update(area=ctypes.create_string_buffer(b"y" * 300000))');
+  const transfer = (number: number, at: number, length: number): string =>
+    `syscall(${number}, ${pid}, (ctypes.c_size_t * 4)(ctypes.addressof(kept["area"]), 10, ctypes.addressof(kept["area"]) + 20, ${length} - 10), 2, (ctypes.c_size_t * 2)(${at}, ${length}), 1, 0)`;
+  assert.equal(await caller.says(transfer(310, address, 200_000)), '200000');
+  assert.equal(await caller.says('kept["area"].raw[:21] + kept["area"].raw[200009:200011]'), "b'xxxxxxxxxxyyyyyyyyyyxxy'");
+  assert.equal(await caller.says(transfer(311, address, 100)), '100');
+  assert.equal(await there('kept["area"].raw[98:102]'), "b'xxxx'");
+  assert.equal(await caller.says(`kept["area"].__setitem__(0, b"z") or ${transfer(311, address, 100)}`), '100');
+  assert.equal(await there('kept["area"].raw[:2]'), "b'zx'");
+  assert.equal(await caller.says(transfer(310, 4096, 10)), 'EFAULT');
+  assert.equal(await user.says(transfer(310, address, 10)), 'EPERM');
+  assert.equal(await user.says(transfer(311, address, 10)), 'EPERM');
+  target.stdin.end();
+  await target.exited;
+  assert.equal(await caller.says(transfer(310, address, 10)), 'ESRCH');
+  await Promise.all([caller[Symbol.asyncDispose](), user[Symbol.asyncDispose]()]);
+});
+
 test('groups and users are those of all nodes', async () => {
   await using caller = await Caller.start(USER);
   const those = await Promise.all([1, 2, 3].map((node) => startTarget(node, USER)));
@@ -224,12 +258,20 @@ describe('a pidfd of a process elsewhere', () => {
   });
 });
 
-test('a tracer is told that the process is elsewhere', async () => {
+test('a tracer is told where the process is', async () => {
   await using caller = await Caller.start();
+  const complaints = createInterface(caller.program.stderr)[Symbol.asyncIterator]();
   const target = await startTarget(2);
   const born = await startTarget(1);
   await cluster.move(born.pid, 3);
-  for (const pid of [target.pid, born.pid]) assert.equal(await caller.says(`syscall(101, 0x4206, ${pid}, 0, 0)`), 'EREMOTE');
+  for (const [pid, node] of [
+    [target.pid, 2],
+    [born.pid, 3],
+  ]) {
+    assert.equal(await caller.says(`syscall(101, 0x4206, ${pid}, 0, 0)`), 'EREMOTE');
+    const { value } = (await complaints.next()) as { value?: string };
+    assert.match(value ?? '', new RegExp(`process ${pid} runs on node ${node};`));
+  }
   assert.equal(await caller.says(`syscall(101, 0x4206, ${NOBODY}, 0, 0)`), 'ESRCH');
   await end(target, born);
 });

@@ -1,6 +1,7 @@
 /** Answers trapped calls. */
+import { closeSync, constants, openSync, writeSync } from 'node:fs';
 import { TRAPPED_CALLS, type TrappedCallInFlight, type TrappedCallName } from '../../container/index.ts';
-import { converse, ERRNO, isErrno, type NotificationAnswer, readMemory, SYS } from '../../linux/index.ts';
+import { converse, ERRNO, isErrno, type NotificationAnswer, one, readMemory, settled, SYS } from '../../linux/index.ts';
 import type { NodeId } from '../../rpc/index.ts';
 import type { FamilyDescription } from '../family-description.ts';
 import type { GroupChanges } from '../group-changes.ts';
@@ -11,6 +12,7 @@ import { type Caller, callerOf, restored } from './caller.ts';
 import { FORWARDED_CALLS } from './catalogue.ts';
 import { ForwardedCalls, permittedOf } from './forwarded.ts';
 import { Places } from './places.ts';
+import { RemoteMemory } from './remote-memory.ts';
 import { ForwardedSignals } from './signals.ts';
 import { StandIns } from './stand-ins.ts';
 
@@ -36,6 +38,7 @@ export class TrappedCalls {
   private readonly places: Places;
   private readonly signals: ForwardedSignals;
   private readonly calls: ForwardedCalls;
+  private readonly memory: RemoteMemory;
   private readonly standIns: StandIns;
 
   constructor({ families, post, groupChanges, locate, isHusk, makeHusks }: TrappedCallsOptions) {
@@ -47,6 +50,7 @@ export class TrappedCalls {
     this.places = new Places(families, locate, isHusk);
     this.signals = new ForwardedSignals(families, post, this.places, permitted);
     this.calls = new ForwardedCalls(families, this.places, permitted);
+    this.memory = new RemoteMemory(families, this.places, permitted);
     this.standIns = new StandIns(families, this.places, makeHusks);
   }
 
@@ -73,7 +77,10 @@ export class TrappedCalls {
         if (this.places.here(first) === 'nowhere') await this.standIns.make(first);
         return GOES_ON;
       case 'ptrace':
-        return this.places.here(second) === 'process' ? GOES_ON : this.refuseTracer(second);
+        return this.places.here(second) === 'process' ? GOES_ON : this.refuseTracer(second, call.thread);
+      case 'process_vm_readv':
+      case 'process_vm_writev':
+        return this.places.here(first) === 'nowhere' ? this.memory.answer(name === 'process_vm_writev', call, caller) : GOES_ON;
       default:
         return this.forward(name, call, caller);
     }
@@ -123,8 +130,12 @@ export class TrappedCalls {
   /** A group that is here has its proxy, which tells the other nodes. All processes are told by all nodes. */
   private async signalMany(target: number, signal: number, caller: Caller): Promise<NotificationAnswer> {
     const group = target === -1 ? undefined : -target;
-    if (group !== undefined && this.families.table.all().some((member) => member.group === group)) return GOES_ON;
+    if (group !== undefined && this.isGroupHere(group)) return GOES_ON;
     return resultOf(await this.signals.signalMany(signal, information(signal, SI_USER, caller), caller, group));
+  }
+
+  private isGroupHere(group: number): boolean {
+    return converse(this.families.options.container.lane, settled([one('kill', -group, 0)])).every((outcome) => 'value' in outcome);
   }
 
   private async forward(name: TrappedCallName, call: TrappedCallInFlight, caller: Caller): Promise<NotificationAnswer> {
@@ -135,10 +146,12 @@ export class TrappedCalls {
     return this.calls.answer(name, call, caller);
   }
 
-  /** No kernel traces across machines. */
-  private async refuseTracer(pid: number): Promise<NotificationAnswer> {
-    const isSomewhere = (await this.places.find(pid)) !== undefined;
-    return { kind: 'error', errno: isSomewhere ? ERRNO.EREMOTE : ERRNO.ESRCH };
+  /** No kernel traces across machines. strace(1) and gdb(1) show the text of the errno; where the process is stands before it. */
+  private async refuseTracer(pid: number, tracer: number): Promise<NotificationAnswer> {
+    const node = await this.places.find(pid);
+    if (node === undefined) return { kind: 'error', errno: ERRNO.ESRCH };
+    complainTo(tracer, `korrigan: process ${pid} runs on node ${node}; what traces it must run there, too (krg run --node ${node} -- …)\n`);
+    return { kind: 'error', errno: ERRNO.EREMOTE };
   }
 
   /** A process is about to change its session or group, or that of a child: relatives on other nodes see it before it does. */
@@ -148,6 +161,21 @@ export class TrappedCalls {
     const pid = isSession || first === 0 ? caller.pid : first;
     if (this.groupChanges.concernsOthers(pid)) await this.groupChanges.relate(pid, isSession ? 0 : second === 0 ? pid : second);
     return GOES_ON;
+  }
+}
+
+/** Writes to the standard error of a thread, where that is a file, a pipe or a terminal that takes it. */
+function complainTo(thread: number, text: string): void {
+  const { O_WRONLY, O_APPEND, O_NONBLOCK, O_NOCTTY } = constants;
+  try {
+    const fd = openSync(`/proc/${thread}/fd/2`, O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY);
+    try {
+      writeSync(fd, text);
+    } finally {
+      closeSync(fd);
+    }
+  } catch {
+    // It has the errno.
   }
 }
 
