@@ -17,7 +17,7 @@ const CALLER = `
 import os, sys, signal, select, resource, ctypes, errno
 libc = ctypes.CDLL(None, use_errno=True)
 def syscall(*args):
-    result = libc.syscall(*args)
+    result = libc.syscall(*[ctypes.c_long(each) if isinstance(each, int) else each for each in args])
     if result < 0: raise OSError(ctypes.get_errno(), "")
     return result
 kept = {}

@@ -15,6 +15,8 @@ import { ContainerTable } from './process-table.ts';
 
 /** How long a husk may be held by another thread. */
 const HELD_MILLISECONDS = 10_000;
+/** How long whoever asks for a pidfd may take until he has it. */
+const REFERRED_MILLISECONDS = 10_000;
 /** A process that is just being moved is asked again. */
 const AGAIN_MILLISECONDS = 2;
 
@@ -50,8 +52,8 @@ export class NodeFamilies implements AsyncDisposable {
   readonly leaving = new Set<number>();
   /** Husks that were told to end: their end is no news. */
   readonly ending = new Set<number>();
-  /** Husks of which somebody may have a pidfd, so that they may be needed though they have no relatives here. */
-  readonly referred = new Set<number>();
+  /** Husks of which somebody may have a pidfd, so that they may be needed though they have no relatives here; until when they stay anyway. */
+  private readonly referred = new Map<number, number>();
   /** What is being done about each process, one thing after the other. */
   private readonly queues = new Map<number, Promise<void>>();
   isClosed = false;
@@ -118,15 +120,22 @@ export class NodeFamilies implements AsyncDisposable {
     return [...this.present].filter((pid) => this.isUnclaimed(pid));
   }
 
-  /** Of {@link NodeFamilies.referred}, those of which somebody has a pidfd; the other ones are forgotten. */
+  /** Somebody is about to get a pidfd of a husk, or may have one. */
+  refer(pid: number): void {
+    this.referred.set(pid, performance.now() + REFERRED_MILLISECONDS);
+  }
+
+  /** The husks that have been referred to and of which somebody has a pidfd, or is about to; the other ones are forgotten. */
   stillReferred(): ReadonlySet<number> {
     const { referred, present, options } = this;
-    if (referred.size === 0) return referred;
-    const byHostPid = new Map([...referred].map((pid) => [options.container.hostPidOf(pid) ?? 0, pid]));
+    if (referred.size === 0) return new Set();
+    const byHostPid = new Map([...referred.keys()].map((pid) => [options.container.hostPidOf(pid) ?? 0, pid]));
     const holders = this.table.all().flatMap(({ pid }) => (present.has(pid) ? [] : (options.container.hostPidOf(pid) ?? [])));
     const held = heldByPidfd(byHostPid, holders);
-    for (const [hostPid, pid] of byHostPid) if (!held.has(hostPid)) referred.delete(pid);
-    return referred;
+    for (const [hostPid, pid] of byHostPid) {
+      if (!held.has(hostPid) && (referred.get(pid) ?? 0) < performance.now()) referred.delete(pid);
+    }
+    return new Set(referred.keys());
   }
 
   /** After everything else that is being done about the process. Never throws. */

@@ -27,7 +27,7 @@ export function adoptResidents(residents: readonly Resident[], families: NodeFam
     else if (kind === 'template') keeper.adoptTemplate((template = pid));
     else if (kind === 'process' && !families.isHome(pid)) visitors.add(pid);
     if (kind === 'husk' || kind === 'undecided') present.add(pid);
-    if (kind === 'husk' && !families.isHome(pid)) families.referred.add(pid);
+    if (kind === 'husk' && !families.isHome(pid)) families.refer(pid);
     if (kind === 'undecided') arriving.add(pid);
   }
   return discarded;

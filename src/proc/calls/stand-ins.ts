@@ -28,7 +28,7 @@ export class StandIns {
     const { options } = this.families;
     const answer = await this.places.ask(pid, (node) => options.rpc.call(node, familyCall, { id: pid }, this.families.once()));
     if (answer?.family === undefined) return;
-    this.families.referred.add(pid);
+    this.families.refer(pid);
     using _ = options.container.foreignPids.admit();
     await this.makeHusks(answer.family);
   }
