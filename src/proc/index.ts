@@ -9,7 +9,7 @@
  *
  * From below: the husk (`husk-body`, `held-husk`, `deflate`, `husk-end`) · families (`relatives`, `husk-plan`, `husk-family`, `family-description`) · the monitor
  * (`husk-monitor`, `end-watch`; `husk-keeper` is its end on the main thread) · what nodes tell each other (`messages`, `outbox`, `directory`, `news`,
- * `signal-post`, `group-signals`, `reconciliation`, `tidying`) · `service`.
+ * `signal-post`, `group-signals`, `registration`, `reconciliation`, `tidying`) · `calls/` for programs that name processes of other nodes · `service`.
  */
 export * from './deflate.ts';
 export * from './family-description.ts';
