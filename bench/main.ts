@@ -6,6 +6,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg, release, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
+import { formatCalls, measureCalls } from './calls.ts';
 import { CASES } from './cases.ts';
 import { BenchCluster } from './cluster.ts';
 import { measureCriu } from './criu.ts';
@@ -82,7 +83,9 @@ if (rpc.length > 0)
 const kddm = values.case === undefined ? await measureKddm() : undefined;
 if (kddm !== undefined)
   console.log(`\nObjects shared by four nodes, each a process; a call of the same size before each sample, medians\n${formatKddm(kddm)}`);
+const calls = values.case === undefined ? await measureCalls() : [];
+if (calls.length > 0) console.log(`\nCalls that name processes, medians; a spawn on average\n${formatCalls(calls)}`);
 if (values.json !== undefined) {
-  writeFileSync(values.json, `${JSON.stringify({ machine, measurements, failures, floor, criu, rpc, kddm }, null, 2)}\n`);
+  writeFileSync(values.json, `${JSON.stringify({ machine, measurements, failures, floor, criu, rpc, kddm, calls }, null, 2)}\n`);
 }
 if (failures.length > 0) process.exitCode = 1;

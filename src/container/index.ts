@@ -14,5 +14,6 @@ export type { Ending, ReapedProcess, ReaperRing } from './reaper-ring.ts';
 export { sendDescriptors } from './send-descriptors.ts';
 export { SPAWN_ADDRESS, type SpawnOptions } from './spawn.ts';
 export type { Terminal } from './terminal.ts';
-export { TRAPPED_CALLS, type TrappedCallName } from './trapped-calls.ts';
+export { namedProcess, TRAPPED_CALLS, type TrappedCallName } from './trapped-calls.ts';
 export { TrappedCallSlots, type TrappedCallInFlight } from './trapped-call-slots.ts';
+export { hasSharedPid, SharedPids } from './shared-pids.ts';

@@ -1,9 +1,11 @@
 /** Which system calls are trapped: those that name a process which may be on another node. The list may grow; the filter follows. */
 import {
   call,
+  type Notification,
   pidFilter,
   SECCOMP_FILTER_FLAG_NEW_LISTENER,
   SECCOMP_SET_MODE_FILTER,
+  SYS,
   type Conversation,
   type TrappedCall,
 } from '../linux/index.ts';
@@ -45,6 +47,18 @@ export const TRAPPED_CALLS = [
 ] as const satisfies readonly TrappedCall[];
 
 export type TrappedCallName = (typeof TRAPPED_CALLS)[number]['name'];
+
+const BY_NUMBER = new Map<number, TrappedCall>(TRAPPED_CALLS.map((each) => [SYS[each.name], each]));
+
+/** The process, or thread, that a trapped call names; undefined when it names several, or itself. */
+export function namedProcess({ number, args }: Pick<Notification, 'number' | 'args'>): number | undefined {
+  const trapped = BY_NUMBER.get(number);
+  if (trapped === undefined) return undefined;
+  const { pidArgument, which } = trapped;
+  if (which !== undefined && Number(BigInt.asIntN(32, args[which.argument] ?? 0n)) !== which.process) return undefined;
+  const pid = Number(BigInt.asIntN(32, args[pidArgument] ?? 0n));
+  return pid > 0 ? pid : undefined;
+}
 
 /** Calls that are trapped whenever a program makes them: its relatives on other nodes follow it. */
 export const ALWAYS_TRAPPED_CALLS = ['setsid', 'setpgid'] as const;

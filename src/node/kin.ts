@@ -1,6 +1,6 @@
 /** Joins husks, ghosts and migration to a node: the record pipe, the workers, the dead, and calls that name processes of other nodes. */
 import type { Logger } from 'pino';
-import type { Container } from '../container/index.ts';
+import type { Container, SharedPids } from '../container/index.ts';
 import { GhostWorkers, MigrationService, processesOfContainer } from '../epm/index.ts';
 import { huskCgroup, isHusk, kindOfHusk, ProcService, type Resident } from '../proc/index.ts';
 import { type NodeId, type RpcNode } from '../rpc/index.ts';
@@ -25,6 +25,7 @@ export interface KinOptions {
   readonly streams: Streams;
   readonly rpc: RpcNode;
   readonly watcher: Watcher;
+  readonly husks: SharedPids;
   readonly homeOf: (pid: number) => NodeId;
   /** Does a node take part in the cluster, or can it? */
   readonly isLiving: (node: NodeId) => boolean;
@@ -40,10 +41,10 @@ export interface Kin extends AsyncDisposable {
   readonly epm: MigrationService;
 }
 
-export function joinKin({ container, streams, rpc, watcher, homeOf, isLiving, onLost, host, log }: KinOptions): Kin {
+export function joinKin({ container, streams, rpc, watcher, husks, homeOf, isLiving, onLost, host, log }: KinOptions): Kin {
   const pipe = recordPipe(container);
   const workers = new GhostWorkers(WORKER_LANES);
-  const proc = new ProcService({ rpc, container, lane: MONITOR_LANE, recordPipe: pipe.writeEnd, homeOf, isLiving, onLost, log });
+  const proc = new ProcService({ rpc, container, lane: MONITOR_LANE, recordPipe: pipe.writeEnd, homeOf, husks, isLiving, onLost, log });
   const epm = new MigrationService({ rpc, container, streams, workers, proc, host, recordPipe: pipe.writeEnd, homeOf, isLiving, log });
   const records = new Socket({ fd: container.takeDescriptor(pipe.readEnd), readable: true, writable: false });
   records.on('data', (chunk) => proc.recordsRead(chunk));
@@ -52,6 +53,7 @@ export function joinKin({ container, streams, rpc, watcher, homeOf, isLiving, on
   const found = residents(container, epm.undecided);
   proc.recover(found, container.reaped.read());
   epm.recover(found);
+  watcher.knowsHusks();
   return {
     proc,
     epm,

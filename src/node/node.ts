@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import { nodeOfPid } from '../container/index.ts';
+import { nodeOfPid, SharedPids } from '../container/index.ts';
 import { HotPlug, Membership, renew, type Transition } from '../hotplug/index.ts';
 import { Kddm, lifeOf } from '../kddm/index.ts';
 import { KorriganError } from '../linux/errors.ts';
@@ -75,7 +75,8 @@ export async function startNode({ configuration, id, version, log }: NodeOptions
     endings.poll();
     container.removeEndedApplications();
   };
-  const watcher = new Watcher({ container, onReaped, onFault });
+  const husks = new SharedPids();
+  const watcher = new Watcher({ container, husks, onReaped, onFault });
   const streams = new Streams(container);
 
   // proc, ghost, epm
@@ -86,6 +87,7 @@ export async function startNode({ configuration, id, version, log }: NodeOptions
     streams,
     rpc,
     watcher,
+    husks,
     homeOf,
     isLiving: (node) => membership.isLiving(node),
     onLost: (pid) => events.record('process.lost', `process ${pid} was lost with the node that it ran on`, pid),

@@ -1,6 +1,6 @@
 /** The main thread's end of the watching worker: the dead, and trapped system calls. */
 import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
-import type { Container, TrappedCallInFlight } from '../container/index.ts';
+import type { Container, SharedPids, TrappedCallInFlight } from '../container/index.ts';
 import { createEventfd, ERRNO, signalEventfd, syscall, type NotificationAnswer } from '../linux/index.ts';
 import type { WatchCommand, WatchEvent, WatchWorkerData } from './workers/watch-protocol.ts';
 
@@ -9,6 +9,8 @@ export type TrappedCallHandler = (call: TrappedCallInFlight) => NotificationAnsw
 
 export interface WatcherOptions {
   readonly container: Container;
+  /** Pids of husks: calls that name other processes of this node go on at once. */
+  readonly husks: SharedPids;
   /** There are new entries in the container's ring of the dead. */
   readonly onReaped: () => void;
   readonly onFault: (error: unknown) => void;
@@ -34,7 +36,13 @@ export class Watcher {
     const { port1, port2 } = new MessageChannel();
     this.commands = port1;
     port1.unref();
-    const data: WatchWorkerData = { initPid: options.container.initPid, reaper, listener: trappedCalls, bell: this.bell };
+    const data: WatchWorkerData = {
+      initPid: options.container.initPid,
+      reaper,
+      listener: trappedCalls,
+      bell: this.bell,
+      husks: options.husks.bits,
+    };
     this.worker = new Worker(new URL('./workers/watch-worker.ts', import.meta.url), {
       workerData: { ...data, commands: port2 },
       transferList: [port2],
@@ -57,6 +65,11 @@ export class Watcher {
   onTrappedCall(handler: TrappedCallHandler): void {
     this.handler = handler;
     for (const call of this.unhandled.splice(0)) this.answer(call, handler);
+  }
+
+  /** All husks that are here are in {@link WatcherOptions.husks}. */
+  knowsHusks(): void {
+    this.command({ kind: 'husks-known' });
   }
 
   /** Ends the worker; the descriptors of the container stay open in pid 1. */

@@ -1,7 +1,7 @@
 /** What one node knows of the families in its container; shared by the parts of the service. */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Container } from '../container/index.ts';
+import type { Container, SharedPids } from '../container/index.ts';
 import { isKorriganError } from '../linux/index.ts';
 import type { z } from 'zod';
 import type { CallDefinition, NodeId, RpcNode } from '../rpc/index.ts';
@@ -29,6 +29,8 @@ export interface ProcServiceOptions {
   readonly recordPipe: number;
   /** Home node of a pid. */
   readonly homeOf: (pid: number) => NodeId;
+  /** Where the pids of husks are kept, empty. */
+  readonly husks: SharedPids;
   /** Does this node take part in the cluster, or can it? */
   readonly isLiving: (node: NodeId) => boolean;
   /** A process has ended because its node has died. */
@@ -43,7 +45,7 @@ export class NodeFamilies implements AsyncDisposable {
   readonly directory: Directory;
   readonly table: ContainerTable;
   /** Pids that have a husk here. */
-  readonly present = new Set<number>();
+  readonly present: Set<number>;
   /** Processes of other homes that run here. */
   readonly visitors = new Set<number>();
   /** Husks that are about to become processes, and processes that are about to become husks. */
@@ -61,6 +63,7 @@ export class NodeFamilies implements AsyncDisposable {
   constructor(options: ProcServiceOptions, onEvent: (event: MonitorEvent) => void) {
     const { rpc, container, lane, recordPipe } = options;
     this.options = options;
+    this.present = options.husks;
     this.directory = new Directory(rpc.id);
     this.outbox = new Outbox(rpc, options.isLiving);
     this.table = new ContainerTable(container.procfsPath);

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Container, containerCgroup, nodeOfPid, pidRangeOf } from '../../src/container/index.ts';
+import { Container, containerCgroup, nodeOfPid, pidRangeOf, SharedPids } from '../../src/container/index.ts';
 import { GhostWorkers, MigrationService } from '../../src/epm/index.ts';
 import { ProcService } from '../../src/proc/index.ts';
 import { CertificateAuthority, RpcNode, Trust } from '../../src/rpc/index.ts';
@@ -47,7 +47,7 @@ export async function startJoinedNode(cluster: string, id: number, authority: Ce
   const workers = new GhostWorkers([...LANES.workers]);
   const homeOf = (pid: number): number => nodeOfPid(pid);
   const isLiving = (): boolean => true;
-  const proc = new ProcService({ rpc, container, lane: LANES.proc, recordPipe, homeOf, isLiving, log });
+  const proc = new ProcService({ rpc, container, lane: LANES.proc, recordPipe, homeOf, husks: new SharedPids(), isLiving, log });
   const epm = new MigrationService({ rpc, container, streams, workers, proc, host: HOST, recordPipe, homeOf, isLiving, log });
   const records = new Socket({ fd: container.takeDescriptor(readEnd), readable: true, writable: false });
   records.on('data', (chunk) => proc.recordsRead(chunk));

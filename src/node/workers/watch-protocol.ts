@@ -10,10 +10,14 @@ export interface WatchWorkerData {
   readonly listener: number;
   /** An eventfd: there are commands in the port. */
   readonly bell: number;
+  /** See SharedPids. */
+  readonly husks: SharedArrayBuffer;
 }
 
 export type WatchCommand =
   | { readonly kind: 'answer'; readonly slot: number; readonly id: bigint; readonly answer: NotificationAnswer }
+  /** It is known which processes are husks. */
+  | { readonly kind: 'husks-known' }
   | { readonly kind: 'stop' };
 
 export type WatchEvent =

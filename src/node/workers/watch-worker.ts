@@ -1,10 +1,10 @@
 /** The worker that waits in the kernel (epoll) for what libuv cannot wait for, and hands it to the main thread. */
 import { parentPort, receiveMessageOnPort, workerData, type MessagePort } from 'node:worker_threads';
-import { TrappedCallSlots } from '../../container/index.ts';
-import { drainEventfd, EPOLL, Epoll } from '../../linux/index.ts';
+import { hasSharedPid, namedProcess, TrappedCallSlots } from '../../container/index.ts';
+import { drainEventfd, EPOLL, Epoll, PidNamespace } from '../../linux/index.ts';
 import type { WatchCommand, WatchEvent, WatchWorkerData } from './watch-protocol.ts';
 
-const { initPid, reaper, listener, bell, commands } = workerData as WatchWorkerData & { commands: MessagePort };
+const { initPid, reaper, listener, bell, husks, commands } = workerData as WatchWorkerData & { commands: MessagePort };
 
 function post(event: WatchEvent): void {
   // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a port of a worker, not a window
@@ -13,13 +13,18 @@ function post(event: WatchEvent): void {
 
 const epoll = new Epoll();
 const slots = TrappedCallSlots.open(initPid, listener);
+const pids = new PidNamespace(initPid);
 let listening = true;
+let areHusksKnown = false;
 
 /** @returns whether to go on */
 function obey(command: WatchCommand): boolean {
   switch (command.kind) {
     case 'answer':
       slots.answer(command, command.answer);
+      return true;
+    case 'husks-known':
+      areHusksKnown = true;
       return true;
     case 'stop':
       return false;
@@ -48,7 +53,11 @@ function ready(fd: number): boolean {
 
 function receive(): void {
   const call = slots.receive();
-  if (call !== undefined) post({ kind: 'trapped', call });
+  if (call === undefined) return;
+  const pid = areHusksKnown ? namedProcess(call) : undefined;
+  // The usual case, without a detour: the process is here.
+  if (pid !== undefined && !hasSharedPid(husks, pid) && pids.toHere(pid) !== undefined) slots.answer(call, { kind: 'continue' });
+  else post({ kind: 'trapped', call });
 }
 
 epoll.add(bell, EPOLL.in);
@@ -68,4 +77,5 @@ for (let goesOn = true; goesOn; ) {
   }
 }
 slots.close();
+pids[Symbol.dispose]();
 epoll[Symbol.dispose]();
