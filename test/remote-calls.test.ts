@@ -1,9 +1,12 @@
 /** System calls that name processes, groups and users of other nodes: results, effects and errors are those of one machine, for every user. */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { text } from 'node:stream/consumers';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { daemonPid } from '../src/node/index.ts';
 import { type AttachedProgram, eventually, startTestCluster, type TestCluster } from './support/cluster.ts';
 
 let cluster: TestCluster;
@@ -14,7 +17,7 @@ after(() => cluster[Symbol.asyncDispose]());
 
 /** Evaluates lines of Python, and answers each with what it gives or with the name of its errno. */
 const CALLER = `
-import os, sys, signal, select, resource, ctypes, errno
+import os, sys, time, signal, select, resource, ctypes, errno
 libc = ctypes.CDLL(None, use_errno=True)
 def syscall(*args):
     result = libc.syscall(*[ctypes.c_long(each) if isinstance(each, int) else each for each in args])
@@ -274,4 +277,40 @@ test('a tracer is told where the process is', async () => {
   }
   assert.equal(await caller.says(`syscall(101, 0x4206, ${NOBODY}, 0, 0)`), 'ESRCH');
   await end(target, born);
+});
+
+test('daemons that are killed meanwhile are waited for', async () => {
+  await using caller = await Caller.start();
+  const target = await startTarget(2);
+  const { pid } = target;
+  const isLate = `time.time() > kept["end"]`;
+  const calls = `os.kill(${pid}, 0) is None and os.getpriority(os.PRIO_PROCESS, ${pid}) == 0 and os.sched_getscheduler(${pid}) == 0`;
+  const saying = caller.says(`(kept.update(end=time.time() + 8), all(${calls} for _ in iter(lambda: ${isLate}, True)))[1]`);
+  for (const node of [2, 1]) {
+    await delay(1500);
+    process.kill(daemonPid(cluster.description.cluster, node), 'SIGKILL');
+  }
+  assert.equal(await saying, 'True');
+  assert.deepEqual(target.lines(), ['ready']);
+  await end(target);
+});
+
+test('programs with a filter of their own, and those that change their user, do the same', async () => {
+  const target = await startTarget(3);
+  // A filter that answers getppid with EPERM (classic BPF: load the number, compare, return).
+  const filter = ['2000000000000000', '150000016e000000', '0600000001000500', '060000000000ff7f'].join('');
+  await using caller = await Caller.start();
+  assert.equal(await caller.says(`kept.update(code=ctypes.create_string_buffer(bytes.fromhex("${filter}")))`), 'None');
+  assert.equal(await caller.says(`kept.update(program=(ctypes.c_size_t * 2)(4, ctypes.addressof(kept["code"])))`), 'None');
+  assert.equal(await caller.says('libc.prctl(38, 1, 0, 0, 0)'), '0');
+  assert.equal(await caller.says('syscall(317, 1, 0, kept["program"])'), '0');
+  assert.equal(await caller.says('os.getppid()'), '-1');
+  assert.equal(await caller.says(`os.kill(${target.pid}, ${SIGUSR1})`), 'None');
+  await target.hears(SIGUSR1, SI_USER, caller.pid, 0);
+  const file = join(cluster.directory, 'as-root');
+  copyFileSync('/usr/bin/id', file);
+  chmodSync(file, 0o4755);
+  const asRoot = await cluster.attach([...USER, file]);
+  assert.match(await text(asRoot.stdout), /uid=1000.* euid=0/);
+  await end(target);
 });

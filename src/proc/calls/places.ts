@@ -5,8 +5,10 @@ import type { NodeFamilies } from '../node-families.ts';
 import { hasCall } from './messages.ts';
 
 const ANSWER_MILLISECONDS = 1000;
-/** How long a process is waited for that is just being moved. */
-const MOVE_MILLISECONDS = 10_000;
+/** How long a process is waited for that is just being moved, or a node whose daemon is being started again: longer than until that counts as dead. */
+const PATIENCE_MILLISECONDS = 30_000;
+/** In place of an answer, or of a node: a node that takes part cannot be asked now. */
+const UNREACHABLE = Symbol('unreachable');
 
 export type Place = 'process' | 'husk' | 'nowhere';
 
@@ -29,22 +31,22 @@ export class Places {
   }
 
   /**
-   * Asks one node after the other until one has it.
+   * Asks one node after the other until one has it. A node whose daemon is being started again is waited for, until it counts as dead.
    * @returns undefined when there is no such process
    */
   async ask<Answer extends { readonly isHere: boolean }>(
     id: number,
     question: (node: NodeId) => Promise<Answer>,
   ): Promise<Answer | undefined> {
-    for (const until = performance.now() + MOVE_MILLISECONDS; performance.now() < until && !this.families.isClosed; ) {
-      const first = await this.located(id);
-      const answer = first === undefined ? undefined : await this.answerOf(question, first);
-      if (answer?.isHere === true) return answer;
-      const { holder, isUndecided } = await this.everywhere(id);
-      const second = holder === undefined ? undefined : await this.answerOf(question, holder);
-      if (second?.isHere === true) return second;
+    for (const until = performance.now() + PATIENCE_MILLISECONDS; performance.now() < until && !this.families.isClosed; ) {
+      const home = await this.locate(id).catch(orUnreachable);
+      const first = home === this.families.node ? undefined : await this.answerOf(question, home);
+      if (isAnswer(first) && first.isHere) return first;
+      const { holder, isDecided } = await this.everywhere(id);
+      const second = await this.answerOf(question, holder);
+      if (isAnswer(second) && second.isHere) return second;
       // Between two answers it may have moved from the node that was asked last to the one that was asked first.
-      if (holder === undefined && !isUndecided) return undefined;
+      if (isDecided && holder === undefined && first !== UNREACHABLE) return undefined;
       await this.families.again();
     }
     return undefined;
@@ -57,25 +59,30 @@ export class Places {
     return (await this.ask(id, async (asked) => ({ ...(await options.rpc.call(asked, hasCall, { id })), node: asked })))?.node;
   }
 
-  private async located(id: number): Promise<NodeId | undefined> {
-    const node = await this.locate(id).catch(ignoreUnreachable);
-    return node === this.families.node ? undefined : node;
+  private async answerOf<Answer>(
+    question: (node: NodeId) => Promise<Answer>,
+    node: NodeId | typeof UNREACHABLE | undefined,
+  ): Promise<Answer | typeof UNREACHABLE | undefined> {
+    if (node === undefined || node === UNREACHABLE) return node;
+    const answer = await question(node).catch(orUnreachable);
+    return answer === UNREACHABLE && !this.families.options.isLiving(node) ? undefined : answer;
   }
 
-  private async answerOf<Answer>(question: (node: NodeId) => Promise<Answer>, node: NodeId): Promise<Answer | undefined> {
-    return question(node).catch(ignoreUnreachable);
-  }
-
-  private async everywhere(id: number): Promise<{ holder: NodeId | undefined; isUndecided: boolean }> {
+  private async everywhere(id: number): Promise<{ holder: NodeId | undefined; isDecided: boolean }> {
     const { rpc, isLiving } = this.families.options;
     const options = { policy: 'each', deadlineMs: ANSWER_MILLISECONDS } as const;
-    const { answers } = await rpc.callGroup(rpc.peers.filter(isLiving), hasCall, { id }, options);
+    const { answers, failures } = await rpc.callGroup(rpc.peers.filter(isLiving), hasCall, { id }, options);
     const [holder] = [...answers].find(([, { isHere }]) => isHere) ?? [];
-    return { holder, isUndecided: this.families.arriving.has(id) || [...answers.values()].some((answer) => answer.isUndecided) };
+    const isMoving = this.families.arriving.has(id) || [...answers.values()].some(({ isUndecided }) => isUndecided);
+    return { holder, isDecided: !isMoving && ![...failures.keys()].some(isLiving) };
   }
 }
 
-function ignoreUnreachable(error: unknown): undefined {
+function orUnreachable(error: unknown): typeof UNREACHABLE | undefined {
   if (!(error instanceof KorriganError)) throw error;
-  return undefined;
+  return error.code === 'KRG_NO_SUCH_PROCESS' ? undefined : UNREACHABLE;
+}
+
+function isAnswer<Answer>(answer: Answer | typeof UNREACHABLE | undefined): answer is Answer {
+  return answer !== undefined && answer !== UNREACHABLE;
 }
