@@ -39,8 +39,12 @@ export class Places {
     question: (node: NodeId) => Promise<Answer>,
   ): Promise<Answer | undefined> {
     for (const until = performance.now() + PATIENCE_MILLISECONDS; performance.now() < until && !this.families.isClosed; ) {
-      const home = await this.locate(id).catch(orUnreachable);
-      const first = home === this.families.node ? undefined : await this.answerOf(question, home);
+      // Most processes run at home.
+      const home = this.families.isHomeless(id) ? undefined : this.families.options.homeOf(id);
+      const there = await this.answerOf(question, home);
+      if (isAnswer(there) && there.isHere) return there;
+      const located = there === UNREACHABLE ? there : await this.locate(id).catch(orUnreachable);
+      const first = located === home ? there : await this.answerOf(question, located);
       if (isAnswer(first) && first.isHere) return first;
       const { holder, isDecided } = await this.everywhere(id);
       const second = await this.answerOf(question, holder);
@@ -64,6 +68,7 @@ export class Places {
     node: NodeId | typeof UNREACHABLE | undefined,
   ): Promise<Answer | typeof UNREACHABLE | undefined> {
     if (node === undefined || node === UNREACHABLE) return node;
+    if (node === this.families.node) return undefined;
     const answer = await question(node).catch(orUnreachable);
     return answer === UNREACHABLE && !this.families.options.isLiving(node) ? undefined : answer;
   }
