@@ -60,12 +60,13 @@ export class NodeFamilies implements AsyncDisposable {
   private readonly queues = new Map<number, Promise<void>>();
   isClosed = false;
 
-  constructor(options: ProcServiceOptions, onEvent: (event: MonitorEvent) => void) {
+  /** @param onUndelivered see Outbox */
+  constructor(options: ProcServiceOptions, onEvent: (event: MonitorEvent) => void, onUndelivered: (notice: Notice) => void) {
     const { rpc, container, lane, recordPipe } = options;
     this.options = options;
     this.present = options.husks;
     this.directory = new Directory(rpc.id);
-    this.outbox = new Outbox(rpc, options.isLiving);
+    this.outbox = new Outbox(rpc, options.isLiving, onUndelivered);
     this.table = new ContainerTable(container.procfsPath);
     this.keeper = new HuskKeeper({ container, lane, recordPipe, onEvent });
   }

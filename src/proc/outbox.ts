@@ -1,4 +1,4 @@
-/** Notices on their way to another node: all arrive, in their order, however often the link is lost. To a node that has died there is nothing to tell. */
+/** Notices on their way to another node: all arrive, in their order, however often the link is lost. What a node has not got before it died comes back. */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { NodeId, RpcNode } from '../rpc/index.ts';
@@ -8,15 +8,18 @@ const RETRY_MILLISECONDS = 50;
 const AT_ONCE = 200;
 
 export class Outbox {
-  private readonly rpc: RpcNode;
+  private readonly rpc: Pick<RpcNode, 'call'>;
   private readonly waiting = new Map<NodeId, Notice[]>();
   private readonly sending = new Map<NodeId, Promise<void>>();
   private readonly isLiving: (node: NodeId) => boolean;
+  private readonly onUndelivered: (notice: Notice) => void;
   private isClosed = false;
 
-  constructor(rpc: RpcNode, isLiving: (node: NodeId) => boolean) {
+  /** @param onUndelivered told of what a node that has died may not have got, in its order */
+  constructor(rpc: Pick<RpcNode, 'call'>, isLiving: (node: NodeId) => boolean, onUndelivered: (notice: Notice) => void) {
     this.rpc = rpc;
     this.isLiving = isLiving;
+    this.onUndelivered = onUndelivered;
   }
 
   put(node: NodeId, notice: Notice): void {
@@ -44,9 +47,13 @@ export class Outbox {
     for (let queue = this.waiting.get(node); queue !== undefined && queue.length > 0 && !this.isClosed; queue = this.waiting.get(node)) {
       const notices = queue.slice(0, AT_ONCE);
       const key = randomUUID();
-      while (!this.isClosed && this.isLiving(node) && !(await this.deliver(node, notices, key)))
-        await delay(RETRY_MILLISECONDS, undefined, { ref: false });
-      queue.splice(0, notices.length);
+      let isDelivered = false;
+      while (!isDelivered && !this.isClosed && this.isLiving(node)) {
+        isDelivered = await this.deliver(node, notices, key);
+        if (!isDelivered) await delay(RETRY_MILLISECONDS, undefined, { ref: false });
+      }
+      if (isDelivered) queue.splice(0, notices.length);
+      else if (!this.isClosed) for (const notice of queue.splice(0)) this.onUndelivered(notice);
     }
   }
 

@@ -52,7 +52,11 @@ export class ProcService implements AsyncDisposable {
 
   constructor(options: ProcServiceOptions) {
     const { rpc } = options;
-    this.families = new NodeFamilies(options, (event) => this.seen(event));
+    this.families = new NodeFamilies(
+      options,
+      (event) => this.seen(event),
+      (notice) => this.undelivered(notice),
+    );
     this.claims = new Claims(this.families, (notice, from) => this.take(notice, from));
     this.post = new SignalPost(this.families, (pid) => this.claims.locate(pid));
     this.groupChanges = new GroupChanges(this.families);
@@ -351,6 +355,13 @@ export class ProcService implements AsyncDisposable {
     if (notice.kind !== 'group-signal') return this.news.take(notice, from);
     this.groups.take(notice, from);
     return Promise.resolve();
+  }
+
+  /** A home has died that was to pass it on: it goes to all, as from then on everything that concerns processes without a home. */
+  private undelivered(notice: Notice): void {
+    if (!this.families.isHomeless(notice.pid)) return;
+    if (notice.kind === 'signal') void this.post.bring(notice.pid, notice);
+    else this.families.tellHome(notice.pid, notice);
   }
 
   // What is here
