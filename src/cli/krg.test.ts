@@ -33,6 +33,9 @@ const entry: ProcessEntry = {
   startedAt: Date.now(),
   cpuTimeMilliseconds: 1000,
   residentBytes: 4096,
+  virtualBytes: 8192,
+  nice: 5,
+  threads: 1,
   command: 'sleep 1000',
   kind: 'process',
 };
@@ -63,6 +66,21 @@ const services: NodeServices = {
   kill: (_caller, request) => {
     asked = request;
     return request.pid === 1 ? Promise.reject(new KorriganError('KRG_NOT_YOUR_PROCESS', 'pid 1 belongs to the node')) : Promise.resolve();
+  },
+  usage: () => Promise.resolve({ cluster, node: 'node1', nodes: [], processes: [entry] }),
+  renice: (_caller, request) => {
+    asked = request;
+    if (request.pid === 1) return Promise.reject(new KorriganError('KRG_NOT_YOUR_PROCESS', 'pid 1 belongs to the node (EPERM)'));
+    return Promise.resolve({ pid: request.pid, node: 'node2', before: 0, after: request.nice ?? 0 });
+  },
+  wait: async function* (_caller, { pids }) {
+    for (const pid of pids.toSorted((a, b) => a - b)) {
+      await Promise.resolve();
+      if (pid === 5) yield { pid, failure: { code: 'KRG_NO_SUCH_PROCESS', message: 'no process 5' } };
+      else if (pid === 9) yield { pid, node: 'node2', status: { kind: 'signalled', signal: 9, coreDumped: false }, isLost: false };
+      else if (pid === 8) yield { pid, node: 'node2', status: null, isLost: false };
+      else yield { pid, node: 'node2', status: { kind: 'exited', code: pid }, isLost: false };
+    }
   },
   migrate: (_caller, request) =>
     Promise.resolve(
