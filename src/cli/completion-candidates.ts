@@ -1,5 +1,6 @@
 /** What could stand at the cursor of a `krg` command line, derived from the commands themselves. */
 import type { Command, Option } from 'commander';
+import { PROCESS_COLUMNS } from './process-columns.ts';
 
 export interface Candidate {
   readonly value: string;
@@ -11,11 +12,14 @@ export interface LiveValues {
   nodes(): Promise<readonly Candidate[]>;
   pids(): Promise<readonly Candidate[]>;
   clusters(): readonly Candidate[];
+  users(): readonly Candidate[];
 }
 
 /** `files`: the shell completes commands and files. */
 export type Completion = readonly Candidate[] | 'files';
 
+/** What follows their options belongs to another program. */
+const RUNNERS = ['run', 'nice', 'shell'];
 const SHELLS = ['bash', 'zsh', 'fish'];
 
 /** @param words the words after `krg`; the last one is being typed and may be empty */
@@ -46,7 +50,7 @@ interface WordsRead {
 function readWords(command: Command, words: readonly string[]): WordsRead {
   const operands: string[] = [];
   let awaiting: Option | undefined;
-  const runs = command.name() === 'run';
+  const runs = RUNNERS.includes(command.name());
   for (const word of words) {
     if (awaiting !== undefined) awaiting = undefined;
     else if (word === '--') return { operands, awaiting, passed: runs };
@@ -61,6 +65,8 @@ function readWords(command: Command, words: readonly string[]): WordsRead {
 async function operandCandidates(command: string, operands: readonly string[], live: LiveValues): Promise<Completion> {
   switch (command) {
     case 'run':
+    case 'nice':
+    case 'shell':
       return 'files';
     case 'logs':
     case 'revoke':
@@ -73,7 +79,11 @@ async function operandCandidates(command: string, operands: readonly string[], l
       return without(await live.nodes(), operands);
     case 'ps':
     case 'kill':
+    case 'wait':
+    case 'renice':
       return without(await live.pids(), operands);
+    case 'tree':
+      return operands.length === 0 ? live.pids() : [];
     case 'explain':
       return operands.length === 0 ? live.pids() : operands.length === 1 ? live.nodes() : [];
     case 'migrate':
@@ -93,6 +103,11 @@ async function optionValues(option: Option, live: LiveValues): Promise<readonly 
       return live.nodes();
     case '--cluster':
       return live.clusters();
+    case '--user':
+      return live.users();
+    case '--columns':
+    case '--sort':
+      return Object.entries(PROCESS_COLUMNS).map(([value, { means }]) => ({ value, description: means }));
     default:
       return [];
   }

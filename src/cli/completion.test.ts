@@ -10,6 +10,7 @@ const live: LiveValues = {
   nodes: () => Promise.resolve(plain(['node1', 'node2'])),
   pids: () => Promise.resolve(plain(['65601', '65602', '131080'])),
   clusters: () => plain(['default', 'demo-7']),
+  users: () => plain(['ann', 'root']),
 };
 
 async function values(line: string): Promise<readonly string[] | 'files'> {
@@ -41,6 +42,16 @@ const cases: readonly (readonly [string, readonly string[] | 'files'])[] = [
   ['run ', 'files'],
   ['run -- l', 'files'],
   ['run ls --j', 'files'],
+  ['shell --node ', ['node1', 'node2']],
+  ['shell ', 'files'],
+  ['nice -n 5 ', 'files'],
+  ['wait 65601 ', ['65602', '131080']],
+  ['renice 5 ', ['65601', '65602', '131080']],
+  ['tree ', ['65601', '65602', '131080']],
+  ['tree 65601 ', []],
+  ['ps --user a', ['ann']],
+  ['ps --columns n', ['node', 'ni', 'nlwp']],
+  ['top --d', ['--delay']],
   ['nonsense ', []],
 ];
 for (const [line, expected] of cases) {
@@ -64,8 +75,14 @@ test('every command but the hidden one is offered, with what it does', async () 
     'start',
     'stop',
     'run',
+    'shell',
     'ps',
+    'tree',
+    'top',
     'kill',
+    'wait',
+    'nice',
+    'renice',
     'migrate',
     'explain',
     'doctor',

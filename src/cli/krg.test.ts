@@ -33,6 +33,9 @@ const entry: ProcessEntry = {
   startedAt: Date.now(),
   cpuTimeMilliseconds: 1000,
   residentBytes: 4096,
+  virtualBytes: 8192,
+  nice: 5,
+  threads: 1,
   command: 'sleep 1000',
   kind: 'process',
 };
@@ -63,6 +66,21 @@ const services: NodeServices = {
   kill: (_caller, request) => {
     asked = request;
     return request.pid === 1 ? Promise.reject(new KorriganError('KRG_NOT_YOUR_PROCESS', 'pid 1 belongs to the node')) : Promise.resolve();
+  },
+  usage: () => Promise.resolve({ cluster, node: 'node1', nodes: [], processes: [entry] }),
+  renice: (_caller, request) => {
+    asked = request;
+    if (request.pid === 1) return Promise.reject(new KorriganError('KRG_NOT_YOUR_PROCESS', 'pid 1 belongs to the node (EPERM)'));
+    return Promise.resolve({ pid: request.pid, node: 'node2', before: 0, after: request.nice ?? 0 });
+  },
+  wait: async function* (_caller, { pids }) {
+    for (const pid of pids.toSorted((a, b) => a - b)) {
+      await Promise.resolve();
+      if (pid === 5) yield { pid, failure: { code: 'KRG_NO_SUCH_PROCESS', message: 'no process 5' } };
+      else if (pid === 9) yield { pid, node: 'node2', status: { kind: 'signalled', signal: 9, coreDumped: false }, isLost: false };
+      else if (pid === 8) yield { pid, node: 'node2', status: null, isLost: false };
+      else yield { pid, node: 'node2', status: { kind: 'exited', code: pid }, isLost: false };
+    }
   },
   migrate: (_caller, request) =>
     Promise.resolve(
@@ -129,6 +147,73 @@ test('ps shows a table, or JSON', async () => {
   assert.deepEqual(JSON.parse(json.stdout), [entry]);
   assert.equal((await krg(['--json', 'ps'])).stdout, json.stdout);
   assert.equal((await krg(['ps', '77'])).status, 1);
+});
+
+test('ps with columns of its own, filtered; tree and top show the same processes', async () => {
+  const columns = await krg(['ps', '-o', 'pid,node,ni,args', '--sort', '-rss', '--no-headers']);
+  assert.deepEqual([columns.status, columns.stdout], [0, '65601 node2  5 sleep 1000\n']);
+  assert.equal((await krg(['ps', '--node', 'node1', '--no-headers'])).stdout, '');
+  assert.match((await krg(['ps', 'aux'])).stderr, /"aux" is no pid.*all processes are shown.*\(KRG_USAGE\)/);
+  assert.match((await krg(['ps', '-o', 'nonsense'])).stderr, /there is no column "nonsense"; .*\(KRG_USAGE\)/);
+  const tree = await krg(['tree', '65601']);
+  assert.match(tree.stdout, /^ {2}PID NODE {2}USER S {5}TIME COMMAND\n65601 node2 root S 00:00:01 sleep 1000\n$/);
+  assert.equal((await krg(['tree', '77'])).status, 1);
+  assert.deepEqual(JSON.parse((await krg(['tree', '--json'])).stdout), [{ ...entry, children: [] }]);
+  const top = await krg(['top', '-b', '-n', '1', '-d', '200ms']);
+  assert.equal(top.status, 0, top.stderr);
+  assert.match(top.stdout, /^65601 root node2 S {2}5 .* sleep 1000$/m);
+  const json = JSON.parse((await krg(['top', '--json', '-n', '1', '-d', '200ms'])).stdout) as { processes: { pid: number }[] };
+  assert.equal(json.processes[0]?.pid, 65601);
+});
+
+test('top without a terminal says what to do', async () => {
+  const { status, stderr } = await krg(['top']);
+  assert.equal(status, 2);
+  assert.match(stderr, /krg top --batch.*\(KRG_USAGE\)/);
+  assert.equal((await krg(['top', '-b', '-d', '1ms'])).status, 2);
+});
+
+test('wait ends as the process that was named last', async () => {
+  assert.deepEqual(await krg(['wait', '3', '7', '4']), { status: 4, stdout: '', stderr: '' });
+  assert.equal((await krg(['wait', '9'])).status, 137);
+  assert.equal((await krg(['wait', '-v', '9', '3'])).stdout, '3 ended on node2 with status 3\n9 was ended on node2 by SIGKILL\n');
+  const unknown = await krg(['wait', '3', '5']);
+  assert.deepEqual([unknown.status, unknown.stderr], [127, 'krg: no process 5 (KRG_NO_SUCH_PROCESS)\n']);
+  const foreign = await krg(['wait', '8']);
+  assert.equal(foreign.status, 0);
+  assert.match(foreign.stderr, /8 has ended; nobody can tell its exit status/);
+  assert.equal((await krg(['wait', '-n', '9', '3'])).status, 3);
+  assert.deepEqual(JSON.parse((await krg(['wait', '--json', '3'])).stdout), {
+    pid: 3,
+    node: 'node2',
+    status: { kind: 'exited', code: 3 },
+    isLost: false,
+  });
+});
+
+test('renice goes on after a failure, and names it', async () => {
+  const { status, stdout, stderr } = await krg(['renice', '-n', '-5', '1', '65601']);
+  assert.deepEqual([status, stdout], [4, '65601 (process ID) on node2: old priority 0, new priority -5\n']);
+  assert.match(stderr, /EPERM.*\(KRG_NOT_YOUR_PROCESS\)/);
+  assert.deepEqual(asked, { pid: 65601, nice: -5 });
+  await krg(['renice', '-7', '65601']);
+  assert.deepEqual(asked, { pid: 65601, nice: -7 });
+  await krg(['renice', '--relative', '2', '-g', '65601']);
+  assert.deepEqual(asked, { pid: 65601, by: 2 });
+  assert.match((await krg(['renice', '2', '-g', '77'])).stderr, /no process group 77 .*ESRCH/);
+});
+
+test('nice and shell run programs', async () => {
+  let request: RunRequest | undefined;
+  program = (_session, said) => {
+    request = said;
+    return Promise.resolve({ kind: 'exited', code: 7 });
+  };
+  assert.equal((await krg(['nice', '-n', '5', '--node', 'node2', 'make', '-n', 'x'])).status, 7);
+  assert.deepEqual([request?.nice, request?.node, request?.arguments], [5, 'node2', ['make', '-n', 'x']]);
+  assert.equal((await krg(['shell', '--node', 'node2'])).status, 7);
+  assert.deepEqual([request?.login, request?.node, request?.terminal], [true, 'node2', undefined]);
+  assert.equal(request?.environment['KRG_CLUSTER'], cluster);
 });
 
 test('run passes bytes both ways and ends as the program ended', async () => {

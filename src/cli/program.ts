@@ -9,11 +9,11 @@ import type { LocksOptions } from './commands/locks.ts';
 import type { LogsOptions } from './commands/logs.ts';
 import type { DrainOptions } from './commands/membership.ts';
 import type { MigrateOptions } from './commands/migrate.ts';
-import type { PsOptions } from './commands/ps.ts';
 import type { RunOptions } from './commands/run.ts';
 import type { EnrolOptions } from './commands/enrol.ts';
 import type { TokenOptions } from './commands/token.ts';
 import type { UpOptions } from './commands/up.ts';
+import { addProcessCommands } from './process-commands.ts';
 import { version } from './version.ts';
 
 /** Runs `krg` with the words of a command line; the result is its exit status. */
@@ -32,7 +32,7 @@ export async function runProgram(words: readonly string[]): Promise<number> {
 
 const EXIT_STATUSES = `
 Exit status: 0 done, 1 failed, 2 wrong usage, 3 no such process or node, 4 not allowed, 5 refused, 6 no daemon or node answers.
-krg run and krg lock end as the program ended (128 + n for signal n), with 255 when the connection, or the lock, was lost.`;
+krg run, shell, nice and lock end as the program ended (128 + n for signal n), with 255 when the connection, or the lock, was lost.`;
 
 /**
  * @param ended told the exit status of the command that ran
@@ -106,19 +106,7 @@ export function buildProgram(ended: (status: number) => void, raw: readonly stri
     .option('-T, --no-tty', 'give it no terminal')
     .passThroughOptions()
     .action(async (words: string[], options: RunOptions) => ended(await (await import('./commands/run.ts')).run(words, options)));
-  command('ps', 'show the processes of the cluster')
-    .argument('[pid...]', 'only these')
-    .option('--node <node>', 'only those on this node')
-    .option('--husks', 'also the husks that keep the places of moved processes')
-    .action(async (words: string[], options: PsOptions) => ended(await (await import('./commands/ps.ts')).ps(words, options)));
-  command('kill', 'send a signal to processes, wherever they run')
-    .argument('<pid...>', 'below zero: a process group; -l in its place lists the signals')
-    .allowUnknownOption()
-    .usage('[options] [-s SIGNAL | -SIGNAL] PID…')
-    .action(async (words: string[], options: CommonOptions) => {
-      const { kill, withSeparator } = await import('./commands/kill.ts');
-      ended(await kill(withSeparator(words, raw), options));
-    });
+  addProcessCommands(command, ended, raw);
   command('migrate', 'move processes to another node while they run')
     .argument('<pid...>', 'the processes, then the node they go to')
     .option('--tree', 'take their descendants along')

@@ -17,3 +17,11 @@ export function userId(user: string, passwd: string = readFileSync('/etc/passwd'
   const uid = line?.split(':')[2];
   return uid === undefined ? undefined : Number(uid);
 }
+
+/** All users that passwd(5) has. */
+export function userList(passwd: string = readFileSync('/etc/passwd', 'utf8')): { name: string; uid: number }[] {
+  return passwd.split('\n').flatMap((line) => {
+    const [name = '', , uid] = line.split(':');
+    return uid === undefined || name.startsWith('#') ? [] : [{ name, uid: Number(uid) }];
+  });
+}

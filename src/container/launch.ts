@@ -30,8 +30,11 @@ export type StandardStreams =
   | { readonly kind: 'descriptors'; readonly fds: readonly [input: number, output: number, error: number] };
 
 export interface LaunchOptions {
-  /** The file to execute, looked up along PATH of `environment` when it has no slash, and its arguments. */
   readonly arguments: readonly string[];
+  /** The file to execute, looked up along PATH of `environment` when it has no slash; `arguments[0]` when none is given. */
+  readonly file?: string;
+  /** Its nice value. */
+  readonly nice?: number;
   readonly environment: Readonly<Record<string, string>>;
   readonly workingDirectory: string;
   readonly credentials: Credentials;
@@ -66,7 +69,7 @@ export function launchCapacity(options: LaunchOptions): { records: number; data:
     options.workingDirectory,
   ];
   const bytes = strings.reduce((sum, text) => sum + Buffer.byteLength(text) + 9, 0);
-  return { records: 36 + files.length, data: bytes + 8 * options.credentials.groups.length + 1024 };
+  return { records: 37 + files.length, data: bytes + 8 * options.credentials.groups.length + 1024 };
 }
 
 /** Records whose results tell what became of a launch. */
@@ -148,21 +151,32 @@ function prepareChild(program: Program, options: LaunchOptions): number[] {
   calls.push(program.call('umask', options.umask));
   calls.push(program.call('setgroups', groups.length, program.data(new Uint8Array(Uint32Array.from(groups).buffer))));
   calls.push(program.call('setresgid', gid, gid, gid), program.call('setresuid', uid, uid, uid));
+  // With the rights of its user.
+  if (options.nice !== undefined) calls.push(program.call('setpriority', 0, 0, options.nice));
   calls.push(program.call('chdir', program.string(options.workingDirectory)));
   return calls;
 }
 
 /** The files to try, in order, as execvp(3). */
-export function executableFiles(options: Pick<LaunchOptions, 'arguments' | 'environment'>): string[] {
-  const [name = ''] = options.arguments;
+export function executableFiles(options: Pick<LaunchOptions, 'arguments' | 'environment' | 'file'>): string[] {
+  const name = fileOf(options);
   if (name.includes('/')) return [name];
   return (options.environment['PATH'] ?? DEFAULT_PATH).split(':').map((directory) => (directory === '' ? name : `${directory}/${name}`));
+}
+
+function fileOf({ file, arguments: [name = ''] }: Pick<LaunchOptions, 'arguments' | 'file'>): string {
+  return file ?? name;
+}
+
+function notSoNice({ nice = 0 }: LaunchOptions): KorriganError {
+  return new KorriganError('KRG_PERMISSION', `you may not start programs with a nice value of ${nice}; root may (EACCES)`);
 }
 
 /** What became of a launch, read from the results. @returns the pid @throws KorriganError or SyscallError when nothing was executed */
 export function launchedPid({ program, clone, preparation, executions }: LaunchProgram, options: LaunchOptions): number {
   const pid = program.checkedResult(clone);
   for (const index of preparation) {
+    if (program.describe(index) === 'setpriority' && program.result(index) === -ERRNO.EACCES) throw notSoNice(options);
     if (program.describe(index) === 'chdir' && program.result(index) < 0) throw noDirectory(options, -program.result(index));
     program.checkedResult(index);
   }
@@ -173,7 +187,7 @@ export function launchedPid({ program, clone, preparation, executions }: LaunchP
 
 /** As a shell: the first error that is more than "not here" wins, then "not allowed". */
 function notExecuted(options: LaunchOptions, failures: readonly number[]): Error {
-  const [name = ''] = options.arguments;
+  const name = fileOf(options);
   const [absent, forbidden]: number[][] = [[ERRNO.ENOENT, ERRNO.ENOTDIR], [ERRNO.EACCES]];
   const errno =
     failures.find((failure) => !absent?.includes(failure) && !forbidden?.includes(failure)) ??

@@ -89,6 +89,12 @@ export class ControlGroup {
     return this.event('populated');
   }
 
+  /** Processor time that all who are or were in the group and below have used; undefined where the kernel does not count it. */
+  get processorMicroseconds(): number | undefined {
+    const used = existsSync(join(this.path, 'cpu.stat')) ? /^usage_usec (\d+)$/m.exec(this.read('cpu.stat'))?.[1] : undefined;
+    return used === undefined ? undefined : Number(used);
+  }
+
   /** Removes the group and those below. @throws EBUSY while a process is in one of them */
   remove(): void {
     if (!this.exists) return;

@@ -41,5 +41,6 @@ export * from './namespaces.ts';
 export * from './pidfd.ts';
 export * from './pty.ts';
 export * from './seccomp.ts';
+export { readSmallFile } from './small-files.ts';
 export * from './unix-sockets.ts';
 export * from './terminal.ts';

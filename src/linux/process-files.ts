@@ -106,6 +106,7 @@ export interface ProcessStat {
   threads: number;
   /** Clock ticks since boot, in the reader's time namespace. */
   startTime: number;
+  virtualBytes: number;
   residentPages: number;
   startCode: number;
   endCode: number;
@@ -149,6 +150,7 @@ export function parseStat(text: string): ProcessStat {
     nice: field(19),
     threads: field(20),
     startTime: field(22),
+    virtualBytes: field(23),
     residentPages: field(24),
     startCode: field(26),
     endCode: field(27),

@@ -94,7 +94,7 @@ function configureInside(plan: NetworkPlan, { namespace, address }: NodeNetwork)
   });
 }
 
-/** Removes what {@link createNetwork} made, whatever is left of it. A cable vanishes with its namespace. */
+/** Removes what {@link createNetwork} made, whatever is left of it. A cable vanishes with its namespace, a moment later. */
 export async function removeNetwork(plan: NetworkPlan, nodes: readonly NodeNetwork[]): Promise<void> {
   const commands = [
     ...nodes.map(({ namespace }) => ['netns', 'del', namespace]),
@@ -104,7 +104,7 @@ export async function removeNetwork(plan: NetworkPlan, nodes: readonly NodeNetwo
   for (const command of commands) {
     await new Promise<void>((resolve, reject) => {
       execFile('ip', command, (error, _, stderr) => {
-        if (error === null || /No such file|Cannot find device/.test(stderr)) resolve();
+        if (error === null || /No such file|Cannot find device|No such device/.test(stderr)) resolve();
         else reject(new KorriganError('KRG_INTERNAL', `ip ${command.join(' ')} failed: ${stderr.trim()}`, { cause: error }));
       });
     });

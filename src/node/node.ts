@@ -141,6 +141,7 @@ export async function startNode({ configuration, id, version, log }: NodeOptions
     version,
     membership,
     proc: kin.proc,
+    homeOf,
     container,
     rpc,
     runs,
@@ -192,7 +193,8 @@ export async function startNode({ configuration, id, version, log }: NodeOptions
 }
 
 function recordTransition(events: EventLog, membership: Membership, { joined, left, died }: Transition): void {
-  for (const id of died) events.record('node.died', `${membership.nameOf(id)} was declared dead; what ran there has ended`);
-  for (const id of left) events.record('node.left', `${membership.nameOf(id)} takes part no more`);
-  for (const id of joined) events.record('node.joined', `${membership.nameOf(id)} takes part`);
+  const record = (kind: string, message: string): void => events.record(kind, message, undefined, 'all');
+  for (const id of died) record('node.died', `${membership.nameOf(id)} was declared dead; what ran there has ended`);
+  for (const id of left) record('node.left', `${membership.nameOf(id)} takes part no more`);
+  for (const id of joined) record('node.joined', `${membership.nameOf(id)} takes part`);
 }

@@ -21,3 +21,21 @@ export function groupsOf(uid: number, gid: number, passwd: string, group: string
 export function credentialsOf(uid: number, gid: number): Credentials {
   return { uid, gid, groups: groupsOf(uid, gid, readFileSync('/etc/passwd', 'utf8'), readFileSync('/etc/group', 'utf8')) };
 }
+
+/** A line of passwd(5). */
+export interface Account {
+  readonly name: string;
+  readonly home: string;
+  readonly shell: string;
+}
+
+/** The account of a user; one without a line has no home and the shell of all. */
+export function parseAccount(passwd: string, uid: number): Account {
+  const fields = parseTable(passwd).find(([, , id]) => Number(id) === uid);
+  const [name = String(uid), , , , , home = '/', shell = ''] = fields ?? [];
+  return { name, home, shell: shell === '' ? '/bin/sh' : shell };
+}
+
+export function accountOf(uid: number): Account {
+  return parseAccount(readFileSync('/etc/passwd', 'utf8'), uid);
+}

@@ -40,6 +40,11 @@ export class TestTerminal implements Disposable {
     return this.#tmux('capture-pane', '-p', '-t', 'main').trimEnd();
   }
 
+  /** The same with the escape sequences of its colours. */
+  get screenWithStyles(): string {
+    return this.#tmux('capture-pane', '-p', '-e', '-t', 'main').trimEnd();
+  }
+
   /** Waits until the screen matches. @throws Error that shows the screen */
   async shows(expected: RegExp): Promise<RegExpExecArray> {
     const last = Date.now() + PATIENCE_MILLISECONDS;

@@ -6,6 +6,7 @@ import { COMPLETION_SCRIPTS } from '../completion-scripts.ts';
 import { describedCluster, nodeClient } from '../options.ts';
 import type { CommonOptions } from '../options.ts';
 import { printable } from '../output.ts';
+import { userList } from '../users.ts';
 
 /** Prints the script that makes a shell complete `krg`. */
 export function completion(shell: string): number {
@@ -25,6 +26,7 @@ export async function complete(program: Command, words: readonly string[]): Prom
       return processes.map(({ pid, node, command }) => ({ value: String(pid), description: `${node} ${printable(command).slice(0, 60)}` }));
     },
     clusters: () => runningClusters().map((value) => ({ value, description: '' })),
+    users: () => userList().map(({ name, uid }) => ({ value: name, description: `uid ${uid}` })),
   });
   if (found === 'files') process.stdout.write(':files\n');
   else for (const { value, description } of found) process.stdout.write(`${value}\t${description}\n`);

@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import { KorriganError } from '../../linux/errors.ts';
 import type { AttachedProcess, ExitStatus, RunRequest } from '../../node/api/index.ts';
 import { reportFailure, USAGE } from '../failure.ts';
@@ -8,6 +9,8 @@ import { enterRawMode, terminalSize } from '../terminal.ts';
 
 export interface RunOptions extends CommonOptions {
   readonly node?: string;
+  /** Its nice value. */
+  readonly nice?: number;
   readonly detach?: boolean;
   /** `-t`: true, `-T`: false; by default there is a terminal where stdin and stdout are one. */
   readonly tty?: boolean;
@@ -31,14 +34,30 @@ export async function run(words: readonly string[], options: RunOptions): Promis
       return 0;
     }
     const withTerminal = options.tty ?? (process.stdin.isTTY && process.stdout.isTTY);
-    const attached = await nodeClient(options).run(runRequest(words, options, withTerminal), tellAway);
-    await attached.started;
-    const status = await joinStreams(attached, withTerminal);
-    return exitStatusOf(status);
+    return await runAttached(runRequest(words, options, withTerminal), options);
   } catch (error) {
-    const status = reportFailure(error, json);
-    return OWN_STATUSES.includes(status) ? status : LOST;
+    return reportRunFailure(error, json);
   }
+}
+
+/** Tells the failure and returns the exit status that goes with it. */
+export function reportRunFailure(error: unknown, json: boolean): number {
+  const status = reportFailure(error, json);
+  return OWN_STATUSES.includes(status) ? status : LOST;
+}
+
+/**
+ * Runs a program with this terminal's streams; its exit status as a shell shows it.
+ * @param keysThrough what the user types goes through this first
+ */
+export async function runAttached(
+  request: RunRequest,
+  options: CommonOptions,
+  keysThrough?: (attached: AttachedProcess) => Duplex,
+): Promise<number> {
+  const attached = await nodeClient(options).run(request, tellAway);
+  await attached.started;
+  return exitStatusOf(await joinStreams(attached, request.terminal !== undefined, keysThrough?.(attached)));
 }
 
 /** As a shell shows it: signal(7), 128 + n. */
@@ -55,12 +74,13 @@ function runRequest(words: readonly string[], options: RunOptions, withTerminal:
     workingDirectory: process.cwd(),
     umask: process.umask(),
     ...(options.node === undefined ? {} : { node: options.node }),
+    ...(options.nice === undefined ? {} : { nice: options.nice }),
     ...(withTerminal ? { terminal: { ...terminalSize(), type: process.env['TERM'] ?? 'dumb' } } : {}),
   };
 }
 
 /** Passes bytes, signals and window sizes until the program has ended and all its output is written. */
-async function joinStreams(attached: AttachedProcess, withTerminal: boolean): Promise<ExitStatus> {
+async function joinStreams(attached: AttachedProcess, withTerminal: boolean, keysThrough?: Duplex): Promise<ExitStatus> {
   const { stdin, stdout, stderr } = process;
   const { signals } = (await import('node:os')).constants;
   const restore = withTerminal && stdin.isTTY ? enterRawMode(stdin) : () => undefined;
@@ -84,7 +104,7 @@ async function joinStreams(attached: AttachedProcess, withTerminal: boolean): Pr
     });
   }
   try {
-    stdin.pipe(attached.stdin);
+    (keysThrough === undefined ? stdin : stdin.pipe(keysThrough)).pipe(attached.stdin);
     attached.stdout.pipe(stdout, { end: false });
     attached.stderr.pipe(stderr, { end: false });
     const status = await attached.exited;

@@ -6,12 +6,13 @@ import type { HttpResponse } from './http-exchange.ts';
 import type { DrainLine, MigrationLine } from './routes.ts';
 import { type AttachedProcess, RunConnection, type RunConnectionOptions } from './run-connection.ts';
 import { RUN_PROTOCOL } from './run-protocol.ts';
-import type { PowerRequest, RemoveNodesRequest, RunRequest } from './schemas.ts';
+import type { PowerRequest, RemoveNodesRequest, ReniceRequest, RunRequest } from './schemas.ts';
 import { SyncSession } from './sync-session.ts';
 import type { AskLine, LeaseLine, SyncListing } from './sync-types.ts';
 import type {
   ClusterEvent,
   ClusterStatus,
+  ClusterUsage,
   DoctorCheck,
   DrainProgress,
   DrainResult,
@@ -21,8 +22,10 @@ import type {
   MigrationResult,
   PowerResult,
   ProcessEntry,
+  Reniced,
   Revocation,
   StartedProcess,
+  WaitLine,
 } from './types.ts';
 
 type Query = Readonly<Record<string, string | number | boolean | undefined>>;
@@ -45,6 +48,11 @@ export class NodeClient {
 
   processes(options: { readonly husks?: boolean } = {}): Promise<ProcessEntry[]> {
     return this.#get('/v1/processes', options);
+  }
+
+  /** @param signal gives the question up */
+  async usage(signal?: AbortSignal): Promise<ClusterUsage> {
+    return this.#single('GET', '/v1/usage', undefined, signal);
   }
 
   /** Starts a program with its streams attached. Daemons may be started anew while it runs. */
@@ -74,6 +82,15 @@ export class NodeClient {
   /** @param pid negative: a process group, as kill(2) */
   async kill(pid: number, signal: number): Promise<void> {
     await this.#post('/v1/kill', { pid, signal });
+  }
+
+  renice(request: ReniceRequest): Promise<Reniced> {
+    return this.#post('/v1/renice', request);
+  }
+
+  /** Each of the processes as it ends, in that order. */
+  wait(pids: readonly number[], signal?: AbortSignal): AsyncGenerator<WaitLine> {
+    return this.#lines('POST', '/v1/wait', JSON.stringify({ pids }), signal);
   }
 
   async migrate(
@@ -133,8 +150,9 @@ export class NodeClient {
     for await (const { line } of this.#lines<{ readonly line: string }>('GET', `/v1/logs${queryOf(options)}`)) yield line;
   }
 
-  events(): AsyncGenerator<ClusterEvent> {
-    return this.#lines('GET', '/v1/events');
+  /** What happens on any node, from now on. */
+  events(signal?: AbortSignal): AsyncGenerator<ClusterEvent> {
+    return this.#lines('GET', '/v1/events', undefined, signal);
   }
 
   /** What is held, and waited for, in the cluster, as far as the caller may see it. */
@@ -169,14 +187,14 @@ export class NodeClient {
     return this.#single('POST', path, JSON.stringify(request));
   }
 
-  async #single<Answer>(method: 'GET' | 'POST', target: string, body?: string): Promise<Answer> {
-    const response = await exchange(this.#socketPaths, method, target, { Connection: 'close' }, body);
+  async #single<Answer>(method: 'GET' | 'POST', target: string, body?: string, signal?: AbortSignal): Promise<Answer> {
+    const response = await exchange(this.#socketPaths, method, target, { Connection: 'close' }, body, signal);
     if (response.status !== 200) throw await failureOf(response);
     return JSON.parse(await textOf(response)) as Answer;
   }
 
-  async *#lines<Line>(method: 'GET' | 'POST', target: string, body?: string): AsyncGenerator<Line> {
-    yield* linesOf<Line>(await exchange(this.#socketPaths, method, target, { Connection: 'close' }, body));
+  async *#lines<Line>(method: 'GET' | 'POST', target: string, body?: string, signal?: AbortSignal): AsyncGenerator<Line> {
+    yield* linesOf<Line>(await exchange(this.#socketPaths, method, target, { Connection: 'close' }, body, signal));
   }
 }
 

@@ -27,15 +27,24 @@ const HEAD_LIMIT = 64 * 1024;
 export const CONNECT_PATIENCE_MILLISECONDS = 10_000;
 const CONNECT_PAUSE_MILLISECONDS = 25;
 
-/** Sends a request to the first of the sockets where a daemon listens, and reads the head of its answer. @throws KorriganError KRG_NO_DAEMON, KRG_STREAM_BROKEN */
+/**
+ * Sends a request to the first of the sockets where a daemon listens, and reads the head of its answer.
+ * @param signal gives the exchange up, with its connection
+ * @throws KorriganError KRG_NO_DAEMON, KRG_STREAM_BROKEN
+ */
 export async function exchange(
   socketPaths: readonly string[],
   method: 'GET' | 'POST',
   target: string,
   headers: Readonly<Record<string, string>>,
   body?: string,
+  signal?: AbortSignal,
 ): Promise<HttpResponse> {
-  const { socket, path } = await connectPatiently(socketPaths);
+  const { socket, path } = await connectPatiently(socketPaths, signal);
+  const giveUp = (): void => void socket.destroy();
+  signal?.addEventListener('abort', giveUp);
+  if (signal?.aborted === true) giveUp();
+  socket.once('close', () => signal?.removeEventListener('abort', giveUp));
   const lines = [`${method} ${target} HTTP/1.1`, 'Host: node'];
   for (const [name, value] of Object.entries(headers)) lines.push(`${name}: ${value}`);
   if (body !== undefined) lines.push('Content-Type: application/json', `Content-Length: ${Buffer.byteLength(body)}`);
@@ -43,7 +52,7 @@ export async function exchange(
   return readResponse(socket, path);
 }
 
-async function connectPatiently(paths: readonly string[]): Promise<{ socket: Socket; path: string }> {
+async function connectPatiently(paths: readonly string[], signal?: AbortSignal): Promise<{ socket: Socket; path: string }> {
   const patientUntil = Date.now() + CONNECT_PATIENCE_MILLISECONDS;
   for (;;) {
     const failures: NodeJS.ErrnoException[] = [];
@@ -55,7 +64,7 @@ async function connectPatiently(paths: readonly string[]): Promise<{ socket: Soc
       }
     }
     const restarting = failures.some((failure) => failure.code === 'ECONNREFUSED');
-    if (!restarting || Date.now() > patientUntil) throw noDaemon(paths, failures);
+    if (!restarting || Date.now() > patientUntil || signal?.aborted === true) throw noDaemon(paths, failures);
     await delay(CONNECT_PAUSE_MILLISECONDS);
   }
 }

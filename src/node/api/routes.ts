@@ -11,9 +11,11 @@ import {
   powerRequest,
   processesRequest,
   removeNodesRequest,
+  reniceRequest,
   revokeRequest,
   runRequest,
   tokenRequest,
+  waitRequest,
 } from './schemas.ts';
 import { askRequest, leaseRequest } from './sync-schemas.ts';
 import type { NodeServices } from './services.ts';
@@ -61,6 +63,10 @@ const ROUTES: readonly Route[] = [
   single('GET', '/v1/processes', ({ caller, parameters, services }) =>
     services.processes(caller, parseRequest(processesRequest, parameters)),
   ),
+  single('GET', '/v1/usage', ({ caller, parameters, services }) => {
+    parseRequest(emptyRequest, parameters);
+    return services.usage(caller);
+  }),
   single(
     'POST',
     '/v1/run',
@@ -68,6 +74,10 @@ const ROUTES: readonly Route[] = [
     RUN_REQUEST_LIMIT,
   ),
   single('POST', '/v1/kill', ({ caller, parameters, services }) => services.kill(caller, parseRequest(killRequest, parameters))),
+  single('POST', '/v1/renice', ({ caller, parameters, services }) => services.renice(caller, parseRequest(reniceRequest, parameters))),
+  lines('POST', '/v1/wait', ({ caller, parameters, services, abort }) =>
+    services.wait(caller, parseRequest(waitRequest, parameters), abort),
+  ),
   lines('POST', '/v1/migrate', migrate),
   single('GET', '/v1/explain', ({ caller, parameters, services }) => services.explain(caller, parseRequest(explainRequest, parameters))),
   single('POST', '/v1/nodes/add', ({ caller, parameters, services }) =>

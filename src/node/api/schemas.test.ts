@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { explainRequest, killRequest, migrateRequest, parseRequest, processesRequest, runRequest } from './schemas.ts';
+import { explainRequest, killRequest, migrateRequest, parseRequest, processesRequest, reniceRequest, runRequest } from './schemas.ts';
 
 const run = { arguments: ['true'], environment: { PATH: '/bin' }, workingDirectory: '/' };
 
@@ -28,6 +28,8 @@ const refused: readonly (readonly [string, () => unknown, RegExp])[] = [
   ['a signal that does not exist', () => parseRequest(killRequest, { pid: 5, signal: 65 }), /signal/],
   ['a pid beyond 2^22', () => parseRequest(migrateRequest, { pids: [4_194_305], node: '1' }), /pids\.0/],
   ['a pid that is no number', () => parseRequest(explainRequest, { pid: 'x' }), /pid/],
+  ['a nice value that is set and added to', () => parseRequest(reniceRequest, { pid: 5, nice: 1, by: 1 }), /`nice` or `by`/],
+  ['no nice value', () => parseRequest(reniceRequest, { pid: 5 }), /`nice` or `by`/],
   ['something that is no object', () => parseRequest(migrateRequest, 'hello'), /request/],
 ];
 

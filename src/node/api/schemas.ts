@@ -32,6 +32,12 @@ export const runRequest = z.strictObject({
   ),
   workingDirectory: noNul.startsWith('/').max(4096),
   umask: z.int().min(0).max(0o777).default(0o022),
+  /** The file to execute; `arguments[0]` when none is named. */
+  file: noNul.min(1).max(4096).optional(),
+  /** As login(1): the user's own shell, with the environment that it has after a login, in the user's home. `arguments` are the shell's name, which is replaced, and its arguments. */
+  login: z.literal(true).optional(),
+  /** The nice value it starts with; 0 when none is named. */
+  nice: z.int().min(-20).max(19).optional(),
   /** Where to start; the node that is asked when none is named. */
   node: node.optional(),
   /** A terminal of its own for the program; without one its standard streams are three pipes. */
@@ -47,6 +53,18 @@ export const killRequest = z.strictObject({
     .refine((value) => value !== 0 && value !== -1, 'must name a process (positive) or a process group (below -1)'),
   signal: z.int().min(0).max(LAST_SIGNAL),
 });
+
+export const reniceRequest = z
+  .strictObject({
+    pid,
+    /** The new nice value; what is out of its range is as its end, setpriority(2). */
+    nice: z.int().min(-40).max(40).optional(),
+    /** What is added to the nice value. */
+    by: z.int().min(-40).max(40).optional(),
+  })
+  .refine(({ nice, by }) => (nice === undefined) !== (by === undefined), 'must say `nice` or `by`');
+
+export const waitRequest = z.strictObject({ pids: z.array(pid).min(1).max(1024) });
 
 export const migrateRequest = z.strictObject({
   pids: z.array(pid).min(1).max(1024),
@@ -104,6 +122,8 @@ export type ProcessesRequest = z.output<typeof processesRequest>;
 export type RunRequest = z.output<typeof runRequest>;
 export type TerminalRequest = z.output<typeof terminalRequest>;
 export type KillRequest = z.output<typeof killRequest>;
+export type ReniceRequest = z.output<typeof reniceRequest>;
+export type WaitRequest = z.output<typeof waitRequest>;
 export type MigrateRequest = z.output<typeof migrateRequest>;
 export type ExplainRequest = z.output<typeof explainRequest>;
 export type TokenRequest = z.output<typeof tokenRequest>;

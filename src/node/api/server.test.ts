@@ -42,6 +42,12 @@ const services: NodeServices = {
     requests.push(request);
     return Promise.resolve();
   },
+  usage: () => Promise.resolve({ cluster: 'c', node: 'node1', nodes: [], processes: [] }),
+  renice: (_caller, { pid, nice = 0 }) => Promise.resolve({ pid, node: 'node1', before: 0, after: nice }),
+  wait: async function* (_caller, { pids }) {
+    for (const pid of pids) yield { pid, node: 'node1', status: { kind: 'exited', code: pid }, isLost: false };
+    await turn();
+  },
   migrate: async (_caller, request, onProgress, abort) => {
     migrationAbort = abort;
     const [pid = 0] = request.pids;
@@ -153,6 +159,14 @@ test('a request that is not understood reaches no service', async () => {
   assert.deepEqual(requests, []);
   await client.kill(-12, 15);
   assert.deepEqual(requests, [{ pid: -12, signal: 15 }]);
+});
+
+test('who waits is told of each end; who gives up ends the exchange', async () => {
+  const ended: number[] = [];
+  for await (const line of client.wait([3, 4])) ended.push(line.pid);
+  assert.deepEqual(ended, [3, 4]);
+  assert.deepEqual(await client.usage(), { cluster: 'c', node: 'node1', nodes: [], processes: [] });
+  await assert.rejects(client.usage(AbortSignal.abort()), { code: 'KRG_STREAM_BROKEN' });
 });
 
 test('a migration tells its progress, then its results', async () => {

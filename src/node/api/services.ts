@@ -9,9 +9,11 @@ import type {
   PowerRequest,
   ProcessesRequest,
   RemoveNodesRequest,
+  ReniceRequest,
   RevokeRequest,
   RunRequest,
   TokenRequest,
+  WaitRequest,
 } from './schemas.ts';
 import type { AskRequest, LeaseRequest } from './sync-schemas.ts';
 import type { AskLine, LeaseLine, SyncListing } from './sync-types.ts';
@@ -19,6 +21,7 @@ import type {
   Caller,
   ClusterEvent,
   ClusterStatus,
+  ClusterUsage,
   DoctorCheck,
   DrainProgress,
   DrainResult,
@@ -28,8 +31,10 @@ import type {
   JoinToken,
   PowerResult,
   ProcessEntry,
+  Reniced,
   Revocation,
   StartedProcess,
+  WaitLine,
 } from './types.ts';
 
 /** Locks and their like. */
@@ -48,6 +53,8 @@ export interface SyncServices {
 export interface NodeServices {
   status(caller: Caller): Promise<ClusterStatus>;
   processes(caller: Caller, request: ProcessesRequest): Promise<readonly ProcessEntry[]>;
+  /** Nodes and processes with what they use, for who watches: each node is asked once. */
+  usage(caller: Caller): Promise<ClusterUsage>;
   /** Serves one connection of a program with its streams attached (`run-protocol.ts`) to its end. What fails is told to the user. */
   run(caller: Caller, user: ByteLink): Promise<void>;
   /** Serves one connection of a program that uses shared objects (`objects-protocol.ts`) to its end. */
@@ -55,6 +62,10 @@ export interface NodeServices {
   /** Starts a program in a session of its own with /dev/null as its streams. */
   runDetached(caller: Caller, request: RunRequest): Promise<StartedProcess>;
   kill(caller: Caller, request: KillRequest): Promise<void>;
+  /** All threads of a process, wherever it runs. */
+  renice(caller: Caller, request: ReniceRequest): Promise<Reniced>;
+  /** One line for each process as it ends. Processes that move are followed. */
+  wait(caller: Caller, request: WaitRequest, abort: AbortSignal): AsyncIterable<WaitLine>;
   /** `abort` fires when the caller has gone: give up what is not yet committed. One result per pid, in the order of the request. */
   migrate(
     caller: Caller,

@@ -71,10 +71,80 @@ export interface ProcessEntry {
   readonly startedAt: number;
   readonly cpuTimeMilliseconds: number;
   readonly residentBytes: number;
+  readonly virtualBytes: number;
+  /** -20 (goes first) to 19: of the main thread, setpriority(2). */
+  readonly nice: number;
+  readonly threads: number;
   /** The command line; `[name]` where the process has none. */
   readonly command: string;
   readonly kind: 'process' | 'husk';
 }
+
+/** What a node said of itself at one moment. */
+export interface NodeSample {
+  /** Milliseconds on the node's monotonic clock: the time between two samples. */
+  readonly at: number;
+  /** Of the machine that the node runs on, as all that follows but `own`. */
+  readonly processors: number;
+  /** Over 1, 5 and 15 minutes. */
+  readonly loadAverage: readonly [number, number, number];
+  /** Of all processors together since the machine was started, milliseconds; `waiting` is idle while something waits for a disk. */
+  readonly processorTime: {
+    readonly user: number;
+    readonly system: number;
+    readonly idle: number;
+    readonly waiting: number;
+    readonly stolen: number;
+  };
+  readonly memory: {
+    readonly totalBytes: number;
+    readonly availableBytes: number;
+    readonly swapTotalBytes: number;
+    readonly swapFreeBytes: number;
+  };
+  readonly uptimeSeconds: number;
+  /** Processor time of everything that has run in the node's container, milliseconds; null where the kernel does not count it. */
+  readonly ownProcessorMilliseconds: number | null;
+}
+
+export interface NodeUsage {
+  readonly id: number;
+  readonly name: string;
+  readonly state: NodeState;
+  /** Null when its daemon does not answer. */
+  readonly sample: NodeSample | null;
+}
+
+/** What is seen of the cluster with one request. */
+export interface ClusterUsage {
+  readonly cluster: string;
+  /** The node that answers. */
+  readonly node: string;
+  readonly nodes: readonly NodeUsage[];
+  /** Husks are not among them. */
+  readonly processes: readonly ProcessEntry[];
+}
+
+export interface Reniced {
+  readonly pid: number;
+  readonly node: string;
+  readonly before: number;
+  readonly after: number;
+}
+
+/** How a process that was waited for has ended. */
+export interface Ended {
+  readonly pid: number;
+  /** Where it ended. */
+  readonly node: string;
+  /** Null when it is not known, or is none of the caller's business: the process belongs to another user. */
+  readonly status: ExitStatus | null;
+  /** It has ended because its node died. */
+  readonly isLost: boolean;
+}
+
+/** What became of one pid of a wait request. */
+export type WaitLine = Ended | { readonly pid: number; readonly failure: ErrorJSON };
 
 export interface StartedProcess {
   readonly pid: number;

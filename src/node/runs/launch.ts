@@ -1,8 +1,11 @@
 /** Starts programs for users. */
+import { statSync } from 'node:fs';
 import type { Container, Credentials, LaunchOptions, StandardStreams } from '../../container/index.ts';
 import { KorriganError } from '../../linux/errors.ts';
 import { isErrno } from '../../linux/index.ts';
 import type { RunRequest } from '../api/schemas.ts';
+import { accountOf } from '../users.ts';
+import { loginRequest } from './login.ts';
 
 /** /dev/null, thrice: the standard streams of pid 1 itself. */
 export const NO_STREAMS: StandardStreams = { kind: 'descriptors', fds: [0, 1, 2] };
@@ -10,16 +13,21 @@ export const NO_STREAMS: StandardStreams = { kind: 'descriptors', fds: [0, 1, 2]
 export interface LaunchRequest {
   readonly who: Credentials;
   readonly request: RunRequest;
+  /** Name of this node. */
+  readonly node: string;
   readonly streams: StandardStreams;
   /** See LaunchOptions; `clear` sets it back to zero. */
   readonly note?: { readonly address: number; readonly clear: () => void };
 }
 
-/** @returns the pid @throws KorriganError KRG_COMMAND_NOT_FOUND, KRG_COMMAND_NOT_EXECUTABLE, KRG_BAD_REQUEST */
-export async function launch(container: Container, { who, request, streams, note }: LaunchRequest): Promise<number> {
+/** @returns the pid @throws KorriganError KRG_COMMAND_NOT_FOUND, KRG_COMMAND_NOT_EXECUTABLE, KRG_BAD_REQUEST, KRG_PERMISSION */
+export async function launch(container: Container, { who, request: asked, node, streams, note }: LaunchRequest): Promise<number> {
+  const request = asked.login === true ? asLogin(asked, who.uid, node) : asked;
   const environment = request.terminal === undefined ? request.environment : { ...request.environment, TERM: request.terminal.type };
   const options: LaunchOptions = {
     arguments: request.arguments,
+    ...(request.file === undefined ? {} : { file: request.file }),
+    ...(request.nice === undefined ? {} : { nice: request.nice }),
     environment,
     workingDirectory: request.workingDirectory,
     credentials: who,
@@ -32,10 +40,15 @@ export async function launch(container: Container, { who, request, streams, note
     return (await container.launch(options)).pid;
   } catch (error) {
     // A file that is executable but has no format the kernel knows is a shell script, as for execvp(3).
-    const [name = ''] = request.arguments;
+    const name = request.file ?? request.arguments[0] ?? '';
     if (!(error instanceof KorriganError) || !isErrno(error.cause, 'ENOEXEC')) throw error;
     note?.clear();
     const script = ['/bin/sh', name, ...request.arguments.slice(1)];
-    return (await container.launch({ ...options, arguments: script, cgroup: container.newApplication() })).pid;
+    return (await container.launch({ ...options, file: '/bin/sh', arguments: script, cgroup: container.newApplication() })).pid;
   }
+}
+
+function asLogin(request: RunRequest, uid: number, node: string): RunRequest {
+  const account = accountOf(uid);
+  return loginRequest(request, account, node, statSync(account.home, { throwIfNoEntry: false })?.isDirectory() === true);
 }

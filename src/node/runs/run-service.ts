@@ -53,7 +53,7 @@ export class RunService {
     const { streams, node, checkTakesNew } = this.options;
     await this.mayStart();
     checkTakesNew();
-    return { pid: await launch(streams.container, { who, request, streams: NO_STREAMS }), node };
+    return { pid: await launch(streams.container, { who, request, node, streams: NO_STREAMS }), node };
   }
 
   /** Serves one connection of a user to its end. What fails is told to the user. */
@@ -104,7 +104,7 @@ export class RunService {
   }
 
   private async start(who: Credentials, id: string, request: RunRequest, isDetached: boolean): Promise<Run> {
-    const { streams, endings, checkTakesNew } = this.options;
+    const { streams, endings, node, checkTakesNew } = this.options;
     await this.mayStart();
     checkTakesNew();
     const isTerminal = request.terminal !== undefined && !isDetached;
@@ -121,7 +121,7 @@ export class RunService {
       if (isTerminal && request.terminal !== undefined) forProgram = openTerminal(streams, first, who.uid, request.terminal);
       else if (!isDetached) forProgram = openPipes(slots as [StreamSlot, StreamSlot, StreamSlot]);
       const pidNote = { address: first.addressOfNumber(PID), clear: () => first.setNumber(PID, 0) };
-      await launch(streams.container, { who, request, streams: forProgram, note: pidNote });
+      await launch(streams.container, { who, request, node, streams: forProgram, note: pidNote });
     } catch (error) {
       for (const slot of slots.toReversed()) slot.free();
       throw error;

@@ -1,6 +1,7 @@
 /** Which node is meant, and whether it can do what is asked of it. */
 import type { Membership, NodeRecord } from '../../hotplug/index.ts';
 import { KorriganError } from '../../linux/errors.ts';
+import type { NodeState } from '../api/types.ts';
 
 /** @throws KorriganError KRG_NO_SUCH_NODE, KRG_NODE_LOST, KRG_NODE_NOT_PRESENT */
 export function upNode(membership: Membership, reference: string): NodeRecord {
@@ -8,6 +9,13 @@ export function upNode(membership: Membership, reference: string): NodeRecord {
   if (node.state !== 'possible') return node;
   if (isLost(node)) throw new KorriganError('KRG_NODE_LOST', `${node.name} was declared dead, and what ran there has ended with it`);
   throw new KorriganError('KRG_NODE_NOT_PRESENT', `${node.name} is not up; start its daemon first`);
+}
+
+/** @param answers its daemon has just answered */
+export function shownState(node: NodeRecord, answers: boolean): NodeState {
+  const takesPart = node.state === 'online' || node.state === 'leaving';
+  if (takesPart && !answers) return 'unreachable';
+  return isLost(node) ? 'dead' : node.state;
 }
 
 /** Was it declared dead, and has not been up since? */

@@ -1,12 +1,11 @@
 /** Migration and its preflight for users: on the node where the process runs, by whom the process belongs to. */
 import { randomUUID } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { examineProcess } from '../../ghost/index.ts';
 import type { Container } from '../../container/index.ts';
 import type { MigrationService } from '../../epm/index.ts';
 import type { Membership } from '../../hotplug/index.ts';
-import { errorToJSON, isKorriganError, KorriganError, toKorriganError } from '../../linux/errors.ts';
+import { errorToJSON, KorriganError, toKorriganError } from '../../linux/errors.ts';
 import { readProcessFile } from '../../linux/index.ts';
 import type { ProcService } from '../../proc/index.ts';
 import { defineCall, type RpcNode } from '../../rpc/index.ts';
@@ -15,10 +14,7 @@ import type { EventLog } from '../events.ts';
 import { memberFor } from './members.ts';
 import { ownerOf } from './process-list.ts';
 import type { MigrationServices } from './services.ts';
-
-/** How long a process is followed from node to node. */
-const FOLLOWED_MILLISECONDS = 10_000;
-const FOLLOWED_AGAIN_MILLISECONDS = 20;
+import { noSuchProcess, whereItRuns } from './whereabouts.ts';
 
 const moved = z.object({
   pids: z.array(z.number()),
@@ -97,27 +93,6 @@ export function createMigration(options: MigrationOptions): MigrationServices {
   };
 }
 
-/** Asks the node on which the process runs. One that has moved on before the question came is followed. */
-async function whereItRuns<Result>(proc: ProcService, pid: number, ask: (node: number) => Promise<Result>): Promise<Result> {
-  for (const until = performance.now() + FOLLOWED_MILLISECONDS; ; await delay(FOLLOWED_AGAIN_MILLISECONDS)) {
-    try {
-      return await ask(await locateProcess(proc, pid));
-    } catch (error) {
-      if (!isKorriganError(error, 'KRG_PROCESS_ELSEWHERE') || performance.now() > until) throw error;
-    }
-  }
-}
-
-/** @throws KorriganError KRG_NO_SUCH_PROCESS, also for a pid of a range that no node has */
-async function locateProcess(proc: ProcService, pid: number): Promise<number> {
-  try {
-    return await proc.locate(pid);
-  } catch (error) {
-    if (!isKorriganError(error, 'KRG_NO_SUCH_NODE')) throw error;
-    throw new KorriganError('KRG_NO_SUCH_PROCESS', `the cluster has no process ${pid} (krg ps lists them)`);
-  }
-}
-
 /** Does for other nodes, and for this one, what concerns processes that run here. */
 function serveMigration({ rpc, container, epm, events, membership }: MigrationOptions): void {
   rpc.handle(migrateProcess, async ({ pid, target, tree, uid }) => {
@@ -144,7 +119,7 @@ function serveMigration({ rpc, container, epm, events, membership }: MigrationOp
 /** @throws KorriganError KRG_NO_SUCH_PROCESS, KRG_NOT_YOUR_PROCESS */
 function checkOwner(container: Container, pid: number, uid: number): void {
   const owner = pid <= 1 ? undefined : ownerOf(container, pid);
-  if (owner === undefined) throw new KorriganError('KRG_NO_SUCH_PROCESS', `the cluster has no process ${pid} (krg ps lists them)`);
+  if (owner === undefined) throw noSuchProcess(pid);
   if (uid !== 0 && uid !== owner)
     throw new KorriganError('KRG_NOT_YOUR_PROCESS', `process ${pid} belongs to another user; only root may move it`);
 }

@@ -1,9 +1,9 @@
 /** The processes of a container, from its own procfs. */
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { uptime } from 'node:os';
 import { z } from 'zod';
 import type { Container } from '../../container/index.ts';
-import { parseStat, type ProcessStat } from '../../linux/index.ts';
+import { parseStat, type ProcessStat, readSmallFile } from '../../linux/index.ts';
 import { defineCall } from '../../rpc/index.ts';
 import type { ProcessEntry } from '../api/types.ts';
 
@@ -16,7 +16,7 @@ const INIT = 1;
 const PTY_MAJOR = 136;
 
 const pid = z.int();
-const entry = z.object({
+export const processEntry = z.object({
   pid,
   ppid: pid,
   processGroup: pid,
@@ -28,12 +28,15 @@ const entry = z.object({
   startedAt: z.number(),
   cpuTimeMilliseconds: z.number(),
   residentBytes: z.number(),
+  virtualBytes: z.number(),
+  nice: z.int(),
+  threads: z.int(),
   command: z.string(),
   kind: z.enum(['process', 'husk']),
 });
 
 /** Asks a node for its processes. */
-export const listProcesses = defineCall('node.processes', z.object({}), z.array(entry));
+export const listProcesses = defineCall('node.processes', z.object({}), z.array(processEntry));
 
 /** Everything that runs in the container. @param isHusk whether the process stands for one that runs elsewhere */
 export function processesOf(container: Container, node: string, isHusk: (pid: number) => boolean): ProcessEntry[] {
@@ -57,9 +60,12 @@ export function membersOf(container: Container, group: number): number[] {
 
 /** None when the process has ended meanwhile. */
 function describe(directory: string, node: string, bootedAt: number, isHusk: (pid: number) => boolean): ProcessEntry[] {
-  const found = ignoreEnded((): ProcessEntry => {
-    const stat = parseStat(readFileSync(`${directory}/stat`, 'latin1'));
-    const commandLine = readFileSync(`${directory}/cmdline`, 'utf8').replace(/\0+$/, '').replaceAll('\0', ' ');
+  const found = ignoreEnded((): ProcessEntry | undefined => {
+    const text = readSmallFile(`${directory}/stat`);
+    const line = readSmallFile(`${directory}/cmdline`);
+    if (text === undefined || line === undefined) return undefined;
+    const stat = parseStat(text);
+    const commandLine = Buffer.from(line, 'latin1').toString('utf8').replace(/\0+$/, '').replaceAll('\0', ' ');
     return {
       pid: stat.pid,
       ppid: stat.parent,
@@ -72,6 +78,9 @@ function describe(directory: string, node: string, bootedAt: number, isHusk: (pi
       startedAt: Math.round(bootedAt + (stat.startTime * 1000) / TICKS_PER_SECOND),
       cpuTimeMilliseconds: ((stat.userTicks + stat.systemTicks) * 1000) / TICKS_PER_SECOND,
       residentBytes: stat.residentPages * PAGE_SIZE,
+      virtualBytes: stat.virtualBytes,
+      nice: stat.nice,
+      threads: stat.threads,
       command: commandLine === '' ? `[${stat.command}]` : commandLine,
       kind: isHusk(stat.pid) ? 'husk' : 'process',
     };
@@ -87,7 +96,8 @@ function terminalName({ terminal }: ProcessStat): string | null {
   return major === PTY_MAJOR ? `pts/${minor}` : `${major}:${minor}`;
 }
 
-function ignoreEnded<T>(read: () => T): T | undefined {
+/** Undefined when what is read was of a process that has ended. */
+export function ignoreEnded<T>(read: () => T): T | undefined {
   try {
     return read();
   } catch (error) {

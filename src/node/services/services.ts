@@ -3,22 +3,27 @@ import { randomUUID } from 'node:crypto';
 import type { Container } from '../../container/index.ts';
 import type { Membership, NodeRecord } from '../../hotplug/index.ts';
 import type { Kddm } from '../../kddm/index.ts';
-import { type ErrorCode, isKorriganError, KorriganError } from '../../linux/errors.ts';
+import { type ErrorCode, isKorriganError } from '../../linux/errors.ts';
 import type { ProcService } from '../../proc/index.ts';
 import type { RpcNode } from '../../rpc/index.ts';
 import type { NodeServices } from '../api/services.ts';
-import type { Caller, ClusterEvent, NodeStatus } from '../api/types.ts';
+import type { Caller, ClusterUsage, NodeStatus, NodeUsage, ProcessEntry } from '../api/types.ts';
 import { examineMachine } from '../doctor.ts';
 import type { EventLog } from '../events.ts';
 import { ObjectSession } from '../objects/object-session.ts';
 import { passOn, runDetachedOn, serveRuns } from '../runs/pass-on.ts';
 import type { RunService } from '../runs/run-service.ts';
 import { credentialsOf } from '../users.ts';
+import { clusterEvents, serveEvents } from './cluster-events.ts';
 import { killLocally, killProcess } from './kill.ts';
 import { linesOf, readLog } from './logs.ts';
-import { firstMember, isLost, upNode } from './members.ts';
+import { firstMember, shownState, upNode } from './members.ts';
 import { listProcesses, processesOf } from './process-list.ts';
+import { reniceLocally, reniceProcess } from './renice.ts';
 import { askStatus, statusOf } from './status.ts';
+import { askUsage, usageReader } from './usage.ts';
+import { Waiting } from './waiting.ts';
+import { locateProcess, noSuchProcess, whereItRuns } from './whereabouts.ts';
 
 /** What the modules above the container do for users; joined in by `node.ts`. */
 export type MigrationServices = Pick<NodeServices, 'migrate' | 'explain'>;
@@ -31,6 +36,8 @@ export interface ServicesOptions {
   readonly version: string;
   readonly membership: Membership;
   readonly proc: ProcService;
+  /** The node whose range a pid is from. */
+  readonly homeOf: (pid: number) => number;
   readonly container: Container;
   readonly rpc: RpcNode;
   readonly runs: RunService;
@@ -49,12 +56,13 @@ const STATUS_DEADLINE_MS = 2000;
 const UNREACHABLE: readonly ErrorCode[] = ['KRG_NODE_DEAD', 'KRG_DEADLINE', 'KRG_PEER_REVOKED'];
 
 export function createServices(options: ServicesOptions): NodeServices {
-  const { membership, rpc, runs, events } = options;
+  const { membership, rpc, runs, proc } = options;
   const self = rpc.id;
   const nodeFor = (reference: string | undefined): number =>
     reference === undefined ? (firstMember(membership) ?? self) : upNode(membership, reference).id;
   const whoIs = ({ uid, gid }: Caller): ReturnType<typeof credentialsOf> => credentialsOf(uid, gid);
   serveOtherNodes(options);
+  const waiting = new Waiting(options);
 
   return {
     status: async () => ({
@@ -74,6 +82,8 @@ export function createServices(options: ServicesOptions): NodeServices {
         .toSorted((a, b) => a.pid - b.pid);
     },
 
+    usage: () => usage(options),
+
     run: (caller, user) => passOn(rpc, whoIs(caller), user, nodeFor),
 
     runDetached: (caller, request) => {
@@ -84,6 +94,15 @@ export function createServices(options: ServicesOptions): NodeServices {
     kill: async (caller, { pid, signal }) => {
       await rpc.call(await locate(options, Math.abs(pid)), killProcess, { pid, signal, uid: caller.uid }, { idempotencyKey: randomUUID() });
     },
+
+    renice: async (caller, { pid, ...wanted }) =>
+      whereItRuns(proc, pid, async (node) => {
+        const request = { pid, uid: caller.uid, ...wanted };
+        const reniced = await rpc.call(node, reniceProcess, request, { idempotencyKey: randomUUID() });
+        return { pid, node: membership.nameOf(node), ...reniced };
+      }),
+
+    wait: (caller, { pids }, abort) => waiting.linesFor(caller, pids, abort),
 
     objects: (caller, user) => new ObjectSession(options.kddm, caller, user, options.onFault).run(),
 
@@ -98,30 +117,35 @@ export function createServices(options: ServicesOptions): NodeServices {
 
     logs: (_, { node, lines, follow }, abort) => logLines(options, nodeFor(node), { lines, follow }, abort),
 
-    events: (_, abort): AsyncIterable<ClusterEvent> => events.follow(abort),
+    events: (_, abort) => clusterEvents(options, abort),
   };
 }
 
 /** The node on which a process runs. */
 async function locate({ membership, proc }: ServicesOptions, pid: number): Promise<number> {
   const known = (node: number): boolean => membership.members.some(({ id }) => id === node);
-  const unknown = new KorriganError('KRG_NO_SUCH_PROCESS', `the cluster has no process ${pid} (krg ps lists them)`);
-  const node = await proc.locate(pid).catch((error: unknown) => {
-    throw isKorriganError(error, 'KRG_NO_SUCH_NODE') ? unknown : error;
-  });
+  const node = await locateProcess(proc, pid);
   if (known(node)) return node;
-  throw unknown;
+  throw noSuchProcess(pid);
 }
 
 /** Answers what other nodes ask of this one. */
-function serveOtherNodes({ version, rpc, runs, container, membership, proc, logPath }: ServicesOptions): void {
+function serveOtherNodes(options: ServicesOptions): void {
+  const { version, rpc, runs, container, membership, proc, logPath } = options;
   const isHusk = (pid: number): boolean => proc.isHusk(pid);
   serveRuns(rpc, runs);
+  serveEvents(options);
   rpc.handle(askStatus, () => {
     const status = statusOf(container, version, isHusk);
     return { ...status, loadAverage: [...status.loadAverage] as [number, number, number] };
   });
   rpc.handle(listProcesses, () => processesOf(container, membership.self.name, isHusk));
+  const readUsage = usageReader(container, membership.self.name, isHusk);
+  rpc.handle(askUsage, () => {
+    const { sample, processes } = readUsage();
+    return { sample: { ...sample, loadAverage: [...sample.loadAverage] as [number, number, number] }, processes };
+  });
+  rpc.handle(reniceProcess, (request) => reniceLocally(container, isHusk, request));
   rpc.handle(killProcess, (request) => {
     killLocally(container, request);
     return null;
@@ -135,10 +159,21 @@ async function nodeStatus(rpc: RpcNode, record: NodeRecord): Promise<NodeStatus>
   const { id, name, address, port, isOut } = record;
   const asked = record.state === 'possible' ? null : rpc.call(id, askStatus, {}, { deadlineMs: STATUS_DEADLINE_MS });
   const daemon = asked === null ? null : await unlessDead(asked, null);
-  const takesPart = record.state === 'online' || record.state === 'leaving';
-  const isDead = isLost(record);
-  const state = takesPart && daemon === null ? 'unreachable' : isDead ? 'dead' : record.state;
-  return { id, name, address, port, state, isOut, daemon };
+  return { id, name, address, port, state: shownState(record, daemon !== null), isOut, daemon };
+}
+
+/** Each node is asked once, also for what is known of it by others. */
+async function usage({ cluster, membership, rpc }: ServicesOptions): Promise<ClusterUsage> {
+  const processes: ProcessEntry[] = [];
+  const nodes = await Promise.all(
+    membership.members.map(async (record): Promise<NodeUsage> => {
+      const asked = record.state === 'possible' ? null : rpc.call(record.id, askUsage, {}, { deadlineMs: STATUS_DEADLINE_MS });
+      const answer = asked === null ? null : await unlessDead(asked, null);
+      processes.push(...(answer?.processes ?? []));
+      return { id: record.id, name: record.name, state: shownState(record, answer !== null), sample: answer?.sample ?? null };
+    }),
+  );
+  return { cluster, node: membership.self.name, nodes, processes: processes.toSorted((a, b) => a.pid - b.pid) };
 }
 
 async function* logLines(
