@@ -1,5 +1,7 @@
 /** What could stand at the cursor of a `krg` command line, derived from the commands themselves. */
 import type { Command, Option } from 'commander';
+import { DISABLEABLE_NAMES } from '../node/api/index.ts';
+import { capabilityCandidates } from './capability-words.ts';
 
 export interface Candidate {
   readonly value: string;
@@ -29,7 +31,7 @@ export async function completeWords(program: Command, words: readonly string[], 
 
   const { operands, awaiting, passed } = readWords(command, rest);
   if (passed) return 'files';
-  if (awaiting !== undefined) return matching(await optionValues(awaiting, live));
+  if (awaiting !== undefined) return matching(await optionValues(awaiting, typed, live));
   if (typed.startsWith('-')) return matching(optionCandidates(command));
   const candidates = await operandCandidates(name, operands, live);
   return candidates === 'files' ? 'files' : matching(candidates);
@@ -74,6 +76,8 @@ async function operandCandidates(command: string, operands: readonly string[], l
     case 'ps':
     case 'kill':
       return without(await live.pids(), operands);
+    case 'caps':
+      return operands.length === 0 ? live.pids() : [];
     case 'explain':
       return operands.length === 0 ? live.pids() : operands.length === 1 ? live.nodes() : [];
     case 'migrate':
@@ -86,13 +90,23 @@ async function operandCandidates(command: string, operands: readonly string[], l
   }
 }
 
-async function optionValues(option: Option, live: LiveValues): Promise<readonly Candidate[]> {
+async function optionValues(option: Option, typed: string, live: LiveValues): Promise<readonly Candidate[]> {
   switch (option.long) {
     case '--node':
     case '--at':
       return live.nodes();
     case '--cluster':
       return live.clusters();
+    case '--caps':
+    case '--set':
+    case '--permitted':
+    case '--effective':
+    case '--inheritable-permitted':
+    case '--inheritable-effective':
+      return capabilityCandidates(typed);
+    case '--disable':
+    case '--enable':
+      return capabilityCandidates(typed, DISABLEABLE_NAMES);
     default:
       return [];
   }

@@ -21,3 +21,9 @@ export function groupsOf(uid: number, gid: number, passwd: string, group: string
 export function credentialsOf(uid: number, gid: number): Credentials {
   return { uid, gid, groups: groupsOf(uid, gid, readFileSync('/etc/passwd', 'utf8'), readFileSync('/etc/group', 'utf8')) };
 }
+
+/** Number of a user of this machine by name. */
+export function uidOf(name: string): number | undefined {
+  const uid = parseTable(readFileSync('/etc/passwd', 'utf8')).find(([user]) => user === name)?.[2];
+  return uid === undefined ? undefined : Number(uid);
+}

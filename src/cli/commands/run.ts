@@ -1,5 +1,6 @@
 import { KorriganError } from '../../linux/errors.ts';
 import type { AttachedProcess, ExitStatus, RunRequest } from '../../node/api/index.ts';
+import { readCapabilities } from '../capability-words.ts';
 import { reportFailure, USAGE } from '../failure.ts';
 import { nodeClient } from '../options.ts';
 import type { CommonOptions } from '../options.ts';
@@ -11,6 +12,7 @@ export interface RunOptions extends CommonOptions {
   readonly detach?: boolean;
   /** `-t`: true, `-T`: false; by default there is a terminal where stdin and stdout are one. */
   readonly tty?: boolean;
+  readonly caps?: string;
 }
 
 /** When the connection is lost or krg itself fails, as ssh. */
@@ -55,6 +57,7 @@ function runRequest(words: readonly string[], options: RunOptions, withTerminal:
     workingDirectory: process.cwd(),
     umask: process.umask(),
     ...(options.node === undefined ? {} : { node: options.node }),
+    ...(options.caps === undefined ? {} : { capabilities: readCapabilities('--caps', options.caps) }),
     ...(withTerminal ? { terminal: { ...terminalSize(), type: process.env['TERM'] ?? 'dumb' } } : {}),
   };
 }

@@ -1,8 +1,29 @@
 /** Starts programs for users. */
+import {
+  applied,
+  type CapabilitySets,
+  contains,
+  type Given,
+  initialSets,
+  namesOf,
+  NOT_DISABLED,
+  SUPPORTED,
+} from '../../capability/index.ts';
 import type { Container, Credentials, LaunchOptions, StandardStreams } from '../../container/index.ts';
 import { KorriganError } from '../../linux/errors.ts';
 import { isErrno } from '../../linux/index.ts';
 import type { RunRequest } from '../api/schemas.ts';
+
+/** @throws KorriganError KRG_NOT_SUPPORTED */
+function endowed(initial: CapabilitySets, change: NonNullable<RunRequest['capabilities']>): Given {
+  const effective = applied(initial.effective, change);
+  if (!contains(SUPPORTED, effective))
+    throw new KorriganError(
+      'KRG_NOT_SUPPORTED',
+      `not supported: ${namesOf(effective & ~SUPPORTED).join(', ') || 'a capability without a name'}`,
+    );
+  return { sets: initialSets(effective), disabled: NOT_DISABLED };
+}
 
 /** /dev/null, thrice: the standard streams of pid 1 itself. */
 export const NO_STREAMS: StandardStreams = { kind: 'descriptors', fds: [0, 1, 2] };
@@ -11,12 +32,14 @@ export interface LaunchRequest {
   readonly who: Credentials;
   readonly request: RunRequest;
   readonly streams: StandardStreams;
+  /** What programs have that are started without capabilities of their own. */
+  readonly initial: CapabilitySets;
   /** See LaunchOptions; `clear` sets it back to zero. */
   readonly note?: { readonly address: number; readonly clear: () => void };
 }
 
 /** @returns the pid @throws KorriganError KRG_COMMAND_NOT_FOUND, KRG_COMMAND_NOT_EXECUTABLE, KRG_BAD_REQUEST */
-export async function launch(container: Container, { who, request, streams, note }: LaunchRequest): Promise<number> {
+export async function launch(container: Container, { who, request, streams, initial, note }: LaunchRequest): Promise<number> {
   const environment = request.terminal === undefined ? request.environment : { ...request.environment, TERM: request.terminal.type };
   const options: LaunchOptions = {
     arguments: request.arguments,
@@ -26,6 +49,7 @@ export async function launch(container: Container, { who, request, streams, note
     umask: request.umask,
     streams,
     cgroup: container.newApplication(),
+    ...(request.capabilities === undefined ? {} : { capabilities: endowed(initial, request.capabilities) }),
     ...(note === undefined ? {} : { noteAt: note.address }),
   };
   try {

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
+import type { Capabilities } from '../../capability/index.ts';
 import { examineProcess } from '../../ghost/index.ts';
 import type { Container } from '../../container/index.ts';
 import type { MigrationService } from '../../epm/index.ts';
@@ -52,6 +53,7 @@ export interface MigrationOptions {
   readonly rpc: RpcNode;
   readonly proc: ProcService;
   readonly epm: MigrationService;
+  readonly capabilities: Capabilities;
   readonly events: EventLog;
 }
 
@@ -98,7 +100,7 @@ export function createMigration(options: MigrationOptions): MigrationServices {
 }
 
 /** Asks the node on which the process runs. One that has moved on before the question came is followed. */
-async function whereItRuns<Result>(proc: ProcService, pid: number, ask: (node: number) => Promise<Result>): Promise<Result> {
+export async function whereItRuns<Result>(proc: ProcService, pid: number, ask: (node: number) => Promise<Result>): Promise<Result> {
   for (const until = performance.now() + FOLLOWED_MILLISECONDS; ; await delay(FOLLOWED_AGAIN_MILLISECONDS)) {
     try {
       return await ask(await locateProcess(proc, pid));
@@ -119,7 +121,7 @@ async function locateProcess(proc: ProcService, pid: number): Promise<number> {
 }
 
 /** Does for other nodes, and for this one, what concerns processes that run here. */
-function serveMigration({ rpc, container, epm, events, membership }: MigrationOptions): void {
+function serveMigration({ rpc, container, epm, capabilities, events, membership }: MigrationOptions): void {
   rpc.handle(migrateProcess, async ({ pid, target, tree, uid }) => {
     checkOwner(container, pid, uid);
     if (target === rpc.id) return null;
@@ -133,12 +135,23 @@ function serveMigration({ rpc, container, epm, events, membership }: MigrationOp
     const hostPid = container.hostPidOf(pid) ?? 0;
     const command = (readProcessFile(hostPid, 'cmdline') ?? '').replaceAll('\0', ' ').trim();
     const files = epm.explainFiles(pid);
-    const findings = [...examineProcess(hostPid), ...files];
+    const findings = [...missingCapability(capabilities, pid), ...examineProcess(hostPid), ...files];
     return {
       command,
       resources: findings.map(({ resource: what, verdict, reason }) => ({ pid, resource: what, verdict, detail: '', reason })),
     };
   });
+}
+
+/** What `krg explain` says where the process may not be moved whatever it holds. */
+function missingCapability(capabilities: Capabilities, pid: number): { resource: string; verdict: 'refused'; reason: string }[] {
+  try {
+    capabilities.checkMigrate(pid);
+    return [];
+  } catch (error) {
+    if (!isKorriganError(error, 'KRG_CAPABILITY_MISSING')) throw error;
+    return [{ resource: 'capability CAN_MIGRATE', verdict: 'refused', reason: error.message }];
+  }
 }
 
 /** @throws KorriganError KRG_NO_SUCH_PROCESS, KRG_NOT_YOUR_PROCESS */
