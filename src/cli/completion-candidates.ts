@@ -1,6 +1,8 @@
 /** What could stand at the cursor of a `krg` command line, derived from the commands themselves. */
 import type { Command, Option } from 'commander';
 import { PROCESS_COLUMNS } from './process-columns.ts';
+import { DISABLEABLE_NAMES } from '../node/api/index.ts';
+import { capabilityCandidates } from './capability-words.ts';
 
 export interface Candidate {
   readonly value: string;
@@ -33,7 +35,7 @@ export async function completeWords(program: Command, words: readonly string[], 
 
   const { operands, awaiting, passed } = readWords(command, rest);
   if (passed) return 'files';
-  if (awaiting !== undefined) return matching(await optionValues(awaiting, live));
+  if (awaiting !== undefined) return matching(await optionValues(awaiting, typed, live));
   if (typed.startsWith('-')) return matching(optionCandidates(command));
   const candidates = await operandCandidates(name, operands, live);
   return candidates === 'files' ? 'files' : matching(candidates);
@@ -83,6 +85,7 @@ async function operandCandidates(command: string, operands: readonly string[], l
     case 'renice':
       return without(await live.pids(), operands);
     case 'tree':
+    case 'caps':
       return operands.length === 0 ? live.pids() : [];
     case 'explain':
       return operands.length === 0 ? live.pids() : operands.length === 1 ? live.nodes() : [];
@@ -96,7 +99,7 @@ async function operandCandidates(command: string, operands: readonly string[], l
   }
 }
 
-async function optionValues(option: Option, live: LiveValues): Promise<readonly Candidate[]> {
+async function optionValues(option: Option, typed: string, live: LiveValues): Promise<readonly Candidate[]> {
   switch (option.long) {
     case '--node':
     case '--at':
@@ -108,6 +111,16 @@ async function optionValues(option: Option, live: LiveValues): Promise<readonly 
     case '--columns':
     case '--sort':
       return Object.entries(PROCESS_COLUMNS).map(([value, { means }]) => ({ value, description: means }));
+    case '--caps':
+    case '--set':
+    case '--permitted':
+    case '--effective':
+    case '--inheritable-permitted':
+    case '--inheritable-effective':
+      return capabilityCandidates(typed);
+    case '--disable':
+    case '--enable':
+      return capabilityCandidates(typed, DISABLEABLE_NAMES);
     default:
       return [];
   }

@@ -14,9 +14,9 @@ export const COMPLETION_SCRIPTS: Readonly<Record<string, string>> = {
     COMPREPLY=("\${candidates[@]}")
   fi
 }
-complete -F _krg_complete krg krgadm
+complete -F _krg_complete krg krgadm krgcapset
 `,
-  zsh: `#compdef krg krgadm
+  zsh: `#compdef krg krgadm krgcapset
 _krg_complete() {
   local line
   local -a candidates
@@ -31,7 +31,7 @@ _krg_complete() {
   done
   _describe 'krg' candidates
 }
-compdef _krg_complete krg krgadm
+compdef _krg_complete krg krgadm krgcapset
 `,
   fish: `function __krg_complete
   set -l words (commandline -opc) (commandline -ct)
@@ -44,5 +44,6 @@ compdef _krg_complete krg krgadm
 end
 complete -c krg -f -a '(__krg_complete)'
 complete -c krgadm -f -a '(__krg_complete)'
+complete -c krgcapset -f -a '(__krg_complete)'
 `,
 };

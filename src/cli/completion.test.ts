@@ -52,6 +52,11 @@ const cases: readonly (readonly [string, readonly string[] | 'files'])[] = [
   ['ps --user a', ['ann']],
   ['ps --columns n', ['node', 'ni', 'nlwp']],
   ['top --d', ['--delay']],
+  ['caps ', ['65601', '65602', '131080']],
+  ['caps 65601 --set +CAN', ['+CAN_MIGRATE']],
+  ['caps 65601 --set -CAN_MIGRATE,CHE', ['-CAN_MIGRATE,CHECKPOINTABLE']],
+  ['caps 65601 --disable ', ['CAN_MIGRATE', 'DISTANT_FORK', 'CHECKPOINTABLE']],
+  ['run --caps SEE', ['SEE_LOCAL_PROC_STAT']],
   ['nonsense ', []],
 ];
 for (const [line, expected] of cases) {
@@ -84,6 +89,7 @@ test('every command but the hidden one is offered, with what it does', async () 
     'nice',
     'renice',
     'migrate',
+    'caps',
     'explain',
     'doctor',
     'demo',

@@ -41,6 +41,8 @@ const entry: ProcessEntry = {
 };
 
 const services: NodeServices = {
+  capabilities: () => Promise.reject(new KorriganError('KRG_NO_SUCH_PROCESS', 'there is none')),
+  changeCapabilities: () => Promise.reject(new KorriganError('KRG_NO_SUCH_PROCESS', 'there is none')),
   objects: (_caller, user) => user.end(),
   status: () =>
     Promise.resolve({

@@ -1,4 +1,4 @@
-/** The entry of `krg`, and of Kerrighed's `migrate` and `krgadm` when it is called by their names. */
+/** The entry of `krg`, and of Kerrighed's `migrate`, `krgadm` and `krgcapset` when it is called by their names. */
 import { fileURLToPath } from 'node:url';
 
 // What the launcher (`krg` at the root) set for this process is not for the programs that it runs.
@@ -19,6 +19,7 @@ const status = await run();
 async function run(): Promise<number> {
   if (calledAs === 'migrate') return await (await import('./kerrighed-migrate.ts')).kerrighedMigrate(words);
   if (calledAs === 'krgadm') return await (await import('./kerrighed-krgadm.ts')).kerrighedKrgadm(words);
+  if (calledAs === 'krgcapset') return await (await import('./kerrighed-krgcapset.ts')).kerrighedKrgcapset(words);
   return await (await import('./program.ts')).runProgram(words);
 }
 

@@ -18,6 +18,7 @@ const ERRNO_BY_CODE: Readonly<Record<string, number>> = {
   KRG_NO_SUCH_PROCESS: constants.errno.ESRCH,
   KRG_NOT_YOUR_PROCESS: constants.errno.EPERM,
   KRG_PERMISSION: constants.errno.EPERM,
+  KRG_CAPABILITY_MISSING: constants.errno.EPERM,
   KRG_NOT_MOVABLE: constants.errno.ENOSYS,
   KRG_NOT_SUPPORTED: constants.errno.ENOSYS,
   KRG_PROCESS_BUSY: constants.errno.EAGAIN,

@@ -3,6 +3,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { reportFailure, USAGE } from './failure.ts';
 import type { CommonOptions } from './options.ts';
 import type { BarrierOptions } from './commands/barrier.ts';
+import type { CapsOptions } from './commands/caps.ts';
 import type { JoinCommandOptions } from './commands/join.ts';
 import type { LockOptions } from './commands/lock.ts';
 import type { LocksOptions } from './commands/locks.ts';
@@ -64,6 +65,8 @@ export function buildProgram(ended: (status: number) => void, raw: readonly stri
     .option('--start <number>', 'how many of them are up at once; krg start starts the others (default: all)')
     .option('--standby', 'only the first takes part: the others wait until they are added')
     .option('--store <store>', "where the cluster's record lies: embedded, or the URLs of an etcd, with commas between them", 'embedded')
+    .option('--caps <list>', 'what programs may do that are started: capabilities with commas between them; all; none, as in Kerrighed')
+    .option('--caps-rules <file>', 'rules by command, user and control group, as JSON')
     .action(async (options: UpOptions) => ended(await (await import('./commands/up.ts')).up(options)));
   command('down', 'stop the cluster and everything that runs in it').action(async (options: CommonOptions) =>
     ended(await (await import('./commands/down.ts')).down(options)),
@@ -104,6 +107,7 @@ export function buildProgram(ended: (status: number) => void, raw: readonly stri
     .option('-d, --detach', 'do not wait for it; print its pid')
     .option('-t, --tty', 'give it a terminal, also where stdin is none')
     .option('-T, --no-tty', 'give it no terminal')
+    .option('--caps <list>', 'its capabilities: NAME,…, or +NAME,… or -NAME,… against what programs begin with; all; none')
     .passThroughOptions()
     .action(async (words: string[], options: RunOptions) => ended(await (await import('./commands/run.ts')).run(words, options)));
   addProcessCommands(command, ended, raw);
@@ -120,6 +124,16 @@ export function buildProgram(ended: (status: number) => void, raw: readonly stri
     .action(async (pid: string, node: string | undefined, options: CommonOptions) =>
       ended(await (await import('./commands/explain.ts')).explain(pid, node, options)),
     );
+  command('caps', 'show and change the capabilities of a process: what of the cluster it may use')
+    .argument('[pid]', 'without one, the shell that calls, in the cluster')
+    .option('--set <list>', 'what it may do, and the children that it will have: NAME,…, or +NAME,… or -NAME,…; all; none')
+    .option('--effective <list>', 'what it may do')
+    .option('--permitted <list>', 'what it may ever do: what is taken away does not come back')
+    .option('--inheritable-effective <list>', 'what its children may do')
+    .option('--inheritable-permitted <list>', 'what they may ever do')
+    .option('--disable <list>', 'CAN_MIGRATE, DISTANT_FORK or CHECKPOINTABLE do not count, until they are enabled as often')
+    .option('--enable <list>', 'the end of that')
+    .action(async (pid: string | undefined, options: CapsOptions) => ended(await (await import('./commands/caps.ts')).caps(pid, options)));
   command('token', 'print a token, good once, for which a node that is to join gets its certificate')
     .option('--seconds <number>', 'for how long it is good', '600')
     .action(async (options: TokenOptions) => ended(await (await import('./commands/token.ts')).token(options)));

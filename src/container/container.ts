@@ -1,5 +1,6 @@
 /** The container of a node: made once, adopted by every daemon of the node that comes after, destroyed with all that runs in it. */
 import { readFileSync } from 'node:fs';
+import { isGroupName } from '../capability/index.ts';
 import {
   addListener,
   cgroupMountPoint,
@@ -22,7 +23,7 @@ import { Arena, ARENA_ADDRESS, JOURNAL, LAUNCHER_LANE, STATE, STREAM_MEMORY_ADDR
 import { giveBirth } from './birth.ts';
 import { ForeignPids } from './foreign-pids.ts';
 import { Lane, recoverLanes } from './lane.ts';
-import { buildLaunch, launchCapacity, launchedPid, type LaunchOptions } from './launch.ts';
+import { buildLaunch, inOwnGroup, launchCapacity, launchedPid, type LaunchOptions } from './launch.ts';
 import type { PidRange } from './pid-range.ts';
 import { RecordSlots } from './record-slots.ts';
 import { ReaperRing } from './reaper-ring.ts';
@@ -166,8 +167,8 @@ export class Container {
   /** Starts a program. @throws KorriganError KRG_COMMAND_NOT_FOUND, KRG_COMMAND_NOT_EXECUTABLE, KRG_BAD_REQUEST; SyscallError */
   async launch(options: LaunchOptions): Promise<StartedProcess> {
     return this.exclusively(async () => {
-      const capacity = launchCapacity(options);
-      const launch = buildLaunch(this.launcher.newProgram(capacity), options, CHILDREN_WORD);
+      const placed = inOwnGroup(options);
+      const launch = buildLaunch(this.launcher.newProgram(launchCapacity(placed)), placed, CHILDREN_WORD);
       try {
         await this.runLauncher(launch);
         return this.started(launchedPid(launch, options));
@@ -202,7 +203,7 @@ export class Container {
 
   /** Removes the cgroups of applications that have ended. */
   removeEndedApplications(): void {
-    for (const cgroup of this.cgroup.child('processes').children()) if (!this.unborn.has(cgroup.name)) cgroup.removeIfEmpty();
+    for (const cgroup of this.cgroup.child('processes').children()) if (!this.unborn.has(cgroup.name)) cgroup.removeIfEmpty(isGroupName);
   }
 
   /** Makes a terminal of the container. Its master stays in pid 1. */

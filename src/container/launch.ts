@@ -1,4 +1,5 @@
 /** The program with which the launcher makes a process: clone, and what the child does until it executes its file. */
+import { type Given, groupNameFor } from '../capability/index.ts';
 import {
   CLONE,
   cloneArguments,
@@ -42,6 +43,8 @@ export interface LaunchOptions {
   readonly streams: StandardStreams;
   /** Where the process is born. */
   readonly cgroup: ControlGroup;
+  /** What it may do that takes a capability; what the configuration says when undefined. */
+  readonly capabilities?: Given;
   /**
    * Address in pid 1 of an i64, zero before, where pid 1 itself notes what became of the launch, so that it is known even if the daemon dies
    * over it: the pid once the program runs, -1 when nothing could be executed.
@@ -58,6 +61,13 @@ const SOFT_DESCRIPTOR_LIMIT = 1024;
 const EXIT_NOT_EXECUTED = 127;
 /** As execvp(3) without PATH. */
 const DEFAULT_PATH = '/usr/local/bin:/usr/bin:/bin';
+
+/** A process with capabilities of its own is born in the group for them. */
+export function inOwnGroup(options: LaunchOptions): LaunchOptions {
+  const { cgroup, capabilities } = options;
+  if (capabilities === undefined) return options;
+  return { ...options, cgroup: cgroup.child(groupNameFor(capabilities, { pid: 0, startTime: 0 })).create() };
+}
 
 /** Room that {@link buildLaunch} needs. */
 export function launchCapacity(options: LaunchOptions): { records: number; data: number } {

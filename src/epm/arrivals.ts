@@ -4,7 +4,7 @@ import { KorriganError, readStatus } from '../linux/index.ts';
 import { type FamilyDescription, wasProcess } from '../proc/index.ts';
 import type { RelayService } from '../streams/index.ts';
 import { faultPoint } from './fault-points.ts';
-import type { ContainerReference } from './jobs.ts';
+import type { CarriedCapabilities, ContainerReference } from './jobs.ts';
 import { moveGroup } from './hold.ts';
 import { identify, isNamed, JournalEntry, type TargetRecord, unnamed } from './journal.ts';
 import type { MovingPid } from './parts.ts';
@@ -20,6 +20,13 @@ export interface ArrivalsOptions extends MigrationServiceOptions {
   readonly relays: RelayService;
   readonly settlements: Settlements;
   readonly containerReference: ContainerReference;
+}
+
+/** What the source says of a move. */
+export interface Arrival {
+  readonly migration: string;
+  readonly family: FamilyDescription;
+  readonly capabilities: CarriedCapabilities[];
 }
 
 export class Arrivals {
@@ -47,8 +54,7 @@ export class Arrivals {
 
   /** Makes room for processes of another node. @returns where it may connect, once, with which ticket */
   async prepare(
-    migration: string,
-    family: FamilyDescription,
+    { migration, family, capabilities }: Arrival,
     source: Pick<TargetRecord, 'peer' | 'peerLife'>,
   ): Promise<{ host: string; port: number; ticket: string }> {
     const { workers, host, log, container, rpc, proc, relays, settlements, containerReference } = this.options;
@@ -83,7 +89,7 @@ export class Arrivals {
       admission[Symbol.dispose]();
       throw error;
     }
-    const job = { container: containerReference, slot: entry.slot, ticket, migration, host, node: rpc.id, husks } as const;
+    const job = { container: containerReference, slot: entry.slot, ticket, migration, host, node: rpc.id, husks, capabilities } as const;
     return new Promise((resolve, reject) => {
       const work = workers
         .run({ kind: 'target', ...job }, (message) => {

@@ -1,6 +1,7 @@
 /** Moves from this node, on the daemon's main thread: the target is asked to prepare, and a ghost worker does the rest. */
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
+import { givenSchema, givenTo } from '../capability/index.ts';
 import { KorriganError, readStatus } from '../linux/index.ts';
 import { ContainerTable, describeFamily, familySchema, treeBelow } from '../proc/index.ts';
 import { defineCall, type NodeId } from '../rpc/index.ts';
@@ -24,7 +25,13 @@ import { answerQuestion } from './worker-questions.ts';
  */
 export const prepareCall = defineCall(
   'epm.prepare',
-  z.object({ migration: z.string(), life: z.string(), family: familySchema }),
+  z.object({
+    migration: z.string(),
+    life: z.string(),
+    family: familySchema,
+    /** Of those that have been given any. They are not changed while they move. */
+    capabilities: z.array(z.object({ pid: z.int().positive(), given: givenSchema })).default([]),
+  }),
   z.object({ life: z.string(), host: z.string(), port: z.number(), ticket: ticketSchema }),
 );
 const PREPARE_MILLISECONDS = 30_000;
@@ -158,16 +165,23 @@ export class Departures {
 
   /** Whatever forbids the move is found here; then the target is made ready. */
   private async plan(moving: readonly MovingPid[], entry: JournalEntry<SourceRecord>, claimed: number[]): Promise<MovePlan> {
-    const { rpc, proc, container, relays } = this.options;
+    const { rpc, proc, container, relays, checkMigrate } = this.options;
     const { migration, peer: target } = entry.record;
     const pids = moving.map(({ pid }) => pid);
     this.claim(pids, claimed);
+    // From the claim on it cannot be taken from them.
+    for (const pid of pids) checkMigrate(pid);
     entry.update({ processes: moving.map(identify) });
     await proc.leaveAlone(pids);
     preflight(moving, container);
     const family = describeFamily(pids, new ContainerTable(container.procfsPath));
     const options = { deadlineMs: PREPARE_MILLISECONDS, idempotencyKey: `prepare ${migration}` };
-    const { life, ...prepared } = await rpc.call(target, prepareCall, { migration, life: container.life, family }, options);
+    const capabilities = moving.flatMap(({ pid: carrier, hostPid }) => {
+      const given = givenTo(carrier, hostPid);
+      return given === undefined ? [] : [{ pid: carrier, given }];
+    });
+    const request = { migration, life: container.life, family, capabilities };
+    const { life, ...prepared } = await rpc.call(target, prepareCall, request, options);
     entry.update({ peerLife: life });
     const inMove = new Set(moving.map(({ hostPid }) => hostPid));
     const others = processesOfContainer(container.cgroup).filter((hostPid) => !inMove.has(hostPid));

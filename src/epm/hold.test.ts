@@ -11,7 +11,7 @@ test('a group that is tidied up before it is thawed holds nobody', async () => {
   try {
     const child = spawn('sleep', ['1000'], { stdio: 'ignore' });
     const ended = once(child, 'exit');
-    using hold = Hold.gather(processes.child('moving'), [child.pid ?? 0], () => undefined);
+    using hold = Hold.gather(processes.child('moving'), [{ hostPid: child.pid ?? 0 }], () => undefined);
     hold.freeze();
     child.kill('SIGKILL');
     await ended;

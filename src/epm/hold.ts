@@ -4,10 +4,18 @@
  */
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { cgroupMountPoint, ControlGroup, readProcessFile } from '../linux/index.ts';
+import { baseGroupOf, isGroupName, isRemoval, place } from '../capability/index.ts';
+import { ControlGroup } from '../linux/index.ts';
 import { HUSK_GROUP } from '../proc/index.ts';
 
 const ATTEMPTS = 100;
+
+/** A process to hold. */
+export interface HeldProcess {
+  readonly hostPid: number;
+  /** Name of the group in the hold's that says what it was given (src/capability). */
+  readonly capabilities?: string | undefined;
+}
 
 /** The group of a move, when it is not the processes' own. @param processes the container's group of groups */
 export function moveGroup(processes: ControlGroup, migration: string): ControlGroup {
@@ -30,19 +38,16 @@ export class Hold implements Disposable {
    * @param otherwise a group for them alone
    * @param announce told the group's path before anything is moved
    */
-  static gather(otherwise: ControlGroup, hostPids: readonly number[], announce: (path: string) => void): Hold {
-    const present = groupOf(hostPids[0] ?? 0);
-    if (present !== undefined && present.name !== HUSK_GROUP && isExactly(present, hostPids)) {
-      announce(present.path);
-      return new Hold(present);
-    }
-    announce(otherwise.path);
+  static gather(otherwise: ControlGroup, processes: readonly HeldProcess[], announce: (path: string) => void): Hold {
+    const present = baseGroupOf(processes[0]?.hostPid ?? 0);
+    const isOwn = present !== undefined && present.name !== HUSK_GROUP && isExactly(present, processes);
+    const group = isOwn ? present : otherwise;
+    announce(group.path);
     // An empty group may be tidied up at any moment.
     for (let attempt = 1; ; attempt++) {
       try {
-        otherwise.create();
-        for (const hostPid of hostPids) otherwise.attach(hostPid);
-        return new Hold(otherwise);
+        for (const { hostPid, capabilities } of processes) place(hostPid, capabilities === undefined ? group : group.child(capabilities));
+        return new Hold(group);
       } catch (error) {
         if (!isRemoval(error) || attempt === ATTEMPTS) throw error;
       }
@@ -77,19 +82,9 @@ function unlessRemoved(action: () => void): void {
   }
 }
 
-/** The group of a process, in the version-2 hierarchy as this process sees it. */
-function groupOf(hostPid: number): ControlGroup | undefined {
-  const path = /^0::(\/.*)$/m.exec(readProcessFile(hostPid, 'cgroup') ?? '')?.[1];
-  return path === undefined ? undefined : new ControlGroup(join(cgroupMountPoint(), path));
-}
-
-function isExactly(group: ControlGroup, hostPids: readonly number[]): boolean {
-  if (group.children().length > 0) return false;
-  const present = group.processes();
-  return present.length === hostPids.length && present.every((hostPid) => hostPids.includes(hostPid));
-}
-
-/** A group without processes may be tidied up at any moment: its files are gone then, or answer ENODEV (fs/kernfs/file.c). */
-function isRemoval(error: unknown): boolean {
-  return ['ENOENT', 'ENODEV'].includes((error as NodeJS.ErrnoException).code ?? '');
+function isExactly(group: ControlGroup, processes: readonly HeldProcess[]): boolean {
+  const children = group.children();
+  if (!children.every(({ name }) => isGroupName(name))) return false;
+  const present = [group, ...children].flatMap((each) => each.processes());
+  return present.length === processes.length && present.every((hostPid) => processes.some((process) => process.hostPid === hostPid));
 }

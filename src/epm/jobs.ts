@@ -1,4 +1,5 @@
 /** What ghost workers are asked to do, and what they answer. Plain data: it crosses threads. */
+import type { Given } from '../capability/index.ts';
 import type { KnownRelay } from '../streams/index.ts';
 import type { FamilyDescription } from '../proc/index.ts';
 import type { FamilyToHold } from './held-family.ts';
@@ -46,6 +47,12 @@ export interface SourceJob {
   work: MovePlan | FamilyToHold;
 }
 
+/** What a process that moves was given (src/capability). */
+export interface CarriedCapabilities {
+  pid: number;
+  given: Given;
+}
+
 /** A family is held still: the worker waits for the plan of its move. */
 export interface AskedForPlan extends Asked {
   kind: 'plan';
@@ -63,6 +70,7 @@ export interface TargetJob {
   node: number;
   /** The husks that become processes. */
   husks: MovingPid[];
+  capabilities: CarriedCapabilities[];
 }
 
 /** Does what is left to do for a move in the journal. */

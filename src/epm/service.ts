@@ -34,6 +34,8 @@ export interface MigrationServiceOptions {
   readonly homeOf: (pid: number) => NodeId;
   /** Does the node take part in the cluster? */
   readonly isLiving: (node: NodeId) => boolean;
+  /** @throws KorriganError KRG_CAPABILITY_MISSING when a process may not be moved */
+  readonly checkMigrate: (pid: number) => void;
   readonly log: { info(details: object, message: string): void; warn(details: object, message: string): void };
 }
 
@@ -72,8 +74,8 @@ export class MigrationService implements Disposable {
     const { relays, settlements, containerReference } = this;
     this.arrivals = new Arrivals({ ...options, relays, settlements, containerReference });
     this.departures = new Departures({ ...options, relays, settlements, containerReference });
-    rpc.handle(prepareCall, async ({ migration, life, family }, { caller }) => ({
-      ...(await this.arrivals.prepare(migration, family, { peer: caller, peerLife: life })),
+    rpc.handle(prepareCall, async ({ life, ...arrival }, { caller }) => ({
+      ...(await this.arrivals.prepare(arrival, { peer: caller, peerLife: life })),
       life: container.life,
     }));
     for (const { record, processes } of this.settlements.elsewhere) {
@@ -117,7 +119,7 @@ export class MigrationService implements Disposable {
 
   /**
    * Moves a process of this node, alone or with its tree.
-   * @throws KorriganError KRG_NOT_MOVABLE, KRG_PROCESS_BUSY, KRG_PROCESS_ELSEWHERE, KRG_NO_SUCH_PROCESS …; the processes go on where they are then
+   * @throws KorriganError KRG_CAPABILITY_MISSING, KRG_NOT_MOVABLE, KRG_PROCESS_BUSY, KRG_PROCESS_ELSEWHERE, KRG_NO_SUCH_PROCESS …; the processes go on where they are then
    */
   async migrate(moving: number, target: NodeId, withTree: boolean): Promise<Migration> {
     if (target === this.options.rpc.id) throw new KorriganError('KRG_BAD_REQUEST', `process ${moving} runs on node ${target} already`);
@@ -137,6 +139,16 @@ export class MigrationService implements Disposable {
         if (likeness(this.find(moving), withTree) === before && !isKorriganError(error, 'KRG_PROCESS_BUSY')) throw error;
       }
     }
+  }
+
+  /** Is it on its way to another node? */
+  isLeaving(pid: number): boolean {
+    return this.departures.isLeaving(pid);
+  }
+
+  /** Is a move at work on it, to another node or from one? */
+  isMoving(pid: number): boolean {
+    return this.departures.isLeaving(pid) || this.settlements.of(pid) !== undefined;
   }
 
   /** Other nodes take part in the cluster than before. */

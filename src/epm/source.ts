@@ -1,6 +1,7 @@
 /**
  * The source's engine: brings processes to another node over a channel, or leaves them running as they were. Blocking; runs in a ghost worker.
  */
+import { givenTo, groupNameOf } from '../capability/index.ts';
 import { type ControlGroup, currentProcessor, isDeath, KorriganError, RemoteProcess } from '../linux/index.ts';
 import {
   captureProcess,
@@ -136,8 +137,8 @@ export class SourceMigration {
       features: processorFeatures(),
     });
     const { processGroups, node } = this.options;
-    const hostPids = this.processes.map(({ hostPid }) => hostPid);
-    this.hold = Hold.gather(moveGroup(processGroups, migration), hostPids, (cgroup) => this.journal.update({ cgroup }));
+    const held = this.processes.map(({ pid, hostPid }) => ({ hostPid, capabilities: groupNameOf(pid, hostPid, givenTo(pid, hostPid)) }));
+    this.hold = Hold.gather(moveGroup(processGroups, migration), held, (cgroup) => this.journal.update({ cgroup }));
     this.memories = this.processes.map((process) => ({ process, memory: new SourceMemory(this.channel, process) }));
     this.expect('ready');
     faultPoint(node, 'source.prepared');

@@ -2,6 +2,7 @@
  * The target's engine: receives processes over a channel and holds them, complete and stopped, until the source has decided. Blocking; runs
  * in a ghost worker.
  */
+import { type Given, groupNameOf } from '../capability/index.ts';
 import { avoidProcessor, type ControlGroup, KorriganError, type RemoteProcess } from '../linux/index.ts';
 import { countSignals, Inflation, missingFeatures, type ProcessImage, vdsoDigest } from '../ghost/index.ts';
 import { enterDirectories, kernelIdentity, type LentDescriptors } from '../fs/index.ts';
@@ -38,6 +39,8 @@ export interface TargetOptions {
   readonly journal: JournalEntry<TargetRecord>;
   /** The container's group of groups of processes. */
   readonly processGroups: ControlGroup;
+  /** Capabilities of those that have been given any, by pid. */
+  readonly given: ReadonlyMap<number, Given>;
   /** This node. */
   readonly node: number;
   /** Does what a decision means for processes that nobody holds any more. */
@@ -131,13 +134,13 @@ export class TargetMigration {
       });
       inflation.clear(husk.own);
     }
-    const { journal, processGroups, node } = this.options;
+    const { journal, processGroups, given, node } = this.options;
     const moving = [...this.arriving].map(([pid, { husk }]) => ({
       ...identify({ pid, hostPid: husk.remote.pid }),
       returning: husk.returning,
     }));
-    const hostPids = moving.map(({ hostPid }) => hostPid);
-    this.hold = Hold.gather(moveGroup(processGroups, migration), hostPids, (cgroup) => journal.update({ cgroup, processes: moving }));
+    const held = moving.map(({ pid, hostPid }) => ({ hostPid, capabilities: groupNameOf(pid, hostPid, given.get(pid)) }));
+    this.hold = Hold.gather(moveGroup(processGroups, migration), held, (cgroup) => journal.update({ cgroup, processes: moving }));
     faultPoint(node, 'target.ready');
     this.channel.send({ kind: 'ready' });
   }

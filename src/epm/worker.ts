@@ -106,6 +106,7 @@ function runTarget(job: TargetJob): WorkerMessage {
     const outcome = new TargetMigration(channel, parts, {
       journal,
       processGroups: new ControlGroup(job.container.processGroups),
+      given: new Map(job.capabilities.map(({ pid, given }) => [pid, given])),
       node: job.node,
       settle: (settlement) => settleEntry(journal, settlement, job.container),
     }).run(job.migration);

@@ -1,5 +1,5 @@
 /** Control groups, version 2 (Documentation/admin-guide/cgroup-v2.rst): only the core files, no controllers. */
-import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { KorriganError } from './errors.ts';
 import { readMountTable } from './mounts.ts';
@@ -102,9 +102,15 @@ export class ControlGroup {
     rmdirSync(this.path);
   }
 
-  /** Removes the group unless something is in it; a process that ended last may still be on its way out. */
-  removeIfEmpty(): void {
+  /**
+   * Removes the group unless something is in it; a process that ended last may still be on its way out.
+   * @param isPart names of groups in it that are removed likewise
+   */
+  removeIfEmpty(isPart?: (name: string) => boolean): void {
     try {
+      // A directory of this file system has a link for each below it.
+      if (isPart !== undefined && statSync(this.path).nlink > 2)
+        for (const child of this.children()) if (isPart(child.name)) child.removeIfEmpty();
       rmdirSync(this.path);
     } catch (error) {
       if (!['EBUSY', 'ENOENT', 'ENOTEMPTY'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;

@@ -82,6 +82,7 @@ export const ERROR_CODES = {
   KRG_NO_SUCH_PROCESS: { meaning: 'no process of the cluster has this pid', status: 404, exit: 3 },
   KRG_PROCESS_ELSEWHERE: { meaning: 'the process is not on this node, or not any more', status: 409, exit: 5 },
   KRG_NOT_YOUR_PROCESS: { meaning: 'the process belongs to another user', status: 403, exit: 4 },
+  KRG_CAPABILITY_MISSING: { meaning: 'the process lacks the capability that this takes', status: 403, exit: 4 },
   KRG_NOT_MOVABLE: { meaning: 'the process holds something that cannot be moved', status: 409, exit: 5 },
   KRG_TRACED: { meaning: 'a debugger or tracer holds the process', status: 409, exit: 5 },
   KRG_CANNOT_STOP: { meaning: 'a thread of the process could not be stopped in time', status: 409, exit: 5 },

@@ -1,6 +1,8 @@
 /** Clusters on one machine: started, found again, stopped without a trace. Several can be up at once. */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { z } from 'zod';
+import { type CapabilityPolicy, policySchema } from '../capability/index.ts';
 import { containerCgroup, DEFAULT_RANGE_WIDTH, destroyCgroup, pidRangeOf } from '../container/index.ts';
 import { removeRecord } from '../hotplug/index.ts';
 import { isKorriganError, KorriganError } from '../linux/errors.ts';
@@ -8,6 +10,7 @@ import type { ControlGroup } from '../linux/index.ts';
 import {
   clusterDirectory,
   findNode,
+  type NewCapabilityPolicy,
   NodeClient,
   nodeDirectory,
   readClusterDescription,
@@ -44,6 +47,8 @@ export interface StartClusterOptions {
   readonly pidsPerNode?: number;
   /** Where the cluster's record lies. An etcd on this machine's loopback is asked at the address that the machine has for its nodes. @default among the nodes */
   readonly store?: StoreLocation;
+  /** What programs may do; see policySchema. */
+  readonly capabilities?: NewCapabilityPolicy;
   /** Told what happens, for people. */
   readonly onProgress?: (text: string) => void;
 }
@@ -57,9 +62,10 @@ const DEFAULT_BOOT_OFFSET_SECONDS = 10_000;
 /** Starts the daemons of a cluster. On failure nothing is left. @throws KorriganError KRG_USAGE when the cluster is up */
 export async function startCluster(options: StartClusterOptions): Promise<ClusterDescription> {
   const { cluster, onProgress = () => undefined } = options;
+  const capabilities = parsePolicy(options.capabilities);
   claim(options);
   try {
-    const configuration = await configure(options);
+    const configuration = await configure(options, capabilities);
     onProgress('making the network');
     if (configuration.network !== undefined) await createNetwork(configuration.network, configuration.nodes.flatMap(networkOf));
     await forgetRecord(configuration);
@@ -175,7 +181,13 @@ function claim({ cluster, nodes, start = nodes, pidsPerNode, bootOffsets }: Star
   }
 }
 
-async function configure(options: StartClusterOptions): Promise<ClusterConfiguration> {
+function parsePolicy(policy: NewCapabilityPolicy = {}): CapabilityPolicy {
+  const parsed = policySchema.safeParse(policy);
+  if (parsed.success) return parsed.data;
+  throw new KorriganError('KRG_USAGE', `the rules for capabilities are not understood: ${z.prettifyError(parsed.error)}`);
+}
+
+async function configure(options: StartClusterOptions, capabilities: CapabilityPolicy): Promise<ClusterConfiguration> {
   const { cluster } = options;
   const network = await freeNetwork(cluster);
   const nodes = Array.from({ length: options.nodes }, (_, index) => {
@@ -207,6 +219,7 @@ async function configure(options: StartClusterOptions): Promise<ClusterConfigura
     clockOffsets: { monotonic: '0', boottime: '0' },
     network,
     store: storeFor(options.store, network),
+    capabilities,
     nodes,
   });
   const written = readConfiguration(cluster);

@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { policySchema } from '../capability/index.ts';
 import { viewSchema } from '../hotplug/index.ts';
 import { KorriganError } from '../linux/errors.ts';
 import { clusterDirectory } from './api/index.ts';
@@ -46,6 +47,8 @@ const clusterConfiguration = z.object({
   network: z.object({ bridge: z.string(), prefix: z.string() }).optional(),
   /** Where the cluster's record lies: among the nodes themselves, or in an etcd. */
   store: storeLocation.default({ kind: 'embedded' }),
+  /** What programs may do of what takes a capability. The same on all nodes. */
+  capabilities: policySchema.prefault({}),
   /** Those on this machine. */
   nodes: z.array(nodeConfiguration).min(1),
   /** The record as it was when this machine joined; the cluster runs on others, too, then. */

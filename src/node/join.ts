@@ -43,7 +43,7 @@ export async function join(
   });
   const { cluster, id } = ownerOf(credentials);
   onProgress(`becoming node ${id} of ${cluster}`);
-  const { pidsPerNode, offsets, view, store } = await introduction(at, credentials);
+  const { pidsPerNode, offsets, view, store, capabilities } = await introduction(at, credentials);
   claim(cluster);
   try {
     const directory = nodeDirectory(cluster, id);
@@ -60,7 +60,7 @@ export async function join(
       isFirst: false,
       isStandby: node.isStandby,
     };
-    writeConfiguration({ cluster, pidsPerNode, clockOffsets: offsets, store, nodes: [own], joinedAt: view });
+    writeConfiguration({ cluster, pidsPerNode, clockOffsets: offsets, store, capabilities, nodes: [own], joinedAt: view });
     const configuration = readConfiguration(cluster);
     const [configured] = configuration?.nodes ?? [];
     if (configuration === undefined || configured === undefined)
@@ -93,7 +93,7 @@ function claim(cluster: string): void {
 
 type Answer = z.output<typeof introductionCall.response>;
 
-interface Introduction extends Pick<Answer, 'pidsPerNode' | 'view' | 'store'> {
+interface Introduction extends Pick<Answer, 'pidsPerNode' | 'view' | 'store' | 'capabilities'> {
   /** How far the clocks of all containers are ahead of this machine's, nanoseconds. */
   readonly offsets: { readonly monotonic: string; readonly boottime: string };
 }
@@ -105,9 +105,9 @@ async function introduction(at: Address, credentials: Enrolled): Promise<Introdu
   const { answerer } = credentials;
   if (answerer === id) throw new KorriganError('KRG_PEER_IDENTITY', `the node at ${at.host}:${at.port} is node ${id} itself`);
   rpc.addPeer(answerer, at.host, at.port);
-  const { pidsPerNode, view, store, machine } = await whenKnown(() => ask(rpc, answerer));
+  const { pidsPerNode, view, store, capabilities, machine } = await whenKnown(() => ask(rpc, answerer));
   const offsets = machine.boot === kernelIdentity() ? machine.offsets : await measureOffsets(() => ask(rpc, answerer));
-  return { pidsPerNode, view, store, offsets };
+  return { pidsPerNode, view, store, capabilities, offsets };
 }
 
 async function whenKnown<Result>(work: () => Promise<Result>): Promise<Result> {

@@ -1,5 +1,6 @@
 /** Joins husks, ghosts and migration to a node: the record pipe, the workers, the dead, and calls that name processes of other nodes. */
 import type { Logger } from 'pino';
+import { Capabilities, type Policy, setOf } from '../capability/index.ts';
 import type { Container, SharedPids } from '../container/index.ts';
 import { GhostWorkers, MigrationService, processesOfContainer } from '../epm/index.ts';
 import { huskCgroup, isHusk, kindOfHusk, ProcService, type Resident } from '../proc/index.ts';
@@ -31,6 +32,8 @@ export interface KinOptions {
   readonly isLiving: (node: NodeId) => boolean;
   /** A process has ended because its node has died. */
   readonly onLost: (pid: number) => void;
+  /** What the configuration says about capabilities. */
+  readonly policy: Policy;
   /** Address of this node on which migrations arrive. */
   readonly host: string;
   readonly log: Logger;
@@ -39,13 +42,34 @@ export interface KinOptions {
 export interface Kin extends AsyncDisposable {
   readonly proc: ProcService;
   readonly epm: MigrationService;
+  readonly capabilities: Capabilities;
 }
 
-export function joinKin({ container, streams, rpc, watcher, husks, homeOf, isLiving, onLost, host, log }: KinOptions): Kin {
+export function joinKin(options: KinOptions): Kin {
+  const { container, streams, rpc, watcher, husks, homeOf, isLiving, onLost, host, log } = options;
   const pipe = recordPipe(container);
   const workers = new GhostWorkers(WORKER_LANES);
   const proc = new ProcService({ rpc, container, lane: MONITOR_LANE, recordPipe: pipe.writeEnd, homeOf, husks, isLiving, onLost, log });
-  const epm = new MigrationService({ rpc, container, streams, workers, proc, host, recordPipe: pipe.writeEnd, homeOf, isLiving, log });
+  const capabilities: Capabilities = new Capabilities({
+    policy: options.policy,
+    hostPidOf: (pid) => container.hostPidOf(pid),
+    containerPidOf: (hostPid) => container.containerPidOf(hostPid),
+    inUse: (pid) => (epm.isLeaving(pid) ? setOf('CAN_MIGRATE') : 0),
+    isMoving: (pid) => epm.isMoving(pid),
+  });
+  const epm: MigrationService = new MigrationService({
+    rpc,
+    container,
+    streams,
+    workers,
+    proc,
+    host,
+    recordPipe: pipe.writeEnd,
+    homeOf,
+    isLiving,
+    checkMigrate: (pid) => capabilities.checkMigrate(pid),
+    log,
+  });
   const records = new Socket({ fd: container.takeDescriptor(pipe.readEnd), readable: true, writable: false });
   records.on('data', (chunk) => proc.recordsRead(chunk));
   records.on('error', (error) => log.error({ err: error }, 'the pipe of the husks cannot be read'));
@@ -57,6 +81,7 @@ export function joinKin({ container, streams, rpc, watcher, husks, homeOf, isLiv
   return {
     proc,
     epm,
+    capabilities,
     [Symbol.asyncDispose]: async () => {
       records.destroy();
       epm[Symbol.dispose]();

@@ -3,6 +3,7 @@
  * members know it. With its first link it asks for what it has to know of the cluster.
  */
 import { z } from 'zod';
+import { policySchema } from '../capability/index.ts';
 import type { Container } from '../container/index.ts';
 import { kernelIdentity } from '../fs/index.ts';
 import { CLOCK_BOOTTIME, CLOCK_MONOTONIC, timeInside } from '../ghost/index.ts';
@@ -42,6 +43,7 @@ export const introductionCall = defineCall(
     machine: z.object({ boot: z.string(), offsets: z.object({ monotonic: difference, boottime: difference }) }),
     view: viewSchema,
     store: storeLocation,
+    capabilities: policySchema.prefault({}),
   }),
 );
 
@@ -95,6 +97,7 @@ export class Newcomers {
         machine: { boot: kernelIdentity(), offsets },
         view: { ...store.known, nodes: [...store.known.nodes] },
         store: configuration.store,
+        capabilities: configuration.capabilities,
       };
     });
   }

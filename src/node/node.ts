@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import { Policy } from '../capability/index.ts';
 import { nodeOfPid, SharedPids } from '../container/index.ts';
 import { HotPlug, Membership, renew, type Transition } from '../hotplug/index.ts';
 import { Kddm, lifeOf } from '../kddm/index.ts';
@@ -27,8 +28,10 @@ import { createLocks } from './services/locks.ts';
 import { checkTakesNew } from './services/members.ts';
 import { createMembership, type Ending } from './services/membership.ts';
 import { createMigration } from './services/migration.ts';
+import { createCapabilities } from './services/capabilities.ts';
 import { createServices } from './services/services.ts';
 import { daemonCgroup } from './supervision.ts';
+import { uidOf } from './users.ts';
 import { Newcomers } from './newcomers.ts';
 import { Watcher } from './watcher.ts';
 
@@ -91,6 +94,7 @@ export async function startNode({ configuration, id, version, log }: NodeOptions
     homeOf,
     isLiving: (node) => membership.isLiving(node),
     onLost: (pid) => events.record('process.lost', `process ${pid} was lost with the node that it ran on`, pid),
+    policy: new Policy(configuration.capabilities, uidOf),
     host: own.address,
     log,
   });
@@ -126,9 +130,26 @@ export async function startNode({ configuration, id, version, log }: NodeOptions
   // The user's side
   const ready = Promise.withResolvers<void>();
   const checkStart = (): void => checkTakesNew(membership.self);
-  const runs = new RunService({ streams, endings, node: own.name, ready: ready.promise, checkTakesNew: checkStart, onFault });
+  const runs = new RunService({
+    streams,
+    capabilities: kin.capabilities,
+    endings,
+    node: own.name,
+    ready: ready.promise,
+    checkTakesNew: checkStart,
+    onFault,
+  });
   const logPath = join(directory, 'krgd.log');
-  const migration = createMigration({ membership, container, rpc, proc: kin.proc, epm: kin.epm, events });
+  const migration = createMigration({
+    membership,
+    container,
+    rpc,
+    proc: kin.proc,
+    epm: kin.epm,
+    capabilities: kin.capabilities,
+    events,
+  });
+  const capabilities = createCapabilities({ cluster, membership, rpc, proc: kin.proc, capabilities: kin.capabilities });
   const enrolment = createEnrolment({ membership, hotPlug, certificates, pidsPerNode, events });
   const end = async (how: Ending): Promise<void> => {
     isEnding = true;
@@ -148,6 +169,7 @@ export async function startNode({ configuration, id, version, log }: NodeOptions
     events,
     logPath,
     migration,
+    capabilities,
     enrolment,
     changes,
     kddm,

@@ -39,3 +39,9 @@ export function parseAccount(passwd: string, uid: number): Account {
 export function accountOf(uid: number): Account {
   return parseAccount(readFileSync('/etc/passwd', 'utf8'), uid);
 }
+
+/** Number of a user of this machine by name. */
+export function uidOf(name: string): number | undefined {
+  const uid = parseTable(readFileSync('/etc/passwd', 'utf8')).find(([user]) => user === name)?.[2];
+  return uid === undefined ? undefined : Number(uid);
+}

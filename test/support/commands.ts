@@ -17,10 +17,12 @@ export interface StartedCommand {
   readonly ended: Promise<Outcome>;
 }
 
+/** `krg`, or one of Kerrighed's. */
+export type CommandName = 'krg' | 'krgadm' | 'krgcapset' | 'migrate';
+
 const ROOT = join(import.meta.dirname, '../..');
 
-/** @param name `krg`, or the one of a command of Kerrighed */
-export function startCommand(name: 'krg' | 'krgadm' | 'migrate', cluster: string, words: readonly string[]): StartedCommand {
+export function startCommand(name: CommandName, cluster: string, words: readonly string[]): StartedCommand {
   const folder = mkdtempSync(join(tmpdir(), 'korrigan-command-'));
   const path = join(folder, name);
   symlinkSync(join(ROOT, 'krg'), path);
@@ -36,6 +38,6 @@ export function startCommand(name: 'krg' | 'krgadm' | 'migrate', cluster: string
   return { child, stdout: () => stdout, ended };
 }
 
-export function runCommand(name: 'krg' | 'krgadm' | 'migrate', cluster: string, ...words: string[]): Promise<Outcome> {
+export function runCommand(name: CommandName, cluster: string, ...words: string[]): Promise<Outcome> {
   return startCommand(name, cluster, words).ended;
 }

@@ -48,7 +48,19 @@ export async function startJoinedNode(cluster: string, id: number, authority: Ce
   const homeOf = (pid: number): number => nodeOfPid(pid);
   const isLiving = (): boolean => true;
   const proc = new ProcService({ rpc, container, lane: LANES.proc, recordPipe, homeOf, husks: new SharedPids(), isLiving, log });
-  const epm = new MigrationService({ rpc, container, streams, workers, proc, host: HOST, recordPipe, homeOf, isLiving, log });
+  const epm = new MigrationService({
+    rpc,
+    container,
+    streams,
+    workers,
+    proc,
+    host: HOST,
+    recordPipe,
+    homeOf,
+    isLiving,
+    checkMigrate: () => undefined,
+    log,
+  });
   const records = new Socket({ fd: container.takeDescriptor(readEnd), readable: true, writable: false });
   records.on('data', (chunk) => proc.recordsRead(chunk));
   const ended = new Map<number, number>();

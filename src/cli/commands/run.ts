@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { KorriganError } from '../../linux/errors.ts';
 import type { AttachedProcess, ExitStatus, RunRequest } from '../../node/api/index.ts';
+import { readCapabilities } from '../capability-words.ts';
 import { reportFailure, USAGE } from '../failure.ts';
 import { nodeClient } from '../options.ts';
 import type { CommonOptions } from '../options.ts';
@@ -14,6 +15,7 @@ export interface RunOptions extends CommonOptions {
   readonly detach?: boolean;
   /** `-t`: true, `-T`: false; by default there is a terminal where stdin and stdout are one. */
   readonly tty?: boolean;
+  readonly caps?: string;
 }
 
 /** When the connection is lost or krg itself fails, as ssh. */
@@ -75,6 +77,7 @@ function runRequest(words: readonly string[], options: RunOptions, withTerminal:
     umask: process.umask(),
     ...(options.node === undefined ? {} : { node: options.node }),
     ...(options.nice === undefined ? {} : { nice: options.nice }),
+    ...(options.caps === undefined ? {} : { capabilities: readCapabilities('--caps', options.caps) }),
     ...(withTerminal ? { terminal: { ...terminalSize(), type: process.env['TERM'] ?? 'dumb' } } : {}),
   };
 }

@@ -6,10 +6,11 @@ import type { HttpResponse } from './http-exchange.ts';
 import type { DrainLine, MigrationLine } from './routes.ts';
 import { type AttachedProcess, RunConnection, type RunConnectionOptions } from './run-connection.ts';
 import { RUN_PROTOCOL } from './run-protocol.ts';
-import type { PowerRequest, RemoveNodesRequest, ReniceRequest, RunRequest } from './schemas.ts';
+import type { ChangeCapabilitiesRequest, PowerRequest, RemoveNodesRequest, ReniceRequest, RunRequest } from './schemas.ts';
 import { SyncSession } from './sync-session.ts';
 import type { AskLine, LeaseLine, SyncListing } from './sync-types.ts';
 import type {
+  CapabilityReport,
   ClusterEvent,
   ClusterStatus,
   ClusterUsage,
@@ -106,6 +107,16 @@ export class NodeClient {
 
   explain(pid: number, node?: string): Promise<Explanation> {
     return this.#get('/v1/explain', { pid, node });
+  }
+
+  /** @param pid the parent of this program when none is named */
+  capabilities(pid?: number): Promise<CapabilityReport> {
+    return this.#get('/v1/capabilities', { pid });
+  }
+
+  /** @returns what it has then */
+  changeCapabilities(request: Partial<ChangeCapabilitiesRequest>): Promise<CapabilityReport> {
+    return this.#post('/v1/capabilities', request);
   }
 
   /** @param nodes by name or id; all come online or none */

@@ -2,6 +2,8 @@
 import { KorriganError } from '../../linux/errors.ts';
 import {
   addNodesRequest,
+  capabilitiesRequest,
+  changeCapabilitiesRequest,
   emptyRequest,
   explainRequest,
   killRequest,
@@ -80,6 +82,12 @@ const ROUTES: readonly Route[] = [
   ),
   lines('POST', '/v1/migrate', migrate),
   single('GET', '/v1/explain', ({ caller, parameters, services }) => services.explain(caller, parseRequest(explainRequest, parameters))),
+  single('GET', '/v1/capabilities', ({ caller, parameters, services }) =>
+    services.capabilities(caller, parseRequest(capabilitiesRequest, parameters)),
+  ),
+  single('POST', '/v1/capabilities', ({ caller, parameters, services }) =>
+    services.changeCapabilities(caller, parseRequest(changeCapabilitiesRequest, parameters)),
+  ),
   single('POST', '/v1/nodes/add', ({ caller, parameters, services }) =>
     services.addNodes(caller, parseRequest(addNodesRequest, parameters)),
   ),

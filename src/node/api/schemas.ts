@@ -1,5 +1,6 @@
 /** The requests of the HTTP API, parsed before any service sees them. Messages of refusals are written by `parseRequest`. */
 import { z } from 'zod';
+import { DISABLEABLE_NAMES, SET_NAMES } from '../../capability/names.ts';
 import { KorriganError } from '../../linux/errors.ts';
 
 /** The largest pid of Linux: 2^22 (proc_sys_kernel(5), pid_max). */
@@ -23,6 +24,25 @@ export const terminalRequest = z.strictObject({
   type: noNul.max(64),
 });
 
+/** Bits may be set that have no name: they are refused by what they are for. */
+const capabilityMask = z.int().min(0).max(0x3fff_ffff);
+const operation = z.enum(['add', 'remove', 'replace']);
+
+/** Of the process, or of the parent of who asks when none is named. */
+export const capabilitiesRequest = z.strictObject({ pid: z.coerce.number().pipe(pid).optional() });
+
+export const changeCapabilitiesRequest = z.strictObject({
+  pid: pid.optional(),
+  /** All at once. */
+  changes: z
+    .array(z.strictObject({ set: z.enum(SET_NAMES), operation, capabilities: capabilityMask }))
+    .max(64)
+    .default([]),
+  /** After the changes, in this order. */
+  disable: z.array(z.enum(DISABLEABLE_NAMES)).max(64).default([]),
+  enable: z.array(z.enum(DISABLEABLE_NAMES)).max(64).default([]),
+});
+
 export const runRequest = z.strictObject({
   /** The program, looked up along PATH of `environment` when it has no slash, and its arguments. */
   arguments: z.array(noNul).min(1).max(ARGUMENTS_LIMIT),
@@ -40,6 +60,8 @@ export const runRequest = z.strictObject({
   nice: z.int().min(-20).max(19).optional(),
   /** Where to start; the node that is asked when none is named. */
   node: node.optional(),
+  /** What it may do, and its children: these, or more or less than programs may that are started without. */
+  capabilities: z.strictObject({ operation, capabilities: capabilityMask }).optional(),
   /** A terminal of its own for the program; without one its standard streams are three pipes. */
   terminal: terminalRequest.optional(),
 });
@@ -119,6 +141,8 @@ export const powerRequest = z.strictObject({
 export const emptyRequest = z.strictObject({});
 
 export type ProcessesRequest = z.output<typeof processesRequest>;
+export type CapabilitiesRequest = z.output<typeof capabilitiesRequest>;
+export type ChangeCapabilitiesRequest = z.output<typeof changeCapabilitiesRequest>;
 export type RunRequest = z.output<typeof runRequest>;
 export type TerminalRequest = z.output<typeof terminalRequest>;
 export type KillRequest = z.output<typeof killRequest>;

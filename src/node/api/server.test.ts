@@ -25,6 +25,8 @@ let migrationAbort: AbortSignal | undefined;
 let server: ApiServer;
 
 const services: NodeServices = {
+  capabilities: () => Promise.reject(new KorriganError('KRG_NO_SUCH_PROCESS', 'there is none')),
+  changeCapabilities: () => Promise.reject(new KorriganError('KRG_NO_SUCH_PROCESS', 'there is none')),
   objects: async (_, user) => user.end(),
   status: (caller) => Promise.resolve({ cluster: `of ${caller.uid}`, version: '1', node: 'node1', nodes: [] }),
   processes: (_caller, request) => Promise.reject(new KorriganError('KRG_NOT_YOUR_PROCESS', `husks ${request.husks}`)),

@@ -2,6 +2,8 @@
 import type { ByteLink } from '../../streams/index.ts';
 import type {
   AddNodesRequest,
+  CapabilitiesRequest,
+  ChangeCapabilitiesRequest,
   ExplainRequest,
   KillRequest,
   LogsRequest,
@@ -19,6 +21,7 @@ import type { AskRequest, LeaseRequest } from './sync-schemas.ts';
 import type { AskLine, LeaseLine, SyncListing } from './sync-types.ts';
 import type {
   Caller,
+  CapabilityReport,
   ClusterEvent,
   ClusterStatus,
   ClusterUsage,
@@ -74,6 +77,9 @@ export interface NodeServices {
     abort: AbortSignal,
   ): Promise<readonly MigrationResult[]>;
   explain(caller: Caller, request: ExplainRequest): Promise<Explanation>;
+  /** On the node where the process runs, for those who may signal it. */
+  capabilities(caller: Caller, request: CapabilitiesRequest): Promise<CapabilityReport>;
+  changeCapabilities(caller: Caller, request: ChangeCapabilitiesRequest): Promise<CapabilityReport>;
   /** Nodes that are present come online, all or none. A node that is being emptied stays. */
   addNodes(caller: Caller, request: AddNodesRequest): Promise<void>;
   /** Empties nodes, one after the other, and takes them out. `abort` fires when the caller has gone: those that are not empty yet stay. */

@@ -2,6 +2,7 @@
  * What the HTTP API answers. Nodes are named by their names; times are milliseconds since the epoch unless a member says otherwise.
  * These are plain types: a client trusts the daemon it talks to, only the daemon parses (`schemas.ts`).
  */
+import type { CapabilitySets, DisableableCapability, SupportedCapability } from '../../capability/names.ts';
 import type { ErrorJSON } from '../../linux/errors.ts';
 
 /** Who stands at the other end of a connection, as the kernel says (SO_PEERCRED, unix(7)). Host pid. */
@@ -155,6 +156,28 @@ export interface StartedProcess {
 export type ExitStatus =
   | { readonly kind: 'exited'; readonly code: number }
   | { readonly kind: 'signalled'; readonly signal: number; readonly coreDumped: boolean };
+
+/** What programs of a new cluster may do; parsed where the configuration is written. */
+export interface NewCapabilityPolicy {
+  readonly initial?: readonly SupportedCapability[];
+  /** As rulesSchema of src/capability has them. */
+  readonly rules?: unknown;
+}
+
+/** The capabilities of a process; sets are masks with a bit for each of CAPABILITY_NAMES. */
+export interface CapabilityReport {
+  readonly pid: number;
+  readonly node: string;
+  readonly sets: CapabilitySets;
+  /** False: nobody has given it any, and it has what the configuration of the cluster says. */
+  readonly isGiven: boolean;
+  /** How often each is disabled at present. */
+  readonly disabled: Readonly<Record<DisableableCapability, number>>;
+  /** By rules of the configuration, whatever the sets say. */
+  readonly denied: readonly { readonly capability: SupportedCapability; readonly rule: string }[];
+  /** Those that count: raised, not denied and not disabled. */
+  readonly counting: readonly SupportedCapability[];
+}
 
 /** A sign of life of a migration that is under way. */
 export interface MigrationProgress {

@@ -1,6 +1,7 @@
 /** The programs that run on this node attached to a user, who may be connected to another node. They outlive the daemon. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
+import type { Capabilities } from '../../capability/index.ts';
 import type { Credentials } from '../../container/index.ts';
 import { KorriganError, toKorriganError } from '../../linux/errors.ts';
 import { type ByteLink, FrameLink, type Streams, type StreamSlot } from '../../streams/index.ts';
@@ -13,6 +14,7 @@ import { PID, Run, runNote, type RunNote } from './run.ts';
 
 export interface RunServiceOptions {
   readonly streams: Streams;
+  readonly capabilities: Capabilities;
   readonly endings: Endings;
   /** Name of this node. */
   readonly node: string;
@@ -50,10 +52,10 @@ export class RunService {
 
   /** Starts a program with /dev/null as its streams, for who does not ask twice. */
   async detached(who: Credentials, request: RunRequest): Promise<StartedProcess> {
-    const { streams, node, checkTakesNew } = this.options;
+    const { streams, capabilities, node, checkTakesNew } = this.options;
     await this.mayStart();
     checkTakesNew();
-    return { pid: await launch(streams.container, { who, request, node, streams: NO_STREAMS }), node };
+    return { pid: await launch(streams.container, { who, request, node, streams: NO_STREAMS, initial: capabilities.initial }), node };
   }
 
   /** Serves one connection of a user to its end. What fails is told to the user. */
@@ -104,7 +106,7 @@ export class RunService {
   }
 
   private async start(who: Credentials, id: string, request: RunRequest, isDetached: boolean): Promise<Run> {
-    const { streams, endings, node, checkTakesNew } = this.options;
+    const { streams, capabilities, endings, node, checkTakesNew } = this.options;
     await this.mayStart();
     checkTakesNew();
     const isTerminal = request.terminal !== undefined && !isDetached;
@@ -121,7 +123,7 @@ export class RunService {
       if (isTerminal && request.terminal !== undefined) forProgram = openTerminal(streams, first, who.uid, request.terminal);
       else if (!isDetached) forProgram = openPipes(slots as [StreamSlot, StreamSlot, StreamSlot]);
       const pidNote = { address: first.addressOfNumber(PID), clear: () => first.setNumber(PID, 0) };
-      await launch(streams.container, { who, request, node, streams: forProgram, note: pidNote });
+      await launch(streams.container, { who, request, node, streams: forProgram, initial: capabilities.initial, note: pidNote });
     } catch (error) {
       for (const slot of slots.toReversed()) slot.free();
       throw error;

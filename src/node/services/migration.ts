@@ -1,11 +1,12 @@
 /** Migration and its preflight for users: on the node where the process runs, by whom the process belongs to. */
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
+import type { Capabilities } from '../../capability/index.ts';
 import { examineProcess } from '../../ghost/index.ts';
 import type { Container } from '../../container/index.ts';
 import type { MigrationService } from '../../epm/index.ts';
 import type { Membership } from '../../hotplug/index.ts';
-import { errorToJSON, KorriganError, toKorriganError } from '../../linux/errors.ts';
+import { errorToJSON, isKorriganError, KorriganError, toKorriganError } from '../../linux/errors.ts';
 import { readProcessFile } from '../../linux/index.ts';
 import type { ProcService } from '../../proc/index.ts';
 import { defineCall, type RpcNode } from '../../rpc/index.ts';
@@ -48,6 +49,7 @@ export interface MigrationOptions {
   readonly rpc: RpcNode;
   readonly proc: ProcService;
   readonly epm: MigrationService;
+  readonly capabilities: Capabilities;
   readonly events: EventLog;
 }
 
@@ -94,7 +96,7 @@ export function createMigration(options: MigrationOptions): MigrationServices {
 }
 
 /** Does for other nodes, and for this one, what concerns processes that run here. */
-function serveMigration({ rpc, container, epm, events, membership }: MigrationOptions): void {
+function serveMigration({ rpc, container, epm, capabilities, events, membership }: MigrationOptions): void {
   rpc.handle(migrateProcess, async ({ pid, target, tree, uid }) => {
     checkOwner(container, pid, uid);
     if (target === rpc.id) return null;
@@ -108,12 +110,23 @@ function serveMigration({ rpc, container, epm, events, membership }: MigrationOp
     const hostPid = container.hostPidOf(pid) ?? 0;
     const command = (readProcessFile(hostPid, 'cmdline') ?? '').replaceAll('\0', ' ').trim();
     const files = epm.explainFiles(pid);
-    const findings = [...examineProcess(hostPid), ...files];
+    const findings = [...missingCapability(capabilities, pid), ...examineProcess(hostPid), ...files];
     return {
       command,
       resources: findings.map(({ resource: what, verdict, reason }) => ({ pid, resource: what, verdict, detail: '', reason })),
     };
   });
+}
+
+/** What `krg explain` says where the process may not be moved whatever it holds. */
+function missingCapability(capabilities: Capabilities, pid: number): { resource: string; verdict: 'refused'; reason: string }[] {
+  try {
+    capabilities.checkMigrate(pid);
+    return [];
+  } catch (error) {
+    if (!isKorriganError(error, 'KRG_CAPABILITY_MISSING')) throw error;
+    return [{ resource: 'capability CAN_MIGRATE', verdict: 'refused', reason: error.message }];
+  }
 }
 
 /** @throws KorriganError KRG_NO_SUCH_PROCESS, KRG_NOT_YOUR_PROCESS */

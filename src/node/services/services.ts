@@ -27,6 +27,7 @@ import { locateProcess, noSuchProcess, whereItRuns } from './whereabouts.ts';
 
 /** What the modules above the container do for users; joined in by `node.ts`. */
 export type MigrationServices = Pick<NodeServices, 'migrate' | 'explain'>;
+export type CapabilityServices = Pick<NodeServices, 'capabilities' | 'changeCapabilities'>;
 export type MembershipServices = Pick<NodeServices, 'addNodes' | 'removeNodes' | 'power'>;
 export type LockServices = Pick<NodeServices, 'sync'>;
 export type EnrolmentServices = Pick<NodeServices, 'token' | 'revoke'>;
@@ -44,6 +45,7 @@ export interface ServicesOptions {
   readonly events: EventLog;
   readonly logPath: string;
   readonly migration: MigrationServices;
+  readonly capabilities: CapabilityServices;
   readonly enrolment: EnrolmentServices;
   readonly changes: MembershipServices;
   readonly kddm: Kddm;
@@ -107,6 +109,7 @@ export function createServices(options: ServicesOptions): NodeServices {
     objects: (caller, user) => new ObjectSession(options.kddm, caller, user, options.onFault).run(),
 
     ...options.migration,
+    ...options.capabilities,
 
     ...options.enrolment,
 
