@@ -6,6 +6,7 @@ import { nodeOfPid } from '../container/index.ts';
 import { HotPlug, Membership, renew, type Transition } from '../hotplug/index.ts';
 import { Kddm, lifeOf } from '../kddm/index.ts';
 import { KorriganError } from '../linux/errors.ts';
+import { ProcFs } from '../procfs/index.ts';
 import { RpcNode } from '../rpc/index.ts';
 import { Streams } from '../streams/index.ts';
 import { Sync } from '../sync/index.ts';
@@ -21,7 +22,7 @@ import { enterContainer, listenerOf } from './own-container.ts';
 import { userLinker } from './objects/user-objects.ts';
 import { raisePriority } from './priority.ts';
 import { RunService } from './runs/run-service.ts';
-import { JOURNAL_TAKEN_OVER, joinKin } from './kin.ts';
+import { JOURNAL_TAKEN_OVER, joinKin, PROCFS_LANE } from './kin.ts';
 import { createEnrolment } from './services/enrolment.ts';
 import { createLocks } from './services/locks.ts';
 import { checkTakesNew } from './services/members.ts';
@@ -68,7 +69,9 @@ export async function startNode({ configuration, id, version, log }: NodeOptions
   for (const peer of membership.members) if (peer.id !== id) rpc.addPeer(peer.id, peer.address, peer.port);
 
   // container
-  const container = await enterContainer(configuration, own, log);
+  const procfs = new ProcFs({ node: id, onFault });
+  const container = await enterContainer(configuration, own, (initPid, fuse) => procfs.serve(initPid, fuse), log);
+  const { initPid } = container;
   const listener = listenerOf(container, own, log);
   const endings = new Endings(container.reaped);
   const onReaped = (): void => {
@@ -92,6 +95,9 @@ export async function startNode({ configuration, id, version, log }: NodeOptions
     host: own.address,
     log,
   });
+  const isLiving = (node: number): boolean => membership.isLiving(node);
+  procfs.join({ initPid, rpc, lane: PROCFS_LANE, cluster, homeOf, locate: (pid) => kin.proc.locate(pid), isLiving });
+  await procfs.mount(initPid).catch((error: unknown) => log.warn({ err: error }, '/proc shows this node only'));
   // kddm, sync, which wait for what hotplug says
   const self = ownRecord(own, container.life, randomUUID());
   const renewEpoch = (reason: string): void => {
@@ -183,6 +189,7 @@ export async function startNode({ configuration, id, version, log }: NodeOptions
       await kin[Symbol.asyncDispose]();
       await streams[Symbol.asyncDispose]();
       await watcher.stop();
+      await procfs[Symbol.asyncDispose]();
       container.release();
       log.info('the daemon has ended; the container goes on');
     },

@@ -1,0 +1,94 @@
+/**
+ * Reading ahead. Who lists /proc and then reads the same files of one process after the other (ps, top, pgrep) is given those of the next processes of the same node with
+ * one question. What was read ahead is as old as a question to the other node may be, contents are shown once, and only to the thread that would have asked. Pure.
+ */
+import type { NodeId } from '../rpc/index.ts';
+import { READ_AHEAD_ENTRIES } from './entries.ts';
+import type { Operation, Result } from './messages.ts';
+import type { ServerAnswers } from './server-protocol.ts';
+
+/** How many processes are looked at with one question. */
+const PROCESSES_AHEAD = 64;
+/** How long what was read ahead is shown, ms. */
+export const FRESH_MILLISECONDS = 250;
+/** Of threads that have listed /proc lately. */
+const SCANS = 64;
+
+interface Known {
+  readonly result: Result;
+  readonly at: number;
+}
+
+interface Scan {
+  /** Of the processes of other nodes: node, and the place in its list. */
+  readonly places: ReadonlyMap<number, readonly [node: NodeId, position: number]>;
+  readonly lists: ReadonlyMap<NodeId, readonly number[]>;
+  /** What this thread has read of any process. */
+  readonly wanted: Map<string, Pick<Operation, 'kind' | 'entry'>>;
+  readonly known: Map<string, Known>;
+}
+
+export class Scans {
+  private readonly scans = new Map<number, Scan>();
+  /** Where processes were when they were last heard of. */
+  private readonly hints = new Map<number, NodeId>();
+
+  /** A thread was shown these processes of other nodes. */
+  listed(thread: number, list: ServerAnswers['list']): void {
+    const places = new Map(list.flatMap(({ node, pids }) => pids.map((pid, position) => [pid, [node, position]] as const)));
+    const lists = new Map(list.map(({ node, pids }) => [node, pids]));
+    const wanted = this.scans.get(thread)?.wanted ?? new Map<string, Pick<Operation, 'kind' | 'entry'>>();
+    this.scans.delete(thread);
+    this.scans.set(thread, { places, lists, wanted, known: new Map() });
+    const [oldest] = this.scans.keys();
+    if (this.scans.size > SCANS && oldest !== undefined) this.scans.delete(oldest);
+    this.hints.clear();
+    for (const [pid, [node]] of places) this.hints.set(pid, node);
+  }
+
+  hint(pid: number): NodeId | undefined {
+    return this.hints.get(pid);
+  }
+
+  foundOn(pid: number, node: NodeId): void {
+    this.hints.set(pid, node);
+  }
+
+  /** What was read ahead for a thread and is still fresh. */
+  take(thread: number, operation: Operation, now: number): Result | undefined {
+    const scan = this.scans.get(thread);
+    const key = keyOf(operation);
+    const known = scan?.known.get(key);
+    if (scan === undefined || known === undefined) return undefined;
+    if (operation.kind !== 'attributes' || now - known.at > FRESH_MILLISECONDS) scan.known.delete(key);
+    return now - known.at > FRESH_MILLISECONDS ? undefined : known.result;
+  }
+
+  /** What to ask when a thread wants something: that first, and what it will want next. */
+  plan(thread: number, operation: Operation): Operation[] {
+    const scan = this.scans.get(thread);
+    const [node, position] = scan?.places.get(operation.pid) ?? [];
+    if (scan === undefined || node === undefined || position === undefined || !isReadAhead(operation)) return [operation];
+    const { kind, entry } = operation;
+    scan.wanted.set(`${kind} ${entry}`, { kind, entry });
+    const next = scan.lists.get(node)?.slice(position, position + PROCESSES_AHEAD) ?? [];
+    const all = next.flatMap((pid) => [...scan.wanted.values()].map((each): Operation => ({ ...each, pid, thread: 0 })));
+    return [operation, ...all.filter((each) => keyOf(each) !== keyOf(operation))];
+  }
+
+  /** What came of a plan. */
+  learned(thread: number, operations: readonly Operation[], results: readonly Result[], now: number): void {
+    const scan = this.scans.get(thread);
+    if (scan === undefined) return;
+    for (const [n, operation] of operations.entries()) {
+      const result = results[n];
+      if (n > 0 && result !== undefined && !('isElsewhere' in result)) scan.known.set(keyOf(operation), { result, at: now });
+    }
+  }
+}
+
+function isReadAhead({ thread, entry, offset = 0 }: Operation): boolean {
+  return thread === 0 && offset === 0 && READ_AHEAD_ENTRIES.has(entry);
+}
+
+const keyOf = ({ kind, pid, thread, entry, offset = 0 }: Operation): string => `${kind} ${pid}/${thread}/${entry} ${offset}`;
