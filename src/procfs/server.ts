@@ -63,7 +63,7 @@ export class ProcServer {
   private readonly files = new Map<bigint, OpenFile>();
   private readonly directories = new Map<bigint, readonly FuseDirectoryEntry[]>();
   /** Those of an earlier daemon are none of this one's. */
-  private nextHandle = randomBytes(6).readUIntBE(0, 6) * 2 ** 10;
+  private nextHandle = randomBytes(8).readBigUInt64LE() >> 1n;
 
   constructor({ local, node, questions }: { local: LocalProcfs; node: NodeId; questions: Questions }) {
     this.local = local;
@@ -112,7 +112,7 @@ export class ProcServer {
   }
 
   private newHandle(): bigint {
-    return BigInt(this.nextHandle++);
+    return this.nextHandle++;
   }
 
   // Names
