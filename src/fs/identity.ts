@@ -25,6 +25,8 @@ let bootIdentity: string | undefined;
 
 /** statfs f_type, include/uapi/linux/magic.h */
 const TMPFS = 0x01021994;
+const FUSE = 0x65735546;
+const PROCFS = 0x9fa0;
 
 type Named = Pick<FileIdentity, 'path' | 'rawPath'>;
 
@@ -52,7 +54,7 @@ export function* identify(file: OpenFile, context: CaptureContext): Conversation
     attempt('statx', AT_FDCWD, insideContainer(file, context), AT_SYMLINK_NOFOLLOW, STATX_MASK, named),
   ];
   const status = parseExtendedStatus(own);
-  const fileSystem = fileSystemType(system);
+  const fileSystem = typeOf(file.link, system);
   if (fileSystem === TMPFS && status.device === (yield* sharedMemoryDevice(context))) {
     throw new Refusal('file.shared-memory', `${file.link} is POSIX shared memory, which is of this node only`);
   }
@@ -77,6 +79,12 @@ function insideContainer({ link, rawLink }: OpenFile, { containerRoot }: Capture
     path: containerRoot + link,
     ...(rawLink === undefined ? {} : { rawPath: Buffer.concat([Buffer.from(containerRoot), rawLink]) }),
   });
+}
+
+/** /proc of a container is the daemon's file system (src/procfs), over a procfs: every node has its own, and both stand for the same. */
+function typeOf(path: string, system: Uint8Array): number {
+  const type = fileSystemType(system);
+  return type === FUSE && path.startsWith('/proc/') ? PROCFS : type;
 }
 
 function identityOf({ path, rawPath }: Named, status: ExtendedStatus, fileSystem: number): FileIdentity {
@@ -117,7 +125,7 @@ export function* identifyDescriptor(fd: number, named: Named): Conversation<File
   const status = new Uint8Array(STATX_SIZE);
   const system = new Uint8Array(STATFS_SIZE);
   yield [call('statx', fd, '', AT_EMPTY_PATH, STATX_MASK, status), call('fstatfs', fd, system)];
-  return identityOf(named, parseExtendedStatus(status), fileSystemType(system));
+  return identityOf(named, parseExtendedStatus(status), typeOf(named.path, system));
 }
 
 /** Checks that a descriptor which was just opened by path is the file that was meant. @throws Refusal file.differs */
@@ -138,6 +146,6 @@ export function* lookFor(expected: FileIdentity): Conversation<void> {
     attempt('statfs', pathOf(expected), system),
   ];
   if (found < 0 || onSystem < 0) throw new Refusal('file.not-seen', `${expected.path} does not exist on this node`);
-  const difference = findDifference(expected, identityOf(expected, parseExtendedStatus(status), fileSystemType(system)));
+  const difference = findDifference(expected, identityOf(expected, parseExtendedStatus(status), typeOf(expected.path, system)));
   if (difference !== undefined) throw new Refusal('file.differs', `${expected.path} is not the same file on this node: ${difference}`);
 }

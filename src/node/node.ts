@@ -72,6 +72,7 @@ export async function startNode({ configuration, id, version, log }: NodeOptions
   const procfs = new ProcFs({ node: id, onFault });
   const container = await enterContainer(configuration, own, (initPid, fuse) => procfs.serve(initPid, fuse), log);
   const { initPid } = container;
+  await procfs.mount(initPid).catch((error: unknown) => log.warn({ err: error }, '/proc shows this node only'));
   const listener = listenerOf(container, own, log);
   const endings = new Endings(container.reaped);
   const onReaped = (): void => {
@@ -97,7 +98,6 @@ export async function startNode({ configuration, id, version, log }: NodeOptions
   });
   const isLiving = (node: number): boolean => membership.isLiving(node);
   procfs.join({ initPid, rpc, lane: PROCFS_LANE, cluster, homeOf, locate: (pid) => kin.proc.locate(pid), isLiving });
-  await procfs.mount(initPid).catch((error: unknown) => log.warn({ err: error }, '/proc shows this node only'));
   // kddm, sync, which wait for what hotplug says
   const self = ownRecord(own, container.life, randomUUID());
   const renewEpoch = (reason: string): void => {

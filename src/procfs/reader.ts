@@ -13,14 +13,13 @@ export class Reader implements AsyncDisposable {
   private readonly waiting = new Map<number, Waiting>();
   private next = 1;
 
-  constructor(data: ReaderWorkerData, onFault: (error: unknown) => void) {
+  constructor(data: ReaderWorkerData) {
     this.worker = new Worker(new URL('./reader-worker.ts', import.meta.url), { workerData: data });
     this.worker.unref();
     this.worker.on('message', (reply: ReaderReply) => this.answered(reply));
+    // Nobody would answer any more. The next daemon does.
     this.worker.on('error', (error) => {
-      onFault(error);
-      for (const { reject } of this.waiting.values()) reject(error as Error);
-      this.waiting.clear();
+      throw error;
     });
   }
 

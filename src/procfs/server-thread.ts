@@ -28,7 +28,10 @@ export class ServerThread implements AsyncDisposable {
       transferList: [port2],
     });
     this.worker.on('message', (event: ServerEvent) => this.take(event));
-    this.worker.on('error', onFault);
+    // Nobody would answer any more. The next daemon does.
+    this.worker.on('error', (error) => {
+      throw error;
+    });
     this.exited = new Promise((resolve) => this.worker.once('exit', () => resolve()));
   }
 

@@ -57,8 +57,7 @@ export class ProcFs implements AsyncDisposable {
 
   /** From now on this node tells others of its processes, and asks for theirs. */
   join({ initPid, rpc, lane, cluster, locate, homeOf, isLiving, seesOnlyItsNode = () => false }: ProcFsJoin): void {
-    const { node, onFault } = this.options;
-    const reader = new Reader({ initPid, node, lane }, onFault);
+    const reader = new Reader({ initPid, node: this.options.node, lane });
     this.reader = reader;
     rpc.handle(listCall, async () => ({ pids: await reader.ask({ kind: 'list' }) }));
     rpc.handle(lookCall, async ({ caller, operations }) => ({ results: await reader.ask({ kind: 'look', caller, operations }) }));
