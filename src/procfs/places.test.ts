@@ -7,7 +7,16 @@ import { childOfProcess, filesIn, idOf, NODE_FILES, type Place, pathOf, pidOf, p
 const pid = fc.integer({ min: 1, max: 4_194_303 });
 const thread = fc.oneof(fc.constant(0), pid);
 const place: fc.Arbitrary<Place> = fc.oneof(
-  fc.constantFrom('root', 'real', 'pressure', 'nodes', 'node-count', 'own-node').map((kind) => ({ kind }) as Place),
+  fc
+    .constantFrom<'root' | 'real' | 'pressure' | 'nodes' | 'node-count' | 'own-node'>(
+      'root',
+      'real',
+      'pressure',
+      'nodes',
+      'node-count',
+      'own-node',
+    )
+    .map((kind): Place => ({ kind })),
   fc.bigInt({ min: 0n, max: (1n << 56n) - 1n }).map((digest): Place => ({ kind: 'link', digest })),
   pid.map((each): Place => ({ kind: 'local', pid: each })),
   fc.nat(255).map((node): Place => ({ kind: 'node', node })),
