@@ -245,7 +245,7 @@ print("end", flush=True)`.replace('%d', String(born[1]));
 });
 
 test('a daemon that is killed leaves nobody waiting: the next one answers', async () => {
-  const script = `for i in $(seq 1 150); do ps -e -o comm= | grep -c sleep; cat /proc/self/comm; ls /proc/${born[1]}/task; read up rest < /proc/uptime && echo up; done`;
+  const script = `for i in $(seq 1 150); do pgrep -fc '^sleep 54321$'; cat /proc/self/comm; ls /proc/${born[1]}/task; read up rest < /proc/uptime && echo up; done`;
   const printed = shell(script);
   for (let kills = 0; kills < 4; kills++) {
     const pid = daemonPid(cluster.description.cluster, 1);

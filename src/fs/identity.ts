@@ -27,6 +27,8 @@ let bootIdentity: string | undefined;
 const TMPFS = 0x01021994;
 const FUSE = 0x65735546;
 const PROCFS = 0x9fa0;
+/** Where a node's own procfs is below the /proc of the cluster (src/procfs). */
+const OWN_PROCFS = '/proc/.real/';
 
 type Named = Pick<FileIdentity, 'path' | 'rawPath'>;
 
@@ -64,7 +66,11 @@ export function* identify(file: OpenFile, context: CaptureContext): Conversation
       throw new Refusal('file.hidden', `its name ${file.link} no longer leads to it: it was renamed, replaced or covered by a mount`);
     }
   }
-  return identityOf({ path: file.link, ...(file.rawLink === undefined ? {} : { rawPath: file.rawLink }) }, status, fileSystem);
+  return identityOf(
+    { path: pathInCluster(file.link), ...(file.rawLink === undefined ? {} : { rawPath: file.rawLink }) },
+    status,
+    fileSystem,
+  );
 }
 
 /** Device of the container's /dev/shm, which each node has for itself. */
@@ -79,6 +85,11 @@ function insideContainer({ link, rawLink }: OpenFile, { containerRoot }: Capture
     path: containerRoot + link,
     ...(rawLink === undefined ? {} : { rawPath: Buffer.concat([Buffer.from(containerRoot), rawLink]) }),
   });
+}
+
+/** What is a file of the node's own procfs here may be another node's there: by this path it is found on both. */
+function pathInCluster(link: string): string {
+  return link.startsWith(OWN_PROCFS) ? `/proc/${link.slice(OWN_PROCFS.length)}` : link;
 }
 
 /** /proc of a container is the daemon's file system (src/procfs), over a procfs: every node has its own, and both stand for the same. */

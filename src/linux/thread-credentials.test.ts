@@ -26,6 +26,11 @@ test('a thread acts for another user, and is itself again afterwards, whatever h
   assert.notEqual(readlinkSync('/proc/self/exe'), '');
 });
 
+test('an identity is read from a status, also one without groups', () => {
+  const status = 'Uid:\t1\t2\t3\t4\nGid:\t5\t6\t7\t8\nGroups:\t \nNStgid:\t9\nCapEff:\t00000000000000ff\n';
+  assert.deepEqual(parseIdentity(status), { uid: 4, gid: 8, groups: [], capabilities: 0xffn });
+});
+
 test('nobody gets capabilities that this thread has not', () => {
   const before = identity();
   new ThreadCredentials().as({ uid: 0, gid: 0, groups: [], capabilities: (1n << 63n) - 1n }, () => {

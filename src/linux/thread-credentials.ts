@@ -75,7 +75,7 @@ export class ThreadCredentials {
 
 /** The identity of a thread, from its status in some procfs (proc_pid_status(5)). */
 export function parseIdentity(status: string): Identity {
-  const line = (key: string): string[] => (new RegExp(`^${key}:\\s*(.*)$`, 'm').exec(status)?.[1] ?? '').split(/\s+/).filter(Boolean);
+  const line = (key: string): string[] => (new RegExp(`^${key}:[ \\t]*(.*)$`, 'm').exec(status)?.[1] ?? '').split(/\s+/).filter(Boolean);
   const [, , , uid = 65534] = line('Uid').map(Number);
   const [, , , gid = 65534] = line('Gid').map(Number);
   const [capabilities = '0'] = line('CapEff');
