@@ -34,7 +34,10 @@ test('who reads one process after the other is given what it reads, of the next 
   assert.deepEqual(new Set(plan.map(({ pid }) => pid)), new Set(pids.slice(0, 64)));
   assert.equal(plan.length, 2 * 64);
   scans.learned(READER, plan, answer(plan), 10);
-  assert.deepEqual(scans.take(READER, read(131_100), 20), { bytes: Buffer.from('stat of 131100') });
+  assert.deepEqual(scans.take(READER, read(131_100), 20), {
+    result: { bytes: Buffer.from('stat of 131100') },
+    freshFor: FRESH_MILLISECONDS - 10,
+  });
   assert.equal(scans.take(READER, read(131_073, 'status'), 20), undefined);
   assert.deepEqual(
     scans

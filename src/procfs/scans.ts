@@ -54,14 +54,15 @@ export class Scans {
     this.hints.set(pid, node);
   }
 
-  /** What was read ahead for a thread and is still fresh. */
-  take(thread: number, operation: Operation, now: number): Result | undefined {
+  /** What was read ahead for a thread and is still fresh, and for how long, ms. */
+  take(thread: number, operation: Operation, now: number): { readonly result: Result; readonly freshFor: number } | undefined {
     const scan = this.scans.get(thread);
     const key = keyOf(operation);
     const known = scan?.known.get(key);
     if (scan === undefined || known === undefined) return undefined;
-    if (operation.kind !== 'attributes' || now - known.at > FRESH_MILLISECONDS) scan.known.delete(key);
-    return now - known.at > FRESH_MILLISECONDS ? undefined : known.result;
+    const freshFor = known.at + FRESH_MILLISECONDS - now;
+    if (operation.kind !== 'attributes' || freshFor < 0) scan.known.delete(key);
+    return freshFor < 0 ? undefined : { result: known.result, freshFor };
   }
 
   /** What to ask when a thread wants something: that first, and what it will want next. */

@@ -146,22 +146,18 @@ export class ProcServer {
     return entryOf({ kind: 'node', node }, attributesOf({ kind: 'node', node }), NOW);
   }
 
-  private async lookUpInProcess(place: ProcessPlace | undefined, request: FuseRequest): Promise<Body> {
+  private lookUpInProcess(place: ProcessPlace | undefined, request: FuseRequest): Answer {
     if (place === undefined) return fail(ERRNO.ENOENT);
-    return entryOf(place, await this.processAttributes(place, request, ERRNO.ENOENT), NOW);
+    return after(this.look({ ...place, kind: 'attributes' }, request, ERRNO.ENOENT), ({ result, freshFor }) =>
+      entryOf(place, attributesIn(result, place), { ...NOW, entry: freshFor }),
+    );
   }
 
   private getAttributes(place: Place, request: FuseRequest): Answer {
-    if (place.kind === 'process')
-      return this.processAttributes(place, request, ERRNO.ESRCH).then((found) => encodeFuseAttributes(found, NOW.attributes));
-    return encodeFuseAttributes(attributesOf(place), FOR_EVER.attributes);
-  }
-
-  private async processAttributes(place: ProcessPlace, request: FuseRequest, gone: number): Promise<FuseAttributes> {
-    const result = await this.look({ ...place, kind: 'attributes' }, request, gone);
-    if (!('mode' in result)) return fail(ERRNO.EIO);
-    const { mode, uid, gid, size, links } = result;
-    return { inode: idOf(place) ?? 0n, mode, uid, gid, size, links, time: Date.now() };
+    if (place.kind !== 'process') return encodeFuseAttributes(attributesOf(place), FOR_EVER.attributes);
+    return after(this.look({ ...place, kind: 'attributes' }, request, ERRNO.ESRCH), ({ result }) =>
+      encodeFuseAttributes(attributesIn(result, place), NOW.attributes),
+    );
   }
 
   private readLink(place: Place, request: FuseRequest): Answer {
@@ -169,7 +165,7 @@ export class ProcServer {
     if (place.kind === 'own-node') return Buffer.from(`node${this.node}`);
     if (place.kind === 'link') return Buffer.from(this.rootLink(this.local.nameOf(place.digest) ?? fail(ERRNO.ENOENT), request));
     if (place.kind !== 'process') return fail(ERRNO.EINVAL);
-    return this.look({ ...place, kind: 'link' }, request, ERRNO.ENOENT).then((result) =>
+    return after(this.look({ ...place, kind: 'link' }, request, ERRNO.ENOENT), ({ result }) =>
       'link' in result ? Buffer.from(result.link) : fail(ERRNO.EIO),
     );
   }
@@ -212,7 +208,7 @@ export class ProcServer {
         place,
         filesIn(place).map((child) => ({ ...child, type: typeOf(child.place) })),
       );
-    const result = await this.look({ ...place, kind: 'list' }, request, ERRNO.ENOENT);
+    const { result } = await this.look({ ...place, kind: 'list' }, request, ERRNO.ENOENT);
     if (!('names' in result)) return fail(ERRNO.EIO);
     const children = result.names.flatMap((name, n) => {
       const child = childOfProcess(place, name);
@@ -233,7 +229,7 @@ export class ProcServer {
 
   private open(place: Place, request: FuseRequest): Answer {
     if ((decodeFuseOpen(request.body) & OPEN.accessMode) !== OPEN.readOnly) return fail(ERRNO.EROFS);
-    return this.piece(place, 0, request).then((piece) => {
+    return after(this.piece(place, 0, request), (piece) => {
       const handle = this.newHandle();
       this.files.set(handle, { place, piece, readAt: performance.now() });
       return encodeFuseOpen(handle, FUSE_OPEN.directIo | FUSE_OPEN.noFlush);
@@ -249,7 +245,7 @@ export class ProcServer {
       return cut(file.piece);
     }
     const start = offset - (offset % PIECE_BYTES);
-    return this.piece(file?.place ?? this.place(request), start, request).then((piece) => {
+    return after(this.piece(file?.place ?? this.place(request), start, request), (piece) => {
       // The handle may be of an earlier daemon.
       this.files.set(handle, { place: file?.place ?? this.place(request), piece, readAt: undefined });
       return cut(piece);
@@ -262,13 +258,13 @@ export class ProcServer {
     return offset >= piece.start && (piece.isLast || offset < piece.start + piece.bytes.length);
   }
 
-  private async piece(place: Place, start: number, request: FuseRequest): Promise<OpenFile['piece']> {
-    const text = place.kind === 'process' ? undefined : await this.ownText(place, request);
-    if (text !== undefined) return { start: 0, bytes: Buffer.from(text, 'latin1'), isLast: true };
-    if (place.kind !== 'process') return fail(ERRNO.EINVAL);
-    const result = await this.look({ ...place, kind: 'read', offset: start }, request, ERRNO.ESRCH);
-    if (!('bytes' in result)) return fail(ERRNO.EIO);
-    return { start, bytes: result.bytes, isLast: result.bytes.length < PIECE_BYTES };
+  private piece(place: Place, start: number, request: FuseRequest): Later<OpenFile['piece']> {
+    if (place.kind !== 'process')
+      return this.ownText(place, request).then((text) => ({ start: 0, bytes: Buffer.from(text, 'latin1'), isLast: true }));
+    return after(this.look({ ...place, kind: 'read', offset: start }, request, ERRNO.ESRCH), ({ result }) => {
+      if (!('bytes' in result)) return fail(ERRNO.EIO);
+      return { start, bytes: result.bytes, isLast: result.bytes.length < PIECE_BYTES };
+    });
   }
 
   private async ownText(place: Place, request: FuseRequest): Promise<string> {
@@ -279,31 +275,38 @@ export class ProcServer {
   }
 
   /** @param gone the error when the process is nowhere */
-  private async look(
-    operation: Omit<Operation, 'kind'> & { kind: Operation['kind'] },
-    request: FuseRequest,
-    gone: number,
-  ): Promise<Result> {
-    const { thread } = request;
-    const asked: Operation = {
-      kind: operation.kind,
-      pid: operation.pid,
-      thread: operation.thread,
-      entry: operation.entry,
-      ...(operation.kind === 'read' ? { offset: operation.offset ?? 0 } : {}),
-    };
-    let result = this.scans.take(thread, asked, performance.now());
-    if (result === undefined) {
-      const operations = this.scans.plan(thread, asked);
-      const caller = this.local.callerOf(request);
-      const found = await this.questions.ask({ kind: 'look', caller, operations, hint: this.scans.hint(asked.pid) });
-      this.scans.foundOn(asked.pid, found.node);
-      this.scans.learned(thread, operations, found.results, performance.now());
-      result = found.results[0];
-    }
-    if (result === undefined || 'isElsewhere' in result) return fail(gone);
-    return 'errno' in result ? fail(result.errno) : result;
+  private look({ kind, pid, thread: task, entry, offset = 0 }: Operation, request: FuseRequest, gone: number): Later<Seen> {
+    const asked: Operation = { kind, pid, thread: task, entry, ...(kind === 'read' ? { offset } : {}) };
+    const known = this.scans.take(request.thread, asked, performance.now());
+    return known === undefined ? this.ask(asked, request, gone) : { result: found(known.result, gone), freshFor: known.freshFor };
   }
+
+  private async ask(asked: Operation, request: FuseRequest, gone: number): Promise<Seen> {
+    const operations = this.scans.plan(request.thread, asked);
+    const caller = this.local.callerOf(request);
+    const { results, node } = await this.questions.ask({ kind: 'look', caller, operations, hint: this.scans.hint(asked.pid) });
+    this.scans.foundOn(asked.pid, node);
+    this.scans.learned(request.thread, operations, results, performance.now());
+    return { result: found(results[0], gone), freshFor: 0 };
+  }
+}
+
+type Later<T> = T | Promise<T>;
+
+/** What was seen, and for how many milliseconds it may be shown again. */
+interface Seen {
+  readonly result: Result;
+  readonly freshFor: number;
+}
+
+/** What is known already is answered at once. */
+function after<T, U>(value: Later<T>, next: (value: T) => U): Later<U> {
+  return value instanceof Promise ? value.then(next) : next(value);
+}
+
+function found(result: Result | undefined, gone: number): Result {
+  if (result === undefined || 'isElsewhere' in result) return fail(gone);
+  return 'errno' in result ? fail(result.errno) : result;
 }
 
 /** Pid 1 is every node's own. */
@@ -324,4 +327,10 @@ function attributesOf(place: Place): FuseAttributes {
   const isFile = place.kind === 'node-file' || place.kind === 'node-count';
   const mode = isLink ? LINK_MODE : isFile ? FILE_MODE : DIRECTORY_MODE;
   return { inode: idOf(place) ?? 0n, mode, uid: 0, gid: 0, size: 0, links: isLink || isFile ? 1 : 2, time: Date.now() };
+}
+
+function attributesIn(result: Result, place: ProcessPlace): FuseAttributes {
+  if (!('mode' in result)) return fail(ERRNO.EIO);
+  const { mode, uid, gid, size, links } = result;
+  return { inode: idOf(place) ?? 0n, mode, uid, gid, size, links, time: Date.now() };
 }
