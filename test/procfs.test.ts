@@ -1,7 +1,7 @@
 /** /proc in the containers of a cluster: one machine to unmodified tools, whichever node they run on. */
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
 import { daemonPid } from '../src/node/index.ts';
@@ -37,6 +37,21 @@ const numbers = (words: string): number[] =>
     .split(/\s+/)
     .map(Number)
     .toSorted((a, b) => a - b);
+
+/** A process of a node's container by its pid there. */
+function hostPid(node: number, pid: number): number {
+  const found = readdirSync('/proc').find((name) => {
+    if (!/^\d+$/.test(name)) return false;
+    try {
+      const isInside = readFileSync(`/proc/${name}/cgroup`, 'utf8').includes(`/${cluster.description.cluster}/node${node}/`);
+      return isInside && new RegExp(`^NSpid:.*\\t${pid}$`, 'm').test(readFileSync(`/proc/${name}/status`, 'utf8'));
+    } catch {
+      return false; // it has ended
+    }
+  });
+  assert.ok(found, `process ${pid} is not on node ${node}`);
+  return Number(found);
+}
 
 interface Run {
   readonly node?: number;
@@ -256,6 +271,28 @@ test('a daemon that is killed leaves nobody waiting: the next one answers', asyn
   const lines = (await printed).trim().split('\n');
   assert.equal(lines.length, 4 * 150);
   for (const [n, line] of lines.entries()) assert.equal(line, ['4', 'cat', String(born[1]), 'up'][n % 4], `line ${n}`);
+});
+
+test('what was asked when a daemon was killed is answered by the next one', async () => {
+  const { cluster: name } = cluster.description;
+  const output = join(cluster.directory, 'asked');
+  const program = `import os, time
+while not os.path.exists("${output}.go"): time.sleep(0.005)
+print(open("/proc/${born[1]}/stat").read(), flush=True)`;
+  writeFileSync(`${output}.py`, program);
+  const pid = await cluster.start(`python3 ${output}.py`, output);
+  const asking = hostPid(1, pid);
+  const [own, other] = [daemonPid(name, 1), daemonPid(name, 2)];
+  process.kill(other, 'SIGSTOP');
+  try {
+    writeFileSync(`${output}.go`, '');
+    await eventually('the question', () => readFileSync(`/proc/${asking}/wchan`, 'utf8').includes('request_wait'));
+    process.kill(own, 'SIGKILL');
+  } finally {
+    process.kill(other, 'SIGCONT');
+  }
+  await eventually('the answer', () => readFileSync(output, 'utf8').includes('\n'));
+  assert.match(readFileSync(output, 'utf8'), new RegExp(`^${born[1]} \\(sleep\\) S `));
 });
 
 test('a node that hangs holds nobody up, and one that has died leaves no trace', async () => {

@@ -180,6 +180,7 @@ export async function startNode({ configuration, id, version, log }: NodeOptions
     stop: async () => {
       // In this order, so that no user seems to have gone: the programs wait for the next daemon.
       runs.stop();
+      await procfs[Symbol.asyncDispose]();
       certificates[Symbol.dispose]();
       await hotPlug[Symbol.asyncDispose]();
       await sync[Symbol.asyncDispose]();
@@ -189,7 +190,6 @@ export async function startNode({ configuration, id, version, log }: NodeOptions
       await kin[Symbol.asyncDispose]();
       await streams[Symbol.asyncDispose]();
       await watcher.stop();
-      await procfs[Symbol.asyncDispose]();
       container.release();
       log.info('the daemon has ended; the container goes on');
     },

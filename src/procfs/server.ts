@@ -300,8 +300,8 @@ interface Seen {
 }
 
 /** What is known already is answered at once. */
-function after<T, U>(value: Later<T>, next: (value: T) => U): Later<U> {
-  return value instanceof Promise ? value.then(next) : next(value);
+function after<T, U>(value: Later<T>, use: (value: T) => U): Later<U> {
+  return value instanceof Promise ? value.then(use) : use(value);
 }
 
 function found(result: Result | undefined, gone: number): Result {
