@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { KorriganError } from '../linux/index.ts';
 import type { NodeId } from '../rpc/index.ts';
 import { Answers } from './answers.ts';
-import type { Result } from './messages.ts';
+import type { Look } from './messages.ts';
 import type { Nodes } from './nodes.ts';
 import type { Caller } from './server-protocol.ts';
 
@@ -18,21 +18,22 @@ function begin(
   const asked: string[] = [];
   const texts = new Map([1, 2, 3].map((node) => [node, `MemTotal:       ${node}00 kB\n`]));
   const living = [1, 2, 3].filter((node) => !dead.includes(node));
-  const ask = (node: NodeId, { name }: { name: string }, request: { operations?: { pid: number }[] }): Promise<unknown> => {
+  const ask = (node: NodeId, { name }: { name: string }, request: { look?: Look }): Promise<unknown> => {
     asked.push(`${name} ${node}`);
     if (silent.includes(node) || dead.includes(node)) return Promise.reject(new KorriganError('KRG_NODE_DEAD', 'it does not answer'));
     if (name === 'procfs.list') return Promise.resolve({ pids: [...places].flatMap(([pid, place]) => (place === node ? [pid] : [])) });
     if (name === 'procfs.node') return Promise.resolve({ texts: [texts.get(node)] });
-    const results = request.operations?.map(
-      ({ pid }): Result => (places.get(pid) === node ? { link: `on ${node}` } : { isElsewhere: true }),
-    );
-    return Promise.resolve({ results });
+    return Promise.resolve({ isHere: places.get(request.look?.operation.pid ?? 0) === node });
   };
   const nodes = {
     own: 1,
     living,
     isLiving: (node: NodeId) => living.includes(node),
     ask,
+    askForBytes: async (node: NodeId, call: { name: string }, request: object) => ({
+      response: await ask(node, call, request),
+      bytes: Buffer.from(`on ${node}`),
+    }),
     askAll: async (
       wanted: NodeId[],
       call: { name: string },
@@ -69,7 +70,7 @@ const look = (pid: number, hint?: NodeId): Parameters<Answers['answer']>[0] => (
   kind: 'look',
   caller,
   hint,
-  operations: [{ kind: 'link', pid, thread: 0, entry: 'exe' }],
+  look: { operation: { kind: 'link', pid, thread: 0, entry: 'exe' }, pids: [], wanted: [] },
 });
 const memory = { kind: 'node-file', caller, node: 0, file: 'meminfo' } as const;
 
@@ -80,16 +81,16 @@ test('a process is looked at where it was seen, else at its home, else where it 
       [131_073, 2],
     ]),
   );
-  assert.deepEqual(await answers.answer(look(131_072, 3)), { results: [{ link: 'on 3' }], node: 3 });
-  assert.deepEqual(await answers.answer(look(131_073)), { results: [{ link: 'on 2' }], node: 2 });
-  assert.deepEqual(await answers.answer(look(131_072)), { results: [{ link: 'on 3' }], node: 3 });
+  assert.deepEqual(await answers.answer(look(131_072, 3)), { results: Buffer.from('on 3'), node: 3 });
+  assert.deepEqual(await answers.answer(look(131_073)), { results: Buffer.from('on 2'), node: 2 });
+  assert.deepEqual(await answers.answer(look(131_072)), { results: Buffer.from('on 3'), node: 3 });
   assert.deepEqual(asked, ['procfs.look 3', 'procfs.look 2', 'procfs.look 2', 'procfs.look 3']);
 });
 
 test('one that nobody has is nowhere; so is one of a node that takes no part', async () => {
-  assert.deepEqual(await begin(new Map()).answers.answer(look(131_072)), { results: [{ isElsewhere: true }], node: 2 });
+  assert.deepEqual(await begin(new Map()).answers.answer(look(131_072)), { results: undefined, node: 2 });
   const { answers, asked } = begin(new Map(), { dead: [2] });
-  assert.deepEqual(await answers.answer(look(131_072, 2)), { results: [{ isElsewhere: true }], node: 2 });
+  assert.deepEqual(await answers.answer(look(131_072, 2)), { results: undefined, node: 2 });
   assert.deepEqual(asked, []);
 });
 
@@ -109,7 +110,7 @@ test('a node that does not answer is left out of lists; its last figures count',
 test('who sees only its node is shown no processes and no figures of others', async () => {
   const { answers } = begin(new Map([[131_072, 2]]), { local: true });
   assert.deepEqual(await answers.answer({ kind: 'list', caller }), []);
-  assert.deepEqual(await answers.answer(look(131_072)), { results: [{ isElsewhere: true }], node: 2 });
+  assert.deepEqual(await answers.answer(look(131_072)), { results: undefined, node: 2 });
   assert.equal(await answers.answer(memory), 'MemTotal:       100 kB\n');
   const other = { ...caller, pid: CURIOUS + 1 };
   assert.deepEqual(await answers.answer({ kind: 'list', caller: other }), [

@@ -12,7 +12,7 @@ import {
   clusterVmstat,
   type Shown,
 } from './cluster-files.ts';
-import { listCall, lookCall, nodeCall, type Result } from './messages.ts';
+import { listCall, lookCall, nodeCall } from './messages.ts';
 import type { Nodes } from './nodes.ts';
 import type { NodeFile } from './places.ts';
 import type { Caller, ServerAnswers, ServerQuestion } from './server-protocol.ts';
@@ -74,21 +74,19 @@ export class Answers {
     return answers.map(({ node, value }) => ({ node, pids: value }));
   }
 
-  private async look({ caller, operations, hint }: Extract<ServerQuestion, { kind: 'look' }>): Promise<ServerAnswers['look']> {
+  private async look({ caller, look, hint }: Extract<ServerQuestion, { kind: 'look' }>): Promise<ServerAnswers['look']> {
     const { nodes, locate, homeOf, seesOnlyItsNode } = this.options;
-    const [first] = operations;
-    if (first === undefined) return { results: [], node: nodes.own };
+    const { pid } = look.operation;
     const { uid, gid, groups, capabilities } = caller;
-    const request = { caller: { uid, gid, groups: [...groups], capabilities: Number(capabilities) }, operations: [...operations] };
-    const nowhere: Result[] = operations.map(() => ({ isElsewhere: true }));
-    let node = hint !== undefined && nodes.isLiving(hint) ? hint : homeOf(first.pid);
+    const request = { caller: { uid, gid, groups: [...groups], capabilities: Number(capabilities) }, look };
+    let node = hint !== undefined && nodes.isLiving(hint) ? hint : homeOf(pid);
     for (const pause of AGAIN_MILLISECONDS) {
       if (seesOnlyItsNode(caller.pid) && node !== nodes.own) break;
       if (nodes.isLiving(node)) {
-        const { results } = await nodes.ask(node, lookCall, request);
-        if (results[0] !== undefined && !('isElsewhere' in results[0])) return { results, node };
+        const { response, bytes } = await nodes.askForBytes(node, lookCall, request);
+        if (response.isHere) return { results: bytes, node };
       }
-      const next = await this.found(locate(first.pid));
+      const next = await this.found(locate(pid));
       if (next === undefined) break;
       if (next === node) {
         // Where it should be it is not: it has ended, or arrives in a moment.
@@ -97,7 +95,7 @@ export class Answers {
       }
       node = next;
     }
-    return { results: nowhere, node };
+    return { results: undefined, node };
   }
 
   private async found(located: Promise<NodeId>): Promise<NodeId | undefined> {

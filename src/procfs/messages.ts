@@ -6,8 +6,11 @@ import { NODE_FILES } from './places.ts';
 
 /** Of one answer to a read; longer files are read in pieces. */
 export const PIECE_BYTES = 256 * 1024;
-/** Of one request. */
-const OPERATIONS = 4096;
+/** Of all results of one look: what exceeds it is not read ahead. */
+export const RESULTS_BYTES = 1024 * 1024;
+/** How many processes are looked at ahead with one question, and for how many things each. */
+export const PROCESSES_AHEAD = 64;
+const WANTED = 64;
 const GROUPS = 65_536;
 
 const pid = z.int().positive();
@@ -27,27 +30,39 @@ const operationSchema = z.object({
 });
 export type Operation = z.infer<typeof operationSchema>;
 
+/** An operation, and what is to be done ahead: each of `wanted` for each of `pids`. */
+const lookSchema = z.object({
+  operation: operationSchema,
+  pids: z.array(pid).max(PROCESSES_AHEAD),
+  wanted: z.array(operationSchema.pick({ kind: true, entry: true })).max(WANTED),
+});
+export type Look = z.infer<typeof lookSchema>;
+
+/** All operations of a look, the one that is asked for first. */
+export function operationsOf({ operation, pids, wanted }: Look): Operation[] {
+  const ahead = pids.flatMap((each) => wanted.map(({ kind, entry }): Operation => ({ kind, pid: each, thread: 0, entry })));
+  return [operation, ...ahead];
+}
+
 const resultSchema = z.union([
-  /** The process does not run here. */
-  z.object({ isElsewhere: z.literal(true) }),
-  z.object({ errno: z.int().positive() }),
   /** A piece of at most {@link PIECE_BYTES}; a shorter one is the last. */
   z.object({ bytes }),
+  z.object({ mode: id, uid: id, gid: id, size: id, links: id }),
+  z.object({ errno: z.int().positive() }),
+  /** The process does not run here; or it was to be looked at ahead, and the answer had become too long. */
+  z.object({ isElsewhere: z.literal(true) }),
   z.object({ names: z.array(z.string()), types: bytes }),
   z.object({ link: z.string() }),
-  z.object({ mode: id, uid: id, gid: id, size: id, links: id }),
 ]);
 export type Result = z.infer<typeof resultSchema>;
+/** What goes with an answer to a look, one for each operation; packed and unpacked by the threads that make and use it. */
+export const resultsSchema = z.array(resultSchema);
 
 /** Pids of the processes that run on a node. */
 export const listCall = defineCall('procfs.list', z.object({}), z.object({ pids: z.array(pid) }));
 
-/** Looks at processes of a node with the rights of a caller. */
-export const lookCall = defineCall(
-  'procfs.look',
-  z.object({ caller: callerSchema, operations: z.array(operationSchema).max(OPERATIONS) }),
-  z.object({ results: z.array(resultSchema) }),
-);
+/** Looks at processes of a node with the rights of a caller. The results are the bytes of the answer, none when the process of the first operation is not there. */
+export const lookCall = defineCall('procfs.look', z.object({ caller: callerSchema, look: lookSchema }), z.object({ isHere: z.boolean() }));
 
 /** Files that tell of a node as a machine. One that it does not have is empty. */
 export const nodeCall = defineCall(

@@ -38,11 +38,20 @@ export class Nodes {
     call: CallDefinition<Request, Response>,
     request: z.input<Request>,
   ): Promise<z.output<Response>> {
+    return (await this.askForBytes(node, call, request)).response;
+  }
+
+  /** The same, with the raw bytes that come with the response. */
+  async askForBytes<Request extends z.ZodType, Response extends z.ZodType>(
+    node: NodeId,
+    call: CallDefinition<Request, Response>,
+    request: z.input<Request>,
+  ): Promise<{ readonly response: z.output<Response>; readonly bytes: Uint8Array }> {
     if (!this.isLiving(node)) throw new KorriganError('KRG_NODE_DEAD', `node ${node} takes no part in the cluster`);
     if ((this.passedOver.get(node) ?? 0) > performance.now())
       throw new KorriganError('KRG_NODE_DEAD', `node ${node} has not answered lately`);
     try {
-      const answer = await this.rpc.call(node, call, request, { deadlineMs: ANSWER_MILLISECONDS });
+      const answer = await this.rpc.callWithBytes(node, call, request, { deadlineMs: ANSWER_MILLISECONDS });
       this.passedOver.delete(node);
       return answer;
     } catch (error) {

@@ -16,7 +16,7 @@ import {
 import { isMemoryOfHusk } from '../proc/index.ts';
 import type { NodeId } from '../rpc/index.ts';
 import { withClusterProcessor, withStartShifted } from './cluster-files.ts';
-import { type Operation, PIECE_BYTES, type Result } from './messages.ts';
+import { type Operation, PIECE_BYTES, type Result, RESULTS_BYTES } from './messages.ts';
 import { pathOf } from './places.ts';
 
 const PATH_SIZE = 256;
@@ -73,19 +73,20 @@ export class ProcessReader {
     );
   }
 
-  /** @param caller whose rights decide */
-  look(caller: Identity, operations: readonly Operation[]): Result[] {
+  /** @param caller whose rights decide @returns undefined when the process of the first operation is not here */
+  look(caller: Identity, operations: readonly Operation[]): Result[] | undefined {
     const here = new Map<number, boolean>();
-    const isHere = (pid: number): boolean => {
-      const known = here.get(pid) ?? this.runsHere(pid);
-      here.set(pid, known);
-      return known;
-    };
-    const areHere = operations.map(({ pid }) => isHere(pid));
+    for (const { pid } of operations) if (!here.has(pid)) here.set(pid, this.runsHere(pid));
+    if (here.get(operations[0]?.pid ?? 0) !== true) return undefined;
     this.credentials ??= new ThreadCredentials();
-    return this.credentials.as(caller, () =>
-      operations.map((operation, n) => (areHere[n] === true ? this.one(operation) : { isElsewhere: true })),
-    );
+    let size = 0;
+    const result = (operation: Operation): Result => {
+      if (here.get(operation.pid) !== true || size > RESULTS_BYTES) return { isElsewhere: true };
+      const found = this.one(operation);
+      if ('bytes' in found) size += found.bytes.length;
+      return found;
+    };
+    return this.credentials.as(caller, () => operations.map(result));
   }
 
   private one(operation: Operation): Result {

@@ -1,7 +1,7 @@
 /** What the main thread asks the thread that reads the node's procfs. */
 import type { Identity } from '../linux/index.ts';
 import type { NodeId } from '../rpc/index.ts';
-import type { Operation, Result } from './messages.ts';
+import type { Look } from './messages.ts';
 import type { NodeFile } from './places.ts';
 
 export interface ReaderWorkerData {
@@ -14,10 +14,14 @@ export interface ReaderWorkerData {
 
 export type ReaderQuestion =
   | { readonly kind: 'list' }
-  | { readonly kind: 'look'; readonly caller: Identity; readonly operations: readonly Operation[] }
+  | { readonly kind: 'look'; readonly caller: Identity; readonly look: Look }
   | { readonly kind: 'node'; readonly files: readonly NodeFile[] };
 
-export type ReaderAnswer<Kind extends ReaderQuestion['kind']> = Kind extends 'list' ? number[] : Kind extends 'look' ? Result[] : string[];
+export type ReaderAnswer<Kind extends ReaderQuestion['kind']> = Kind extends 'list'
+  ? number[]
+  : Kind extends 'look'
+    ? Uint8Array | undefined
+    : string[];
 
 export interface ReaderMessage {
   readonly id: number;

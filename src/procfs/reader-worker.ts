@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { Lane } from '../container/index.ts';
 import { converse, errorToJSON, INIT_PROCFS_FD, parseClockOffsets, readClockOffsets, settled, stealDescriptor } from '../linux/index.ts';
+import { pack } from '../rpc/index.ts';
+import { operationsOf } from './messages.ts';
 import { readOwnProcfs } from './node-reader.ts';
 import { ProcessReader } from './process-reader.ts';
 import type { ReaderMessage, ReaderQuestion, ReaderReply, ReaderWorkerData } from './reader-protocol.ts';
@@ -23,8 +25,10 @@ function answer(question: ReaderQuestion): unknown {
   switch (question.kind) {
     case 'list':
       return reader.list();
-    case 'look':
-      return reader.look(question.caller, question.operations);
+    case 'look': {
+      const results = reader.look(question.caller, operationsOf(question.look));
+      return results === undefined ? undefined : pack(results);
+    }
     case 'node':
       return converse(lane, settled(question.files.map((file) => readOwnProcfs(file)))).map((outcome) =>
         'value' in outcome ? outcome.value : '',

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Operation, Result } from './messages.ts';
+import { type Look, type Operation, operationsOf, type Result } from './messages.ts';
 import { FRESH_MILLISECONDS, Scans } from './scans.ts';
 
 const READER = 65_600;
 const read = (pid: number, entry = 'stat'): Operation => ({ kind: 'read', pid, thread: 0, entry, offset: 0 });
 const attributes = (pid: number): Operation => ({ kind: 'attributes', pid, thread: 0, entry: '' });
-const answer = (operations: readonly Operation[]): Result[] =>
-  operations.map(({ pid, entry }) => ({ bytes: Buffer.from(`${entry} of ${pid}`) }));
+const answer = (look: Look): Result[] => operationsOf(look).map(({ pid, entry }) => ({ bytes: Buffer.from(`${entry} of ${pid}`) }));
+const alone = (operation: Operation): Look => ({ operation, pids: [], wanted: [] });
 const pids = Array.from({ length: 200 }, (_, n) => 131_072 + n);
 
 function afterListing(): Scans {
@@ -21,8 +21,8 @@ function afterListing(): Scans {
 
 test('who has not listed /proc is given what it asks for and nothing else', () => {
   const scans = new Scans();
-  assert.deepEqual(scans.plan(READER, read(131_072)), [read(131_072)]);
-  scans.learned(READER, [read(131_072)], answer([read(131_072)]), 0);
+  assert.deepEqual(scans.plan(READER, read(131_072)), alone(read(131_072)));
+  scans.learned(READER, alone(read(131_072)), answer(alone(read(131_072))), 0);
   assert.equal(scans.take(READER, read(131_072), 0), undefined);
 });
 
@@ -30,22 +30,20 @@ test('who reads one process after the other is given what it reads, of the next 
   const scans = afterListing();
   scans.plan(READER, attributes(131_072));
   const plan = scans.plan(READER, read(131_072));
-  assert.deepEqual(plan[0], read(131_072));
-  assert.deepEqual(new Set(plan.map(({ pid }) => pid)), new Set(pids.slice(0, 64)));
-  assert.equal(plan.length, 2 * 64);
+  assert.deepEqual(plan.operation, read(131_072));
+  assert.deepEqual(plan.pids, pids.slice(0, 64));
+  assert.deepEqual(plan.wanted, [
+    { kind: 'attributes', entry: '' },
+    { kind: 'read', entry: 'stat' },
+  ]);
+  assert.equal(operationsOf(plan).length, 1 + 2 * 64);
   scans.learned(READER, plan, answer(plan), 10);
   assert.deepEqual(scans.take(READER, read(131_100), 20), {
     result: { bytes: Buffer.from('stat of 131100') },
     freshFor: FRESH_MILLISECONDS - 10,
   });
   assert.equal(scans.take(READER, read(131_073, 'status'), 20), undefined);
-  assert.deepEqual(
-    scans
-      .plan(READER, read(196_608))
-      .map(({ pid }) => pid)
-      .filter((pid, n, all) => all.indexOf(pid) === n),
-    [196_608, 70_000],
-  );
+  assert.deepEqual(scans.plan(READER, read(196_608)).pids, [196_608, 70_000]);
 });
 
 test('contents are shown once, attributes for as long as they are fresh', () => {
@@ -75,13 +73,13 @@ test('large files, threads and descriptors are not read ahead, nor what its node
     { ...read(131_072), thread: 5 },
     { ...read(131_072), offset: 4096 },
   ]) {
-    assert.deepEqual(scans.plan(READER, operation), [operation]);
+    assert.deepEqual(scans.plan(READER, operation), alone(operation));
   }
   const plan = scans.plan(READER, read(131_072));
   scans.learned(
     READER,
     plan,
-    plan.map(() => ({ isElsewhere: true })),
+    operationsOf(plan).map(() => ({ isElsewhere: true })),
     0,
   );
   assert.equal(scans.take(READER, read(131_073), 1), undefined);
@@ -98,6 +96,6 @@ test('where a process was seen is remembered, and corrected', () => {
 test('the least recent lists are forgotten', () => {
   const scans = afterListing();
   for (let thread = 1; thread <= 64; thread++) scans.listed(thread, [{ node: 2, pids }]);
-  assert.equal(scans.plan(READER, read(131_072)).length, 1);
-  assert.equal(scans.plan(1, read(131_072)).length, 64);
+  assert.deepEqual(scans.plan(READER, read(131_072)).pids, []);
+  assert.equal(scans.plan(1, read(131_072)).pids.length, 64);
 });

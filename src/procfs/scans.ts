@@ -4,11 +4,9 @@
  */
 import type { NodeId } from '../rpc/index.ts';
 import { READ_AHEAD_ENTRIES } from './entries.ts';
-import type { Operation, Result } from './messages.ts';
+import { type Look, type Operation, operationsOf, PROCESSES_AHEAD, type Result } from './messages.ts';
 import type { ServerAnswers } from './server-protocol.ts';
 
-/** How many processes are looked at with one question. */
-const PROCESSES_AHEAD = 64;
 /** How long what was read ahead is shown, ms. */
 export const FRESH_MILLISECONDS = 250;
 /** Of threads that have listed /proc lately. */
@@ -66,24 +64,25 @@ export class Scans {
   }
 
   /** What to ask when a thread wants something: that first, and what it will want next. */
-  plan(thread: number, operation: Operation): Operation[] {
+  plan(thread: number, operation: Operation): Look {
     const scan = this.scans.get(thread);
     const [node, position] = scan?.places.get(operation.pid) ?? [];
-    if (scan === undefined || node === undefined || position === undefined || !isReadAhead(operation)) return [operation];
+    if (scan === undefined || node === undefined || position === undefined || !isReadAhead(operation))
+      return { operation, pids: [], wanted: [] };
     const { kind, entry } = operation;
     scan.wanted.set(`${kind} ${entry}`, { kind, entry });
-    const next = scan.lists.get(node)?.slice(position, position + PROCESSES_AHEAD) ?? [];
-    const all = next.flatMap((pid) => [...scan.wanted.values()].map((each): Operation => ({ ...each, pid, thread: 0 })));
-    return [operation, ...all.filter((each) => keyOf(each) !== keyOf(operation))];
+    const pids = scan.lists.get(node)?.slice(position, position + PROCESSES_AHEAD) ?? [];
+    return { operation, pids: [...pids], wanted: [...scan.wanted.values()] };
   }
 
   /** What came of a plan. */
-  learned(thread: number, operations: readonly Operation[], results: readonly Result[], now: number): void {
+  learned(thread: number, look: Look, results: readonly Result[], now: number): void {
     const scan = this.scans.get(thread);
     if (scan === undefined) return;
-    for (const [n, operation] of operations.entries()) {
-      const result = results[n];
-      if (n > 0 && result !== undefined && !('isElsewhere' in result)) scan.known.set(keyOf(operation), { result, at: now });
+    const asked = keyOf(look.operation);
+    for (const [n, operation] of operationsOf(look).entries()) {
+      const [result, key] = [results[n], keyOf(operation)];
+      if (key !== asked && result !== undefined && !('isElsewhere' in result)) scan.known.set(key, { result, at: now });
     }
   }
 }

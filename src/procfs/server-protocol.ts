@@ -1,7 +1,7 @@
 /** What the thread that serves /proc and the main thread tell each other: the first asks for what is not of this node alone. */
 import type { Identity } from '../linux/index.ts';
 import type { NodeId } from '../rpc/index.ts';
-import type { Operation, Result } from './messages.ts';
+import type { Look } from './messages.ts';
 import type { NodeFile } from './places.ts';
 
 export interface ServerWorkerData {
@@ -22,8 +22,8 @@ export interface Caller extends Identity {
 export type ServerQuestion =
   /** The processes of the other nodes, by node. */
   | { readonly kind: 'list'; readonly caller: Caller }
-  /** The first operation is answered wherever its process runs, the other ones by the same node. */
-  | { readonly kind: 'look'; readonly caller: Caller; readonly operations: readonly Operation[]; readonly hint: NodeId | undefined }
+  /** The operation is carried out wherever its process runs, what is to be done ahead by the same node. */
+  | { readonly kind: 'look'; readonly caller: Caller; readonly look: Look; readonly hint: NodeId | undefined }
   /** Node 0 is the cluster. */
   | { readonly kind: 'node-file'; readonly caller: Caller; readonly node: NodeId; readonly file: NodeFile }
   /** Nodes that take part. */
@@ -31,7 +31,8 @@ export type ServerQuestion =
 
 export interface ServerAnswers {
   readonly list: readonly { readonly node: NodeId; readonly pids: readonly number[] }[];
-  readonly look: { readonly results: readonly Result[]; readonly node: NodeId };
+  /** Packed results; undefined when the process is nowhere. */
+  readonly look: { readonly results: Uint8Array | undefined; readonly node: NodeId };
   readonly 'node-file': string | undefined;
   readonly nodes: readonly NodeId[];
 }

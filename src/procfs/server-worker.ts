@@ -29,6 +29,10 @@ import type { ServerCommand, ServerEvent, ServerWorkerData } from './server-prot
 
 const { fuse, procfs, node, bell, commands } = workerData as ServerWorkerData & { commands: MessagePort };
 const FEATURES = FUSE_FEATURE.parallelDirectoryOperations | FUSE_FEATURE.maxPages | FUSE_FEATURE.bigWrites;
+/** About the time of two wake-ups on another processor. */
+const LOOKING_MILLISECONDS = 0.05;
+/** Reads before answers of the main thread are looked for. */
+const TURNS = 1000;
 /** Nobody writes. */
 const MAX_WRITE = 4096;
 
@@ -83,17 +87,24 @@ function begin(body: Uint8Array): Uint8Array {
   return encodeFuseInit({ minor, maxReadAhead, flags: flags & FEATURES, maxWrite: MAX_WRITE });
 }
 
-/** @returns whether to go on: not when the container has ended, and its mount with it */
+/**
+ * Who has just been answered often asks again at once, and to be woken costs more than to wait a moment: it is waited for by looking, while nothing else is to be done.
+ * @returns whether to go on: not when the container has ended, and its mount with it
+ */
 function receive(): boolean {
-  for (;;) {
+  let lastAnswer = performance.now();
+  for (let turns = 0; turns < TURNS; turns++) {
     const length = trySyscall('read', fuse, memory.address, memory.length);
-    if (length === -ERRNO.EAGAIN) return true;
-    if (length === -ERRNO.ENOENT || length === -ERRNO.EINTR) continue; // who asked has been killed
-    if (length === -ERRNO.ENODEV) return false;
-    if (length < 0) throw new SyscallError('read', -length, '/dev/fuse');
-    // What is answered later keeps its name.
-    serve(decodeFuseRequest(memory.bytes.slice(0, length)));
+    if (length === -ERRNO.EAGAIN) {
+      if (underWay > 0 || performance.now() - lastAnswer > LOOKING_MILLISECONDS) return true;
+    } else if (length > 0) {
+      // What is answered later keeps its name.
+      serve(decodeFuseRequest(memory.bytes.slice(0, length)));
+      lastAnswer = performance.now();
+    } else if (length === -ERRNO.ENODEV) return false;
+    else if (length !== -ERRNO.ENOENT && length !== -ERRNO.EINTR) throw new SyscallError('read', -length, '/dev/fuse');
   }
+  return true;
 }
 
 /** @returns whether to go on */

@@ -24,10 +24,10 @@ import {
   OPEN,
   SyscallError,
 } from '../linux/index.ts';
-import type { NodeId } from '../rpc/index.ts';
+import { type NodeId, unpack } from '../rpc/index.ts';
 import { digestOf, listPlaces, listRoot, typeOf } from './listing.ts';
 import type { LocalProcfs } from './local-procfs.ts';
-import { type Operation, PIECE_BYTES, type Result } from './messages.ts';
+import { type Operation, PIECE_BYTES, type Result, resultsSchema } from './messages.ts';
 import { childOfProcess, filesIn, idOf, pidOf, type Place, placeOf, type ProcessPlace, REAL } from './places.ts';
 import type { Questions } from './questions.ts';
 import { FRESH_MILLISECONDS, Scans } from './scans.ts';
@@ -282,12 +282,14 @@ export class ProcServer {
   }
 
   private async ask(asked: Operation, request: FuseRequest, gone: number): Promise<Seen> {
-    const operations = this.scans.plan(request.thread, asked);
+    const look = this.scans.plan(request.thread, asked);
     const caller = this.local.callerOf(request);
-    const { results, node } = await this.questions.ask({ kind: 'look', caller, operations, hint: this.scans.hint(asked.pid) });
+    const { results, node } = await this.questions.ask({ kind: 'look', caller, look, hint: this.scans.hint(asked.pid) });
+    if (results === undefined) return fail(gone);
+    const parsed = resultsSchema.parse(unpack(results));
     this.scans.foundOn(asked.pid, node);
-    this.scans.learned(request.thread, operations, results, performance.now());
-    return { result: found(results[0], gone), freshFor: 0 };
+    this.scans.learned(request.thread, look, parsed, performance.now());
+    return { result: found(parsed[0], gone), freshFor: 0 };
   }
 }
 

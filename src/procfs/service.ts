@@ -60,7 +60,11 @@ export class ProcFs implements AsyncDisposable {
     const reader = new Reader({ initPid, node: this.options.node, lane });
     this.reader = reader;
     rpc.handle(listCall, async () => ({ pids: await reader.ask({ kind: 'list' }) }));
-    rpc.handle(lookCall, async ({ caller, operations }) => ({ results: await reader.ask({ kind: 'look', caller, operations }) }));
+    rpc.handle(lookCall, async ({ caller, look }, context) => {
+      const results = await reader.ask({ kind: 'look', caller, look });
+      if (results !== undefined) context.answerBytes(results);
+      return { isHere: results !== undefined };
+    });
     rpc.handle(nodeCall, async ({ files }) => ({ texts: await reader.ask({ kind: 'node', files }) }));
     this.answers = new Answers({ nodes: new Nodes(rpc, isLiving), session: cluster, locate, homeOf, seesOnlyItsNode });
     this.connect();
