@@ -58,6 +58,16 @@ test('contents are shown once, attributes for as long as they are fresh', () => 
   assert.equal(scans.take(READER, read(131_081), FRESH_MILLISECONDS + 1), undefined);
 });
 
+test('what was asked for is known afterwards, but for contents', () => {
+  const scans = afterListing();
+  for (const operation of [attributes(131_072), read(131_072)]) {
+    const plan = scans.plan(READER, operation);
+    scans.learned(READER, plan, answer(plan), 0);
+  }
+  assert.ok(scans.take(READER, attributes(131_072), 1));
+  assert.equal(scans.take(READER, read(131_072), 1), undefined);
+});
+
 test('nobody is shown what was read for somebody else', () => {
   const scans = afterListing();
   const plan = scans.plan(READER, read(131_072));

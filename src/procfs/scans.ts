@@ -79,10 +79,11 @@ export class Scans {
   learned(thread: number, look: Look, results: readonly Result[], now: number): void {
     const scan = this.scans.get(thread);
     if (scan === undefined) return;
-    const asked = keyOf(look.operation);
+    // Contents are shown once, and that is now.
+    const shown = look.operation.kind === 'attributes' ? undefined : keyOf(look.operation);
     for (const [n, operation] of operationsOf(look).entries()) {
       const [result, key] = [results[n], keyOf(operation)];
-      if (key !== asked && result !== undefined && !('isElsewhere' in result)) scan.known.set(key, { result, at: now });
+      if (key !== shown && result !== undefined && !('isElsewhere' in result)) scan.known.set(key, { result, at: now });
     }
   }
 }
