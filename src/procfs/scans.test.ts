@@ -12,10 +12,14 @@ const pids = Array.from({ length: 200 }, (_, n) => 131_072 + n);
 
 function afterListing(): Scans {
   const scans = new Scans();
-  scans.listed(READER, [
-    { node: 2, pids },
-    { node: 3, pids: [196_608, 70_000] },
-  ]);
+  scans.listed(
+    READER,
+    [
+      { node: 2, pids },
+      { node: 3, pids: [196_608, 70_000] },
+    ],
+    0,
+  );
   return scans;
 }
 
@@ -105,7 +109,7 @@ test('where a process was seen is remembered, and corrected', () => {
 
 test('the least recent lists are forgotten', () => {
   const scans = afterListing();
-  for (let thread = 1; thread <= 64; thread++) scans.listed(thread, [{ node: 2, pids }]);
+  for (let thread = 1; thread <= 64; thread++) scans.listed(thread, [{ node: 2, pids }], 0);
   assert.deepEqual(scans.plan(READER, read(131_072)).pids, []);
   assert.equal(scans.plan(1, read(131_072)).pids.length, 64);
 });

@@ -32,7 +32,8 @@ export class Scans {
   private readonly hints = new Map<number, NodeId>();
 
   /** A thread was shown these processes of other nodes. */
-  listed(thread: number, list: ServerAnswers['list']): void {
+  listed(thread: number, list: ServerAnswers['list'], now: number): void {
+    for (const { known } of this.scans.values()) forgetStale(known, now);
     const places = new Map(list.flatMap(({ node, pids }) => pids.map((pid, position) => [pid, [node, position]] as const)));
     const lists = new Map(list.map(({ node, pids }) => [node, pids]));
     const wanted = this.scans.get(thread)?.wanted ?? new Map<string, Pick<Operation, 'kind' | 'entry'>>();
@@ -79,12 +80,24 @@ export class Scans {
   learned(thread: number, look: Look, results: readonly Result[], now: number): void {
     const scan = this.scans.get(thread);
     if (scan === undefined) return;
+    forgetStale(scan.known, now);
     // Contents are shown once, and that is now.
     const shown = look.operation.kind === 'attributes' ? undefined : keyOf(look.operation);
     for (const [n, operation] of operationsOf(look).entries()) {
       const [result, key] = [results[n], keyOf(operation)];
-      if (key !== shown && result !== undefined && !('isElsewhere' in result)) scan.known.set(key, { result, at: now });
+      if (key !== shown && result !== undefined && !('isElsewhere' in result)) {
+        scan.known.delete(key);
+        scan.known.set(key, { result, at: now });
+      }
     }
+  }
+}
+
+/** The oldest come first. */
+function forgetStale(known: Map<string, Known>, now: number): void {
+  for (const [key, { at }] of known) {
+    if (at + FRESH_MILLISECONDS >= now) return;
+    known.delete(key);
   }
 }
 

@@ -221,7 +221,7 @@ export class ProcServer {
     // A process that moves here meanwhile is seen by whoever is asked later.
     const elsewhere = await this.questions.ask({ kind: 'list', caller: this.local.callerOf(request) }).catch(() => []);
     const pids = this.local.reader.list();
-    this.scans.listed(request.thread, elsewhere);
+    this.scans.listed(request.thread, elsewhere, performance.now());
     return listRoot({ names: this.local.rootNames(), pids: [...INIT, ...pids], elsewhere });
   }
 
