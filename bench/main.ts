@@ -12,6 +12,7 @@ import { BenchCluster } from './cluster.ts';
 import { measureCriu } from './criu.ts';
 import { measure, type Measurement } from './measure.ts';
 import { formatKddm, measureKddm } from './kddm.ts';
+import { formatProcessList, measureProcessList, PROCESS_LIST } from './process-list.ts';
 import { formatRpc, measureRpc } from './rpc.ts';
 import { SMALL } from './rpc-definitions.ts';
 import { measureSmallProcessFloor } from './small-process-floor.ts';
@@ -21,10 +22,10 @@ const { values } = parseArgs({
   options: { case: { type: 'string', multiple: true }, json: { type: 'string' }, list: { type: 'boolean', default: false } },
 });
 if (values.list) {
-  console.log(align(CASES.map(({ name, title }) => [name, title])));
+  console.log(align([...CASES, PROCESS_LIST].map(({ name, title }) => [name, title])));
   process.exit();
 }
-const unknown = values.case?.find((name) => !CASES.some((bench) => bench.name === name));
+const unknown = values.case?.find((name) => ![...CASES, PROCESS_LIST].some((bench) => bench.name === name));
 if (unknown !== undefined) throw new Error(`there is no case "${unknown}"; --list names them`);
 const chosen = values.case === undefined ? CASES : CASES.filter(({ name }) => values.case?.includes(name));
 
@@ -44,7 +45,7 @@ console.log('Two nodes, each a process with its own container, over TCP on loopb
 const measurements: Measurement[] = [];
 const failures: { name: string; error: string }[] = [];
 let floor: Awaited<ReturnType<typeof measureSmallProcessFloor>> | undefined;
-{
+if (chosen.length > 0) {
   await using cluster = await BenchCluster.start();
   for (const bench of chosen) {
     process.stderr.write(`${bench.title} …\n`);
@@ -70,9 +71,11 @@ if (floor !== undefined && small !== undefined) {
   console.log(align(Object.entries(floor).map(([step, time]) => [step, time.toFixed(0)])));
   console.log(`freeze / floor: ${((small.freeze.median * 1000) / floor.sum).toFixed(2)}x`);
 }
-const criu = await measureCriu();
-console.log(`\nCRIU: ${criu.text}`);
-if (criu.downtime !== undefined && small?.seen !== undefined) {
+const processList = values.case === undefined || values.case.includes(PROCESS_LIST.name) ? await measureProcessList() : undefined;
+if (processList !== undefined) console.log(`\n${formatProcessList(processList)}`);
+const criu = chosen.length > 0 ? await measureCriu() : undefined;
+if (criu !== undefined) console.log(`\nCRIU: ${criu.text}`);
+if (criu?.downtime !== undefined && small?.seen !== undefined) {
   console.log(
     `small process, dump and restore on one host: ${criu.downtime.median.toFixed(2)} ms seen, ${(criu.downtime.median / small.seen.median).toFixed(1)}x`,
   );
@@ -86,6 +89,6 @@ if (kddm !== undefined)
 const calls = values.case === undefined ? await measureCalls() : [];
 if (calls.length > 0) console.log(`\nCalls that name processes, medians; a spawn on average\n${formatCalls(calls)}`);
 if (values.json !== undefined) {
-  writeFileSync(values.json, `${JSON.stringify({ machine, measurements, failures, floor, criu, rpc, kddm, calls }, null, 2)}\n`);
+  writeFileSync(values.json, `${JSON.stringify({ machine, measurements, failures, floor, criu, rpc, kddm, calls, processList }, null, 2)}\n`);
 }
 if (failures.length > 0) process.exitCode = 1;

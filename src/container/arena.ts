@@ -63,7 +63,8 @@ export const SUPERBLOCK = {
   /** i32 descriptors of pid 1. */
   reaperEventfd: 72,
   listenerFd: 76,
-  procfsFd: 80,
+  /** /dev/fuse; 0 until the cluster's file system was mounted over /proc. */
+  fuseFd: 80,
   pidLow: 84,
   pidHigh: 88,
   /** i32 descriptor of pid 1: the memory of its streams; 0 until there is one. */
@@ -75,7 +76,7 @@ export const STATE = { made: 0, up: 1, ready: 2, failed: 3 } as const;
 
 /** "KORRIGAN", little endian. */
 const MAGIC = 0x4e414749_52524f4bn;
-const VERSION = 2;
+const VERSION = 3;
 const MFD_CLOEXEC = 1;
 
 export function laneOffset(index: number): number {

@@ -8,6 +8,7 @@ import {
   converse,
   futexWait,
   futexWake,
+  INIT_PROCFS_FD,
   KorriganError,
   PidNamespace,
   pidfdOpen,
@@ -25,6 +26,7 @@ import { ForeignPids } from './foreign-pids.ts';
 import { Lane, recoverLanes } from './lane.ts';
 import { buildLaunch, inOwnGroup, launchCapacity, launchedPid, type LaunchOptions } from './launch.ts';
 import type { PidRange } from './pid-range.ts';
+import { fuseOf } from './proc-mount.ts';
 import { RecordSlots } from './record-slots.ts';
 import { ReaperRing } from './reaper-ring.ts';
 import { setUp } from './setup.ts';
@@ -111,7 +113,6 @@ export class Container {
     waitUntilUp(arena);
     const container = new Container(arena, initPid, cgroup, lock);
     const kept = converse(container.lane, setUp(options.hostName, range));
-    arena.store(SUPERBLOCK.procfsFd, kept.procfs);
     arena.store(SUPERBLOCK.lastPidFd, kept.lastPid);
     futexWake(arena.addressHere(SUPERBLOCK.lastPidFd));
     arena.store(SUPERBLOCK.listenerFd, converse(container.launcher, installFilter(range)));
@@ -121,10 +122,11 @@ export class Container {
 
   /**
    * Takes over the container that an earlier daemon left in this cgroup. One that was not finished is destroyed.
+   * @param serveProc told of its pid 1 and /dev/fuse, where that is mounted over /proc: what pid 1 is still doing may wait for it
    * @returns undefined when there is none
    * @throws KorriganError KRG_INTERNAL when another daemon holds it
    */
-  static async adopt(cgroup: ControlGroup): Promise<Container | undefined> {
+  static async adopt(cgroup: ControlGroup, serveProc?: (initPid: number, fuse: number) => void): Promise<Container | undefined> {
     const init = cgroup.child('init');
     if (!init.exists || !init.populated) return undefined;
     const lock = lockCgroup(cgroup);
@@ -136,6 +138,8 @@ export class Container {
       syscall('close', lock);
       return undefined;
     }
+    const fuse = fuseOf(pid, arena);
+    if (fuse !== undefined) serveProc?.(pid, fuse);
     await recoverLanes(arena, LAUNCHER_LANE + 1);
     const container = new Container(arena, pid, cgroup, lock);
     container.foreignPids.shut();
@@ -264,7 +268,7 @@ export class Container {
 
   /** Directory, for this process, of the container's own procfs. */
   get procfsPath(): string {
-    this.procfs ??= this.takeDescriptor(this.arena.load(SUPERBLOCK.procfsFd));
+    this.procfs ??= this.takeDescriptor(INIT_PROCFS_FD);
     return `/proc/self/fd/${this.procfs}`;
   }
 

@@ -5,9 +5,9 @@
 import { converse } from '../linux/index.ts';
 import type { Lane } from './lane.ts';
 import { PID_LIMIT, type PidRange } from './pid-range.ts';
-import { writeFile } from './setup.ts';
+import { writeProcfs } from './setup.ts';
 
-const PID_MAX = '/proc/sys/kernel/pid_max';
+const PID_MAX = 'sys/kernel/pid_max';
 
 export class ForeignPids {
   private readonly lane: Lane;
@@ -21,7 +21,7 @@ export class ForeignPids {
 
   /** Admits pids of other nodes until the result is disposed of; any number may be held at a time. */
   admit(): Disposable {
-    if (this.arriving++ === 0) converse(this.lane, writeFile(PID_MAX, String(PID_LIMIT)));
+    if (this.arriving++ === 0) converse(this.lane, writeProcfs(PID_MAX, String(PID_LIMIT)));
     let held = true;
     return {
       [Symbol.dispose]: () => {
@@ -33,6 +33,6 @@ export class ForeignPids {
 
   /** Ends what a daemon that died may have left open. */
   shut(): void {
-    converse(this.lane, writeFile(PID_MAX, String(this.range.high)));
+    converse(this.lane, writeProcfs(PID_MAX, String(this.range.high)));
   }
 }

@@ -9,6 +9,7 @@ export * from './container.ts';
 export { Lane } from './lane.ts';
 export { executableFiles, type Credentials, type LaunchOptions, type StandardStreams } from './launch.ts';
 export * from './pid-range.ts';
+export { mountOverProc, mountProcfsBelow } from './proc-mount.ts';
 export { RecordSlots } from './record-slots.ts';
 export type { Ending, ReapedProcess, ReaperRing } from './reaper-ring.ts';
 export { sendDescriptors } from './send-descriptors.ts';

@@ -1,5 +1,5 @@
 /** What pid 1 does once after its birth: mounts, host name, pid range, descriptors to keep. Conversations for a lane. */
-import { attempt, call, MOUNT, one, type Call, type Conversation } from '../linux/index.ts';
+import { attempt, call, INIT_PROCFS_FD, MOUNT, one, type Call, type Conversation } from '../linux/index.ts';
 import type { PidRange } from './pid-range.ts';
 
 const O_CLOEXEC = 0o2000000;
@@ -13,8 +13,6 @@ const TTY_GROUP = 5;
 
 /** Descriptors of pid 1 that live as long as it does. */
 export interface KeptDescriptors {
-  /** A procfs of the container that is mounted nowhere: what is mounted on /proc may be something else. */
-  readonly procfs: number;
   readonly lastPid: number;
 }
 
@@ -22,12 +20,12 @@ export interface KeptDescriptors {
 export function* setUp(hostName: string, range: PidRange): Conversation<KeptDescriptors> {
   yield [call('mount', 'none', '/', 0, MOUNT.recursive + MOUNT.slave, 0), call('sethostname', hostName, Buffer.byteLength(hostName))];
   yield mounts();
-  const procfs = yield* detachedProcfs();
-  const lastPid = yield* one('open', '/proc/sys/kernel/ns_last_pid', O_RDWR | O_CLOEXEC);
-  yield* writeFile('/proc/sys/kernel/pid_max', String(range.high));
+  yield* keepProcfs();
+  const lastPid = yield* one('openat', INIT_PROCFS_FD, 'sys/kernel/ns_last_pid', O_RDWR | O_CLOEXEC);
+  yield* writeProcfs('sys/kernel/pid_max', String(range.high));
   const start = String(range.low - 1);
   yield [call('pwrite64', lastPid, Buffer.from(start), start.length, 0)];
-  return { procfs, lastPid };
+  return { lastPid };
 }
 
 /** Over the host's tree, which stays visible: what must be the container's own. The kernel finds /dev/pts beside /dev/ptmx by itself. */
@@ -42,16 +40,16 @@ function mounts(): Call[] {
   ];
 }
 
-function* detachedProcfs(): Conversation<number> {
+function* keepProcfs(): Conversation<void> {
   const context = yield* one('fsopen', 'proc', FSOPEN_CLOEXEC);
   yield [call('fsconfig', context, FSCONFIG_CMD_CREATE, 0, 0, 0)];
   const mount = yield* one('fsmount', context, FSMOUNT_CLOEXEC, MOUNT.noSetuid + MOUNT.noDevices + MOUNT.noExecution);
-  yield [call('close', context)];
-  return mount;
+  yield [call('dup3', mount, INIT_PROCFS_FD, O_CLOEXEC), call('close', mount), call('close', context)];
 }
 
-export function* writeFile(path: string, text: string): Conversation<void> {
-  const fd = yield* one('open', path, O_WRONLY | O_CLOEXEC);
+/** Writes a file of the container's own procfs. @param path from there */
+export function* writeProcfs(path: string, text: string): Conversation<void> {
+  const fd = yield* one('openat', INIT_PROCFS_FD, path, O_WRONLY | O_CLOEXEC);
   yield [call('write', fd, Buffer.from(text), Buffer.byteLength(text))];
   yield [call('close', fd)];
 }

@@ -1,10 +1,10 @@
 /** The target's side of proc and fs, for the engine in target.ts. */
 import { randomInt } from 'node:crypto';
 import {
-  AT_FDCWD,
   call,
   type Conversation,
   converse,
+  INIT_PROCFS_FD,
   inProcess,
   isErrno,
   KorriganError,
@@ -241,6 +241,6 @@ function* writeAll(fd: number, bytes: Uint8Array): Conversation<void> {
 
 function* setLastPid(pid: number): Conversation<void> {
   const text = Buffer.from(String(pid));
-  const [fd = -1] = yield [call('openat', AT_FDCWD, '/proc/sys/kernel/ns_last_pid', OPEN.writeOnly | OPEN.closeOnExec, 0)];
+  const [fd = -1] = yield [call('openat', INIT_PROCFS_FD, 'sys/kernel/ns_last_pid', OPEN.writeOnly | OPEN.closeOnExec, 0)];
   yield [call('write', fd, text, text.length), call('close', fd)];
 }

@@ -25,6 +25,10 @@ let bootIdentity: string | undefined;
 
 /** statfs f_type, include/uapi/linux/magic.h */
 const TMPFS = 0x01021994;
+const FUSE = 0x65735546;
+const PROCFS = 0x9fa0;
+/** Where a node's own procfs is below the /proc of the cluster (src/procfs). */
+const OWN_PROCFS = '/proc/.real/';
 
 type Named = Pick<FileIdentity, 'path' | 'rawPath'>;
 
@@ -52,7 +56,7 @@ export function* identify(file: OpenFile, context: CaptureContext): Conversation
     attempt('statx', AT_FDCWD, insideContainer(file, context), AT_SYMLINK_NOFOLLOW, STATX_MASK, named),
   ];
   const status = parseExtendedStatus(own);
-  const fileSystem = fileSystemType(system);
+  const fileSystem = typeOf(file.link, system);
   if (fileSystem === TMPFS && status.device === (yield* sharedMemoryDevice(context))) {
     throw new Refusal('file.shared-memory', `${file.link} is POSIX shared memory, which is of this node only`);
   }
@@ -62,7 +66,11 @@ export function* identify(file: OpenFile, context: CaptureContext): Conversation
       throw new Refusal('file.hidden', `its name ${file.link} no longer leads to it: it was renamed, replaced or covered by a mount`);
     }
   }
-  return identityOf({ path: file.link, ...(file.rawLink === undefined ? {} : { rawPath: file.rawLink }) }, status, fileSystem);
+  return identityOf(
+    { path: pathInCluster(file.link), ...(file.rawLink === undefined ? {} : { rawPath: file.rawLink }) },
+    status,
+    fileSystem,
+  );
 }
 
 /** Device of the container's /dev/shm, which each node has for itself. */
@@ -77,6 +85,17 @@ function insideContainer({ link, rawLink }: OpenFile, { containerRoot }: Capture
     path: containerRoot + link,
     ...(rawLink === undefined ? {} : { rawPath: Buffer.concat([Buffer.from(containerRoot), rawLink]) }),
   });
+}
+
+/** What is a file of the node's own procfs here may be another node's there: by this path it is found on both. */
+function pathInCluster(link: string): string {
+  return link.startsWith(OWN_PROCFS) ? `/proc/${link.slice(OWN_PROCFS.length)}` : link;
+}
+
+/** /proc of a container is the daemon's file system (src/procfs), over a procfs: every node has its own, and both stand for the same. */
+function typeOf(path: string, system: Uint8Array): number {
+  const type = fileSystemType(system);
+  return type === FUSE && path.startsWith('/proc/') ? PROCFS : type;
 }
 
 function identityOf({ path, rawPath }: Named, status: ExtendedStatus, fileSystem: number): FileIdentity {
@@ -117,7 +136,7 @@ export function* identifyDescriptor(fd: number, named: Named): Conversation<File
   const status = new Uint8Array(STATX_SIZE);
   const system = new Uint8Array(STATFS_SIZE);
   yield [call('statx', fd, '', AT_EMPTY_PATH, STATX_MASK, status), call('fstatfs', fd, system)];
-  return identityOf(named, parseExtendedStatus(status), fileSystemType(system));
+  return identityOf(named, parseExtendedStatus(status), typeOf(named.path, system));
 }
 
 /** Checks that a descriptor which was just opened by path is the file that was meant. @throws Refusal file.differs */
@@ -138,6 +157,6 @@ export function* lookFor(expected: FileIdentity): Conversation<void> {
     attempt('statfs', pathOf(expected), system),
   ];
   if (found < 0 || onSystem < 0) throw new Refusal('file.not-seen', `${expected.path} does not exist on this node`);
-  const difference = findDifference(expected, identityOf(expected, parseExtendedStatus(status), fileSystemType(system)));
+  const difference = findDifference(expected, identityOf(expected, parseExtendedStatus(status), typeOf(expected.path, system)));
   if (difference !== undefined) throw new Refusal('file.differs', `${expected.path} is not the same file on this node: ${difference}`);
 }

@@ -8,6 +8,11 @@ import { SYS } from './system-call-numbers.ts';
 
 /** The descriptor that the image expects to be the area. */
 export const INIT_AREA_FD = 3;
+/**
+ * Where pid 1 keeps a procfs of its container. What its programs need of it they open from here: /proc may be another file system, which waits for the daemon. Beyond what
+ * the kernel hands out first.
+ */
+export const INIT_PROCFS_FD = 63;
 
 export interface InitImageOptions {
   /** Where the executable lies; page-aligned. */

@@ -13,6 +13,8 @@ import type { Watcher } from './watcher.ts';
 const WORKER_LANES = [1, 2, 3, 4];
 /** The husk monitor's. */
 const MONITOR_LANE = 5;
+/** That of the thread that reads the node's procfs. */
+export const PROCFS_LANE = 6;
 /** In the container's journal: the pipe's descriptors in pid 1, each plus one; zero when there is none yet. */
 const PIPE_READ_AT = 0;
 const PIPE_WRITE_AT = 4;

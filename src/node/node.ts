@@ -7,6 +7,7 @@ import { nodeOfPid, SharedPids } from '../container/index.ts';
 import { HotPlug, Membership, renew, type Transition } from '../hotplug/index.ts';
 import { Kddm, lifeOf } from '../kddm/index.ts';
 import { KorriganError } from '../linux/errors.ts';
+import { ProcFs } from '../procfs/index.ts';
 import { RpcNode } from '../rpc/index.ts';
 import { Streams } from '../streams/index.ts';
 import { Sync } from '../sync/index.ts';
@@ -22,7 +23,7 @@ import { enterContainer, listenerOf } from './own-container.ts';
 import { userLinker } from './objects/user-objects.ts';
 import { raisePriority } from './priority.ts';
 import { RunService } from './runs/run-service.ts';
-import { JOURNAL_TAKEN_OVER, joinKin } from './kin.ts';
+import { JOURNAL_TAKEN_OVER, joinKin, PROCFS_LANE } from './kin.ts';
 import { createEnrolment } from './services/enrolment.ts';
 import { createLocks } from './services/locks.ts';
 import { checkTakesNew } from './services/members.ts';
@@ -71,7 +72,10 @@ export async function startNode({ configuration, id, version, log }: NodeOptions
   for (const peer of membership.members) if (peer.id !== id) rpc.addPeer(peer.id, peer.address, peer.port);
 
   // container
-  const container = await enterContainer(configuration, own, log);
+  const procfs = new ProcFs({ node: id, onFault });
+  const container = await enterContainer(configuration, own, (initPid, fuse) => procfs.serve(initPid, fuse), log);
+  const { initPid } = container;
+  await procfs.mount(initPid).catch((error: unknown) => log.warn({ err: error }, '/proc shows this node only'));
   const listener = listenerOf(container, own, log);
   const endings = new Endings(container.reaped);
   const onReaped = (): void => {
@@ -98,6 +102,8 @@ export async function startNode({ configuration, id, version, log }: NodeOptions
     host: own.address,
     log,
   });
+  const isLiving = (node: number): boolean => membership.isLiving(node);
+  procfs.join({ initPid, rpc, lane: PROCFS_LANE, cluster, homeOf, locate: (pid) => kin.proc.locate(pid), isLiving });
   // kddm, sync, which wait for what hotplug says
   const self = ownRecord(own, container.life, randomUUID());
   const renewEpoch = (reason: string): void => {
@@ -199,6 +205,7 @@ export async function startNode({ configuration, id, version, log }: NodeOptions
     stop: async () => {
       // In this order, so that no user seems to have gone: the programs wait for the next daemon.
       runs.stop();
+      await procfs[Symbol.asyncDispose]();
       certificates[Symbol.dispose]();
       await hotPlug[Symbol.asyncDispose]();
       await sync[Symbol.asyncDispose]();

@@ -9,10 +9,11 @@ import { JOURNAL_LISTENER } from './kin.ts';
 export async function enterContainer(
   configuration: ClusterConfiguration,
   { id, name }: NodeConfiguration,
+  serveProc: (initPid: number, fuse: number) => void,
   log: Logger,
 ): Promise<Container> {
   const cgroup = containerCgroup(configuration.cluster, id);
-  const adopted = await Container.adopt(cgroup);
+  const adopted = await Container.adopt(cgroup, serveProc);
   if (adopted !== undefined) {
     log.info({ container: adopted.initPid }, 'the container of an earlier daemon is adopted');
     return adopted;

@@ -1,5 +1,15 @@
 /** A husk under our hand: stopped at the start of its loop, ready to run programs or to be inflated. */
-import { ERRNO, isErrno, KorriganError, readMaps, readProcessLink, RemoteProcess, SYS, tolerateDeath } from '../linux/index.ts';
+import {
+  ERRNO,
+  isErrno,
+  KorriganError,
+  type MemoryArea,
+  readMaps,
+  readProcessLink,
+  RemoteProcess,
+  SYS,
+  tolerateDeath,
+} from '../linux/index.ts';
 import { describeHusk, HUSK_ADDRESS, HUSK_ENTRY, HUSK_LOOP, HUSK_REGION_SIZE, HUSK_SIZE } from './husk-body.ts';
 
 const SIGSTOP = 19;
@@ -12,7 +22,12 @@ export const HUSK_MEMORY = { start: HUSK_ADDRESS, end: HUSK_ADDRESS + HUSK_SIZE 
 
 /** Whether a process is a husk, by its memory. */
 export function isHusk(hostPid: number): boolean {
-  const areas = readMaps(hostPid).filter((area) => area.name !== '[vsyscall]');
+  return isMemoryOfHusk(readMaps(hostPid));
+}
+
+/** Whether memory is that of a husk and nothing else. */
+export function isMemoryOfHusk(memory: readonly MemoryArea[]): boolean {
+  const areas = memory.filter((area) => area.name !== '[vsyscall]');
   return areas.length > 0 && areas.every((area) => area.start >= HUSK_MEMORY.start && area.end <= HUSK_MEMORY.end);
 }
 

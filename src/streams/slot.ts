@@ -1,6 +1,6 @@
 /** A slot of the store: where one stream stands. See store.ts for the rule that everything here obeys. */
 import type { Container } from '../container/index.ts';
-import { isErrno, type SystemCallName } from '../linux/index.ts';
+import { INIT_PROCFS_FD, isErrno, type SystemCallName } from '../linux/index.ts';
 
 export const HEADER_SIZE = 4096;
 export const RING_SIZE = 512 * 1024;
@@ -36,7 +36,6 @@ const FIELD = {
 const DESCRIPTORS = ['source', 'programOutput', 'programInput', 'sink', 'original'] as const;
 export type DescriptorName = (typeof DESCRIPTORS)[number];
 
-const AT_FDCWD = -100;
 const TYPED_AT_ONCE = 256;
 const PIPE_FLAGS = 0o2000000;
 const F_SETFL = 4;
@@ -240,7 +239,7 @@ export class StreamSlot {
   /** Opens the original anew, so that the process's descriptions keep their flags. @returns false when nobody has the other end of it */
   openAnew(name: 'source' | 'sink', flags: number): boolean {
     try {
-      this.open(name, 'openat', AT_FDCWD, `/proc/self/fd/${this.descriptor('original')}`, flags, 0);
+      this.open(name, 'openat', INIT_PROCFS_FD, `self/fd/${this.descriptor('original')}`, flags, 0);
       return true;
     } catch (error) {
       if (isErrno(error, 'ENXIO')) return false;

@@ -7,18 +7,19 @@ import {
   AT_FDCWD,
   attempt,
   call,
+  type Conversation,
   ERRNO,
   FCNTL,
-  fileSystemType,
   FILE_TYPE,
+  fileSystemType,
   HUGETLBFS,
+  INIT_PROCFS_FD,
   MQUEUE,
   OPEN,
   SECRETMEM,
   SEEK,
   STATFS_SIZE,
   SyscallError,
-  type Conversation,
 } from '../../linux/index.ts';
 import { contentsSchema, type Contents, type Extent } from '../image.ts';
 import { defineKind, type ObjectKind } from '../kind.ts';
@@ -121,7 +122,7 @@ export const namelessKind = defineKind<z.infer<typeof descriptionState>, z.infer
   },
   *restore({ offset }, description, [whole = -1]): Conversation<number> {
     const [fd = -1] = yield [
-      call('openat', AT_FDCWD, `/proc/self/fd/${whole}`, (description.flags & REOPEN_THROUGH_LINK_FLAGS) | OPEN.closeOnExec, 0),
+      call('openat', INIT_PROCFS_FD, `self/fd/${whole}`, (description.flags & REOPEN_THROUGH_LINK_FLAGS) | OPEN.closeOnExec, 0),
     ];
     if (offset !== 0) yield [call('lseek', fd, offset, SEEK.set)];
     return fd;

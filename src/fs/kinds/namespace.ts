@@ -1,7 +1,7 @@
 /** Open namespaces (/proc/PID/ns/…): those of the container exist on every node. */
 import { readlinkSync } from 'node:fs';
 import { z } from 'zod';
-import { AT_FDCWD, call, OPEN, type Conversation } from '../../linux/index.ts';
+import { call, type Conversation, INIT_PROCFS_FD, OPEN } from '../../linux/index.ts';
 import { defineKind } from '../kind.ts';
 import { Refusal } from '../verdict.ts';
 
@@ -25,7 +25,7 @@ export const namespaceKind = defineKind<z.infer<typeof stateSchema>>({
     return { type };
   },
   *restore({ type }): Conversation<number> {
-    const [fd = -1] = yield [call('openat', AT_FDCWD, `/proc/self/ns/${type}`, OPEN.readOnly | OPEN.closeOnExec, 0)];
+    const [fd = -1] = yield [call('openat', INIT_PROCFS_FD, `self/ns/${type}`, OPEN.readOnly | OPEN.closeOnExec, 0)];
     return fd;
   },
   outcome: ({ type }) => ({

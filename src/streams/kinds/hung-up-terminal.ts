@@ -1,7 +1,7 @@
 /** Terminals whose master was closed: whatever is asked of them fails for good (drivers/tty/tty_io.c, hung_up_tty_fops). The same is made by the same. */
 import { z } from 'zod';
 import { defineKind, type OpenFile } from '../../fs/index.ts';
-import { AT_FDCWD, call, type Conversation, deviceMinor, ERRNO, OPEN, TERMINAL, TTY, trySyscall } from '../../linux/index.ts';
+import { call, type Conversation, deviceMinor, ERRNO, INIT_PROCFS_FD, OPEN, TERMINAL, trySyscall, TTY } from '../../linux/index.ts';
 import { openMaster } from './open-master.ts';
 import { openSlave } from './session-terminal.ts';
 import { isSlave, isTerminal } from './terminal.ts';
@@ -23,7 +23,7 @@ export const hungUpTerminalKind = defineKind<z.infer<typeof state>>({
     const [slave = -1] = yield [openSlave(got[0] ?? 0)];
     const reopen = flags & (OPEN.accessMode | OPEN.nonBlocking | OPEN.append | OPEN.sync);
     const [fd = -1] = yield [
-      call('openat', AT_FDCWD, `/proc/self/fd/${slave}`, reopen | OPEN.noControllingTerminal | OPEN.closeOnExec, 0),
+      call('openat', INIT_PROCFS_FD, `self/fd/${slave}`, reopen | OPEN.noControllingTerminal | OPEN.closeOnExec, 0),
       call('close', slave),
       call('close', master),
     ];

@@ -16,7 +16,18 @@ import {
   type ObjectKind,
   type OpenFile,
 } from '../../fs/index.ts';
-import { AT_FDCWD, attempt, call, ERRNO, FCNTL, FILE_TYPE, OPEN, SyscallError, type Conversation } from '../../linux/index.ts';
+import {
+  AT_FDCWD,
+  attempt,
+  call,
+  type Conversation,
+  ERRNO,
+  FCNTL,
+  FILE_TYPE,
+  INIT_PROCFS_FD,
+  OPEN,
+  SyscallError,
+} from '../../linux/index.ts';
 
 const FIONREAD = 0x541b;
 const SPLICE_F_NONBLOCK = 2;
@@ -91,7 +102,7 @@ export function* openPipeEnd(flags: number, reader: number, writer: number): Con
   const isOriginal = (flags & OPEN.largeFile) === 0;
   const reopened = (flags & REOPEN_THROUGH_LINK_FLAGS & ~OPEN.direct) | OPEN.closeOnExec;
   const [fd = -1] = yield [
-    isOriginal ? call('fcntl', end, FCNTL.duplicateCloseOnExec, 0) : call('openat', AT_FDCWD, `/proc/self/fd/${end}`, reopened, 0),
+    isOriginal ? call('fcntl', end, FCNTL.duplicateCloseOnExec, 0) : call('openat', INIT_PROCFS_FD, `self/fd/${end}`, reopened, 0),
   ];
   // A pipe takes O_DIRECT from fcntl only.
   if (isOriginal || (flags & OPEN.direct) !== 0) yield [call('fcntl', fd, FCNTL.setFlags, flags & SETTABLE_FLAGS)];

@@ -4,7 +4,18 @@
  */
 import { z } from 'zod';
 import { type CaptureContext, defineKind, type Kind, type ObjectKind, type OpenFile, Refusal } from '../../fs/index.ts';
-import { AT_FDCWD, call, FILE_TYPE, KorriganError, OPEN, ptyOf, readStat, TERMINAL, TTY, type Conversation } from '../../linux/index.ts';
+import {
+  call,
+  type Conversation,
+  FILE_TYPE,
+  INIT_PROCFS_FD,
+  KorriganError,
+  OPEN,
+  ptyOf,
+  readStat,
+  TERMINAL,
+  TTY,
+} from '../../linux/index.ts';
 import { relayStateSchema } from '../relay-protocol.ts';
 import type { RelayHome, RelaySource } from './relayed.ts';
 import { openMaster } from './open-master.ts';
@@ -63,8 +74,8 @@ export function relayedTerminalKind(relays: RelaySource | undefined, home: Relay
     },
     *restore(_state, { flags }, [, slave = -1]): Conversation<number> {
       const reopen = flags & (OPEN.accessMode | OPEN.nonBlocking | OPEN.append | OPEN.sync);
-      const path = `/proc/self/fd/${slave}`;
-      const [fd = -1] = yield [call('openat', AT_FDCWD, path, reopen | OPEN.noControllingTerminal | OPEN.closeOnExec, 0)];
+      const path = `self/fd/${slave}`;
+      const [fd = -1] = yield [call('openat', INIT_PROCFS_FD, path, reopen | OPEN.noControllingTerminal | OPEN.closeOnExec, 0)];
       return fd;
     },
     outcome: () => ({ outcome: 'relayed', code: 'terminal.relayed', reason: 'its user stays on this node' }),

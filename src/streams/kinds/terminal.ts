@@ -6,22 +6,22 @@ import { z } from 'zod';
 import { defineKind, Refusal, type CaptureContext, type FilesImage, type ObjectKind, type OpenFile } from '../../fs/index.ts';
 import {
   ALTERNATE_TTY_MAJOR,
-  AT_FDCWD,
   call,
   CONTROLLING_MINOR,
+  type Conversation,
   deviceMajor,
   deviceMinor,
   FCNTL,
   FILE_TYPE,
   FLUSH_BOTH,
+  INIT_PROCFS_FD,
   MULTIPLEXER_MINOR,
   OPEN,
   PTY_SLAVE_MAJOR,
   PTY_SLAVE_MAJORS,
   TERMINAL,
-  TTY,
   trySyscall,
-  type Conversation,
+  TTY,
 } from '../../linux/index.ts';
 import { openMaster } from './open-master.ts';
 import { byLeader, controlState, openSlave, usePair } from './session-terminal.ts';
@@ -186,8 +186,8 @@ export const terminalKind = defineKind<z.infer<typeof descriptionState>, Termina
   *restore({ master }, { flags }, [masterFd = -1, slaveFd = -1]): Conversation<number> {
     if (!master) {
       const reopen = flags & (OPEN.accessMode | OPEN.nonBlocking | OPEN.append | OPEN.sync);
-      const path = `/proc/self/fd/${slaveFd}`;
-      const [fd = -1] = yield [call('openat', AT_FDCWD, path, reopen | OPEN.noControllingTerminal | OPEN.closeOnExec, 0)];
+      const path = `self/fd/${slaveFd}`;
+      const [fd = -1] = yield [call('openat', INIT_PROCFS_FD, path, reopen | OPEN.noControllingTerminal | OPEN.closeOnExec, 0)];
       return fd;
     }
     // Opening /dev/ptmx again would make another pty.
