@@ -14,6 +14,8 @@ const PIDS_PER_NODE = 65_536;
 const PROCESSORS_PER_NODE = 1000;
 /** Tools look for processes by this word. */
 const COMMAND = ['sleep', '54321'];
+/** One of capability's bits. */
+const SEE_LOCAL_PROC_STAT = 0o1000;
 const STRANGER = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
 
 let cluster: TestCluster;
@@ -57,16 +59,19 @@ interface Run {
   readonly node?: number;
   /** @default 0 */
   readonly status?: number;
+  /** What it has beside the capabilities that all have. */
+  readonly capabilities?: number;
 }
 
 /** What a program prints. Terminals are not needed. */
-async function run(words: readonly string[], { node = 1, status = 0 }: Run = {}): Promise<string> {
+async function run(words: readonly string[], { node = 1, status = 0, capabilities }: Run = {}): Promise<string> {
   const program = await cluster.client.run({
     arguments: [...words],
     environment: { PATH: '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin', LC_ALL: 'C', TERM: 'dumb', COLUMNS: '200' },
     workingDirectory: '/',
     umask: 0o22,
     node: `node${node}`,
+    ...(capabilities === undefined ? {} : { capabilities: { operation: 'add', capabilities } }),
   });
   program.stdin.end();
   const [printed, complaints, exit] = await Promise.all([text(program.stdout), text(program.stderr), program.exited]);
@@ -164,6 +169,15 @@ test('memory, processors and load are those of all nodes together', async () => 
   const sum = loads.slice(0, 3).reduce((a, b) => a + b, 0);
   // They were read one after the other; this is the mean of fifteen minutes.
   assert.ok(Math.abs((loads[3] ?? 0) - sum) <= 0.15 * sum + 0.1, loads.join(' '));
+});
+
+test('who has SEE_LOCAL_PROC_STAT sees the node that it runs on', async () => {
+  const find = 'pgrep -f "sleep 5432[1]"';
+  assert.deepEqual(numbers(await shell(find)), sleepers());
+  assert.deepEqual(numbers(await shell(find, { capabilities: SEE_LOCAL_PROC_STAT })), [born[0]]);
+  const memory = (options: Run): Promise<string> => shell("sed -n 's/^MemTotal: *//p' /proc/meminfo /proc/nodes/node1/meminfo", options);
+  const [own, one] = (await memory({ capabilities: SEE_LOCAL_PROC_STAT })).trim().split('\n');
+  assert.equal(own, one);
 });
 
 test('/proc/nodes tells of each node', async () => {

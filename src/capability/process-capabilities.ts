@@ -1,6 +1,6 @@
 /** The capabilities of the processes of a node: read, changed, disabled for a time, and asked for by those who act on a process. */
 import { basename } from 'node:path';
-import { KorriganError, readProcessLink, readStat, readStatus } from '../linux/index.ts';
+import { isKorriganError, KorriganError, readProcessLink, readStat, readStatus } from '../linux/index.ts';
 import { type Disabled, type Given, givenIn, groupNameFor, MOST_DISABLED, NOT_DISABLED, type Owner, splitPath } from './group-name.ts';
 import {
   type CapabilitySet,
@@ -106,9 +106,14 @@ export class Capabilities {
     return this.has(pid, 'DISTANT_FORK');
   }
 
-  /** Does /proc show it this node alone? */
+  /** Does /proc show it this node alone? Not one that has just ended. */
   seesLocalProcStat(pid: number): boolean {
-    return this.has(pid, 'SEE_LOCAL_PROC_STAT');
+    try {
+      return this.has(pid, 'SEE_LOCAL_PROC_STAT');
+    } catch (error) {
+      if (isKorriganError(error, 'KRG_NO_SUCH_PROCESS')) return false;
+      throw error;
+    }
   }
 
   /**

@@ -103,7 +103,16 @@ export async function startNode({ configuration, id, version, log }: NodeOptions
     log,
   });
   const isLiving = (node: number): boolean => membership.isLiving(node);
-  procfs.join({ initPid, rpc, lane: PROCFS_LANE, cluster, homeOf, locate: (pid) => kin.proc.locate(pid), isLiving });
+  procfs.join({
+    initPid,
+    rpc,
+    lane: PROCFS_LANE,
+    cluster,
+    homeOf,
+    locate: (pid) => kin.proc.locate(pid),
+    isLiving,
+    seesOnlyItsNode: (pid) => kin.capabilities.seesLocalProcStat(pid),
+  });
   // kddm, sync, which wait for what hotplug says
   const self = ownRecord(own, container.life, randomUUID());
   const renewEpoch = (reason: string): void => {
