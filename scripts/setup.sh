@@ -49,6 +49,11 @@ check() {
   need gzip gzip
   need etcd-server etcd
   need tmux tmux
+  need htop htop
+  need psmisc pstree
+  need lsof lsof
+  need strace strace
+  need gdb gdb
 }
 
 # Debian's redis-server and etcd-server start services of the host when they are installed. The tests start their own, so those are put to rest.
