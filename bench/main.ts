@@ -89,6 +89,9 @@ if (kddm !== undefined)
 const calls = values.case === undefined ? await measureCalls() : [];
 if (calls.length > 0) console.log(`\nCalls that name processes, medians; a spawn on average\n${formatCalls(calls)}`);
 if (values.json !== undefined) {
-  writeFileSync(values.json, `${JSON.stringify({ machine, measurements, failures, floor, criu, rpc, kddm, calls, processList }, null, 2)}\n`);
+  writeFileSync(
+    values.json,
+    `${JSON.stringify({ machine, measurements, failures, floor, criu, rpc, kddm, calls, processList }, null, 2)}\n`,
+  );
 }
 if (failures.length > 0) process.exitCode = 1;

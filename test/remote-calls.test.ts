@@ -255,6 +255,20 @@ describe('a pidfd of a process elsewhere', () => {
     await end(other);
   });
 
+  test('may be the directory of the process in /proc', async () => {
+    await using caller = await Caller.start();
+    const [target, born] = [await startTarget(2), await startTarget(1)];
+    await cluster.move(born.pid, 3);
+    for (const { pid, hears } of [target, born]) {
+      assert.equal(await caller.says(`kept.update(fd=os.open("/proc/${pid}", os.O_DIRECTORY))`), 'None');
+      assert.equal(await caller.says(`signal.pidfd_send_signal(kept["fd"], ${SIGUSR1})`), 'None');
+      await hears(SIGUSR1, SI_USER, caller.pid, 0);
+    }
+    await end(target, born);
+    await eventually('its end', async () => (await caller.says(`signal.pidfd_send_signal(kept["fd"], 0)`)) === 'ESRCH');
+    assert.equal(await caller.says(`signal.pidfd_send_signal(0, ${SIGUSR1})`), 'EBADF');
+  });
+
   test('is not to be had of nobody', async () => {
     await using caller = await Caller.start();
     assert.equal(await caller.says(`os.pidfd_open(${NOBODY})`), 'ESRCH');

@@ -60,8 +60,11 @@ export function namedProcess({ number, args }: Pick<Notification, 'number' | 'ar
   return pid > 0 ? pid : undefined;
 }
 
-/** Calls that are trapped whenever a program makes them: its relatives on other nodes follow it. */
-export const ALWAYS_TRAPPED_CALLS = ['setsid', 'setpgid'] as const;
+/**
+ * Calls that are trapped whenever a program makes them: relatives on other nodes follow its new session or group; and the directory of a process in /proc, which is as good as a
+ * pidfd for the kernel (killall(1) uses it), is no such thing when the process is elsewhere.
+ */
+export const ALWAYS_TRAPPED_CALLS = ['setsid', 'setpgid', 'pidfd_send_signal'] as const;
 
 /** Installs the filter for the calling thread of pid 1 and all that it will clone. @returns the listener, a descriptor of pid 1 */
 export function* installFilter(range: PidRange): Conversation<number> {

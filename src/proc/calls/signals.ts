@@ -38,6 +38,7 @@ export class ForwardedSignals {
   /** @returns what kill(2) returns */
   async signal(request: SignalRequest): Promise<number> {
     const { rpc } = this.families.options;
+    if (this.places.here(request.id) === 'process') return (await this.signalHere(request)).result;
     const answer = await this.places.ask(request.id, (node) => rpc.call(node, signalCall, request, this.families.once()));
     return answer?.result ?? -ERRNO.ESRCH;
   }

@@ -1,7 +1,7 @@
 /** Answers trapped calls. */
 import { closeSync, constants, openSync, writeSync } from 'node:fs';
 import { TRAPPED_CALLS, type TrappedCallInFlight, type TrappedCallName } from '../../container/index.ts';
-import { converse, ERRNO, isErrno, type NotificationAnswer, one, readMemory, settled, SYS } from '../../linux/index.ts';
+import { converse, ERRNO, isErrno, type NotificationAnswer, one, readMemory, readProcessLink, settled, SYS } from '../../linux/index.ts';
 import type { NodeId } from '../../rpc/index.ts';
 import type { FamilyDescription } from '../family-description.ts';
 import type { GroupChanges } from '../group-changes.ts';
@@ -20,6 +20,7 @@ const NAMES = new Map<number, TrappedCallName>(TRAPPED_CALLS.map(({ name }) => [
 const SIGINFO_SIZE = 128;
 const SI_USER = 0;
 const SI_TKILL = -6;
+const PROCESS_DIRECTORY = /^\/proc\/(\d+)$/;
 const GOES_ON: NotificationAnswer = { kind: 'continue' };
 
 export interface TrappedCallsOptions {
@@ -58,6 +59,7 @@ export class TrappedCalls {
     const caller = callerOf(call.thread, this.families.options.container, this.families.table);
     if (caller === undefined) return GOES_ON; // it has ended
     if (call.number === SYS.setsid || call.number === SYS.setpgid) return this.relate(call, caller);
+    if (call.number === SYS.pidfd_send_signal) return this.signalByDirectory(call, caller);
     const name = NAMES.get(call.number);
     if (name === undefined) return GOES_ON;
     const [first = 0, second = 0, third = 0] = call.args.map((argument) => Number(BigInt.asIntN(32, argument)));
@@ -108,14 +110,30 @@ export class TrappedCalls {
     caller: Caller,
   ): Promise<NotificationAnswer> {
     if (this.places.here(id) !== 'nowhere') return GOES_ON;
+    const info = this.given(call, argument, signal);
+    return typeof info === 'number' ? { kind: 'error', errno: info } : this.signal(id, thread, signal, info, caller);
+  }
+
+  /** The siginfo_t that a caller has made himself. @returns it, or an errno */
+  private given(call: TrappedCallInFlight, argument: number, signal: number): Uint8Array | number {
     const info = this.read(call, argument);
-    if (info === undefined) return { kind: 'error', errno: ERRNO.EFAULT };
+    if (info === undefined) return ERRNO.EFAULT;
     const view = new DataView(info.buffer, info.byteOffset);
     const code = view.getInt32(8, true);
     // Only a process itself may say of a signal that the kernel, or kill(2), has sent it.
-    if (code >= 0 || code === SI_TKILL) return { kind: 'error', errno: ERRNO.EPERM };
+    if (code >= 0 || code === SI_TKILL) return ERRNO.EPERM;
     view.setInt32(0, signal, true);
-    return this.signal(id, thread, signal, info, caller);
+    return info;
+  }
+
+  /** The descriptor is that of a directory of the cluster's /proc: whom it stands for says its name. */
+  private async signalByDirectory(call: TrappedCallInFlight, caller: Caller): Promise<NotificationAnswer> {
+    const [fd = 0, signal = 0, address = 0, flags = 0] = call.args.map((argument) => Number(BigInt.asIntN(32, argument)));
+    const [, pid] = PROCESS_DIRECTORY.exec(readProcessLink(call.thread, `fd/${fd}`) ?? '') ?? [];
+    if (pid === undefined || flags !== 0) return GOES_ON;
+    const info = address === 0 ? information(signal, SI_USER, caller) : this.given(call, 2, signal);
+    if (typeof info === 'number') return { kind: 'error', errno: info };
+    return resultOf(await this.signals.signal({ id: Number(pid), signal, information: info, caller }));
   }
 
   private read({ thread, args }: TrappedCallInFlight, argument: number): Uint8Array | undefined {
