@@ -191,7 +191,6 @@ test('/proc/nodes tells of each node', async () => {
 
 test('the files of a remote process are what its node shows', async () => {
   const files = [
-    'status',
     'statm',
     'cmdline',
     'environ',
@@ -211,6 +210,8 @@ test('the files of a remote process are what its node shows', async () => {
   const script = (pid: number): string =>
     [
       ...files.map((file) => `echo ${file}; base64 -w0 /proc/${pid}/${file}`),
+      // Queued signals are those of all processes of the user.
+      `grep -v SigQ /proc/${pid}/status`,
       `cut -d' ' -f1-38,40- /proc/${pid}/stat`,
       `for link in exe cwd root ns/pid ns/mnt fd/0 fd/1; do readlink /proc/${pid}/$link; done`,
       `ls /proc/${pid}/fd /proc/${pid}/task /proc/${pid}/fdinfo; cat /proc/${pid}/fdinfo/1`,
@@ -225,7 +226,7 @@ test('the files of a remote process are what its node shows', async () => {
 
 test('a remote process of another user shows what Linux would show of it', async () => {
   const script = (pid: number): string =>
-    ['environ', 'maps', 'auxv', 'io', 'syscall', 'stack', 'limits', 'status', 'cmdline', 'smaps', 'stat']
+    ['environ', 'maps', 'auxv', 'io', 'syscall', 'stack', 'limits', 'statm', 'cmdline', 'smaps', 'stat']
       .map(
         (file) =>
           `echo ${file}; cat /proc/${pid}/${file} 2>&1 | sed 's/ [0-9]* \\([0-9]* [0-9]* [0-9]* [0-9]* [0-9]* [0-9]* [0-9]* [0-9]* [0-9]* [0-9]* [0-9]* [0-9]* [0-9]*\\)$/ \\1/' | tr -d '\\0'`,
