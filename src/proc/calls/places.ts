@@ -24,10 +24,16 @@ export class Places {
     families.options.rpc.handle(hasCall, ({ id }) => ({ isHere: this.here(id) === 'process', isUndecided: families.arriving.has(id) }));
   }
 
-  /** What has this id on this node: a process or a thread of it, a husk, or nothing. */
+  /** What has this id on this node: a process or a thread of it, a husk (also one that has ended, as its process has elsewhere), or nothing. */
   here(id: number): Place {
-    if (this.families.options.container.hostPidOf(id) === undefined) return 'nowhere';
-    return this.isHusk(id) ? 'husk' : 'process';
+    const { visitors, directory, ending, table, node, options } = this.families;
+    if (options.container.hostPidOf(id) === undefined) return 'nowhere';
+    if (this.isHusk(id)) return 'husk';
+    if (visitors.has(id)) return 'process';
+    if (this.families.isHome(id) && directory.nodeOf(id) === node && !ending.has(id)) return 'process';
+    const pid = table.processOf(id);
+    if (pid === undefined) return 'nowhere';
+    return pid === id ? 'husk' : this.here(pid);
   }
 
   /**
@@ -38,6 +44,8 @@ export class Places {
     id: number,
     question: (node: NodeId) => Promise<Answer>,
   ): Promise<Answer | undefined> {
+    // Who visited, and is not here any more, has ended.
+    if (this.families.visitors.has(id)) return undefined;
     for (const until = performance.now() + PATIENCE_MILLISECONDS; performance.now() < until && !this.families.isClosed; ) {
       // Most processes run at home.
       const home = this.families.isHomeless(id) ? undefined : this.families.options.homeOf(id);
