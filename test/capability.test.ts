@@ -355,6 +355,11 @@ test('what programs begin with, and rules for some of them, are the configuratio
   const sleeper = await ruled.start('sleep 1000', '/dev/null');
   const tail = await ruled.start('tail -f /dev/null', '/dev/null');
   const other = await ruled.start('bash -c "sleep 1001; true"', '/dev/null');
+  // Until they have executed their files they are shells.
+  await eventually('the programs to begin', async () => {
+    const commands = new Map((await ruled.client.processes()).map(({ pid, command }) => [pid, command]));
+    return commands.get(sleeper) === 'sleep 1000' && commands.get(tail) === 'tail -f /dev/null';
+  });
   await ruled.move(sleeper, 2);
   await assert.rejects(ruled.move(tail, 2), /KRG_CAPABILITY_MISSING.*"tails stay"/);
   await assert.rejects(ruled.move(other, 2), /KRG_CAPABILITY_MISSING.*lacks CAN_MIGRATE/);

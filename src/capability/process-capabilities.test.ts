@@ -199,6 +199,8 @@ test('rules count for what runs, by its file, its user and its group', async () 
   });
   const shell = new Shell({ uid: 65_534 });
   const sleeper = await shell.forks();
+  // Until it has executed its file it is a shell.
+  while (readStat(sleeper)?.command !== 'sleep') await delay(1);
   assert.ok(ruled.has(shell.pid, 'CAN_MIGRATE') && ruled.seesLocalProcStat(shell.pid) && ruled.has(shell.pid, 'CHECKPOINTABLE'));
   assert.throws(() => ruled.checkMigrate(sleeper), code('KRG_CAPABILITY_MISSING', /sleepers stay/));
   // Who was given sets keeps to them; what is denied stays denied.
