@@ -3,7 +3,7 @@
  * swallow the stops of a child. Here this process plays pid 1 of a container.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, constants, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pack, unpack } from 'msgpackr/pack';
@@ -24,9 +24,15 @@ import {
   type StoreOptions,
   type Verdict,
 } from '../../src/fs/index.ts';
-import { inProcess, onThisThread, RemoteProcess, syscall, type ProgramRunner } from '../../src/linux/index.ts';
+import { INIT_PROCFS_FD, inProcess, onThisThread, RemoteProcess, syscall, type ProgramRunner } from '../../src/linux/index.ts';
 
 const REGION_SIZE = 1 << 20;
+const O_CLOEXEC = 0o2000000;
+
+// As in pid 1, whose procfs is under this number.
+const procfs = openSync('/proc', constants.O_RDONLY | constants.O_DIRECTORY);
+syscall('dup3', procfs, INIT_PROCFS_FD, O_CLOEXEC);
+closeSync(procfs);
 
 /** A folder, and all processes that were started in it; both go away when it is disposed of. */
 export class Workshop {
