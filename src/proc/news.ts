@@ -55,14 +55,14 @@ export class News {
 
   /** A husk here does as its process did. */
   private async follow(news: Told): Promise<void> {
-    const { arriving, leaving, present, ending, keeper } = this.families;
+    const { arriving, leaving, present, keeper } = this.families;
     const { pid } = news;
     // What is just becoming a husk, or a process, is in the hand of another thread. It may run, and end, elsewhere before this node has taken note.
     while ((arriving.has(pid) || leaving.has(pid)) && !this.families.isClosed) await this.families.again();
     switch (news.kind) {
       case 'ended':
         if (!present.delete(pid)) return;
-        ending.add(pid);
+        this.families.endHusk(pid);
         await this.families.patiently(() => keeper.do('end', pid, news.status));
         this.onEnded();
         return;

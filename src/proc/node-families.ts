@@ -54,6 +54,8 @@ export class NodeFamilies implements AsyncDisposable {
   readonly leaving = new Set<number>();
   /** Husks that were told to end: their end is no news. */
   readonly ending = new Set<number>();
+  /** Husks that have ended, or are about to, until they are collected. */
+  readonly endedHusks = new Set<number>();
   /** Husks of which somebody may have a pidfd, so that they may be needed though they have no relatives here; until when they stay anyway. */
   private readonly referred = new Map<number, number>();
   /** What is being done about each process, one thing after the other. */
@@ -122,6 +124,12 @@ export class NodeFamilies implements AsyncDisposable {
 
   get unclaimed(): number[] {
     return [...this.present].filter((pid) => this.isUnclaimed(pid));
+  }
+
+  /** The process of a husk has ended, and it does so, too. */
+  endHusk(pid: number): void {
+    this.ending.add(pid);
+    this.endedHusks.add(pid);
   }
 
   /** Somebody is about to get a pidfd of a husk, or may have one. */

@@ -122,14 +122,15 @@ export class ProcService implements AsyncDisposable {
    * @param group where husks of moving ones are born
    */
   async prepare(family: FamilyDescription, group: ControlGroup): Promise<void> {
-    const { arriving, present, ending } = this.families;
+    const { arriving, present } = this.families;
     for (const pid of family.moving) arriving.add(pid);
     try {
       const made = await this.makeHusks(family, group);
       const ended = new Set(family.members.filter((member) => member.ended !== undefined).map(({ pid }) => pid));
       for (const pid of made) {
         this.zombies.delete(pid);
-        (ended.has(pid) ? ending : present).add(pid);
+        if (ended.has(pid)) this.families.endHusk(pid);
+        else present.add(pid);
       }
       await this.registration.register(made);
     } catch (error) {
@@ -325,6 +326,7 @@ export class ProcService implements AsyncDisposable {
   private async collected(pid: number): Promise<void> {
     const { visitors, outbox, options, node } = this.families;
     visitors.delete(pid);
+    this.families.endedHusks.delete(pid);
     if (!this.news.collecting.delete(pid)) {
       await this.take({ kind: 'collected', pid }, node);
       await outbox.flushed(options.homeOf(pid));

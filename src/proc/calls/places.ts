@@ -26,11 +26,11 @@ export class Places {
 
   /** What has this id on this node: a process or a thread of it, a husk (also one that has ended, as its process has elsewhere), or nothing. */
   here(id: number): Place {
-    const { visitors, directory, ending, table, node, options } = this.families;
+    const { visitors, directory, endedHusks, table, node, options } = this.families;
     if (options.container.hostPidOf(id) === undefined) return 'nowhere';
-    if (this.isHusk(id)) return 'husk';
+    if (this.isHusk(id) || endedHusks.has(id)) return 'husk';
     if (visitors.has(id)) return 'process';
-    if (this.families.isHome(id) && directory.nodeOf(id) === node && !ending.has(id)) return 'process';
+    if (this.families.isHome(id) && directory.nodeOf(id) === node) return 'process';
     const pid = table.processOf(id);
     if (pid === undefined) return 'nowhere';
     return pid === id ? 'husk' : this.here(pid);
