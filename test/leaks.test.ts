@@ -11,7 +11,7 @@ const SIGTERM = 15;
 /** Until the threads of the daemons have made what they keep. */
 const WARM_UP_MOVES = 500;
 /** What a thousand moves may add to a daemon: one thing in thirty moves would be more. */
-const SLACK = { descriptors: 32, threads: 8, mappings: 256, bytes: 64 << 20 } as const;
+const SLACK = { descriptors: 32, threads: 8, mappings: 384, bytes: 64 << 20 } as const;
 
 let cluster: TestCluster;
 before(async () => {

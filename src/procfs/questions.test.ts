@@ -26,8 +26,25 @@ test('answers find their questions', async () => {
   await assert.rejects(first, (error) => isErrno(error, 'ESRCH'));
 });
 
+test('while the daemon begins a question waits, and afterwards for as long as others', async () => {
+  const { questions, sent, pass } = begin();
+  const first = questions.ask({ kind: 'nodes' });
+  pass(5000);
+  questions.expire();
+  questions.joined();
+  pass(500);
+  questions.expire();
+  questions.answered({ kind: 'answer', id: sent[0]?.id ?? 0, value: [1] });
+  assert.deepEqual(await first, [1]);
+  const second = questions.ask({ kind: 'nodes' });
+  pass(questions.patience);
+  questions.expire();
+  await assert.rejects(second, (error) => isErrno(error, 'EIO'));
+});
+
 test('a question without an answer ends, and a late answer does no harm', async () => {
   const { questions, sent, pass } = begin();
+  questions.joined();
   assert.equal(questions.patience, -1);
   const first = questions.ask({ kind: 'nodes' });
   pass(500);

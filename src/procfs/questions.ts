@@ -4,6 +4,8 @@ import type { ServerAnswers, ServerCommand, ServerQuestion, ServerRequest } from
 
 /** More than what another node may take, and less than what anybody would wait for a list of processes. */
 const DEADLINE_MILLISECONDS = 950;
+/** While the daemon is just beginning: as long as the others wait for it. */
+const BEGINNING_MILLISECONDS = 20_000;
 
 interface Open {
   readonly resolve: (value: unknown) => void;
@@ -16,6 +18,7 @@ export class Questions {
   private readonly now: () => number;
   private readonly open = new Map<number, Open>();
   private next = 1;
+  private deadlineMilliseconds = BEGINNING_MILLISECONDS;
 
   constructor(send: (request: ServerRequest) => void, now: () => number = () => performance.now()) {
     this.send = send;
@@ -26,9 +29,15 @@ export class Questions {
   ask<Question extends ServerQuestion>(question: Question): Promise<ServerAnswers[Question['kind']]> {
     const id = this.next++;
     return new Promise((resolve, reject) => {
-      this.open.set(id, { resolve: resolve as Open['resolve'], reject, deadline: this.now() + DEADLINE_MILLISECONDS });
+      this.open.set(id, { resolve: resolve as Open['resolve'], reject, deadline: this.now() + this.deadlineMilliseconds });
       this.send({ id, question });
     });
+  }
+
+  /** Questions are answered from now on. */
+  joined(): void {
+    this.deadlineMilliseconds = DEADLINE_MILLISECONDS;
+    for (const [id, question] of this.open) this.open.set(id, { ...question, deadline: this.now() + DEADLINE_MILLISECONDS });
   }
 
   answered({ id, value, errno }: Extract<ServerCommand, { kind: 'answer' }>): void {

@@ -45,6 +45,8 @@ export interface ServerRequest {
 /** To the server. */
 export type ServerCommand =
   | { readonly kind: 'answer'; readonly id: number; readonly value: unknown; readonly errno?: number }
+  /** Questions are answered from now on. */
+  | { readonly kind: 'joined' }
   | { readonly kind: 'stop' };
 
 /** From the server. */

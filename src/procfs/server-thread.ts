@@ -38,6 +38,7 @@ export class ServerThread implements AsyncDisposable {
   /** Who answers; what was asked before has waited, or was given up. */
   onQuestion(answerer: (question: ServerQuestion) => Promise<unknown>): void {
     this.answerer = answerer;
+    this.command({ kind: 'joined' });
     for (const request of this.unanswered.splice(0)) this.answer(request, answerer);
   }
 

@@ -113,7 +113,8 @@ function obey(): boolean {
   for (let message = receiveMessageOnPort(commands); message !== undefined; message = receiveMessageOnPort(commands)) {
     const command = message.message as ServerCommand;
     if (command.kind === 'stop') return false;
-    questions.answered(command);
+    if (command.kind === 'joined') questions.joined();
+    else questions.answered(command);
   }
   return true;
 }

@@ -8,6 +8,9 @@ import { REAL } from './places.ts';
 import { Reader } from './reader.ts';
 import { ServerThread } from './server-thread.ts';
 
+/** How long the first look at other nodes may take. */
+const LINK_MILLISECONDS = 3000;
+
 export interface ProcFsOptions {
   readonly node: NodeId;
   readonly onFault: (error: unknown) => void;
@@ -41,7 +44,7 @@ export class ProcFs implements AsyncDisposable {
   }
 
   /**
-   * Serves /proc of a container that has the mount already. What needs other nodes waits, for a second at most, until {@link ProcFs.join}.
+   * Serves /proc of a container that has the mount already. What needs other nodes waits until {@link ProcFs.join}.
    * @param fuse a descriptor here of /dev/fuse, given away
    */
   serve(initPid: number, fuse: number): void {
@@ -66,8 +69,12 @@ export class ProcFs implements AsyncDisposable {
       return { isHere: results !== undefined };
     });
     rpc.handle(nodeCall, async ({ files }) => ({ texts: await reader.ask({ kind: 'node', files }) }));
-    this.answers = new Answers({ nodes: new Nodes(rpc, isLiving), session: cluster, locate, homeOf, seesOnlyItsNode });
-    this.connect();
+    const nodes = new Nodes(rpc, isLiving);
+    this.answers = new Answers({ nodes, session: cluster, locate, homeOf, seesOnlyItsNode });
+    // The links are not up yet: who asks at once would be shown a part.
+    const others = nodes.living.filter((node) => node !== nodes.own);
+    const calls = others.map((node) => rpc.call(node, listCall, {}, { deadlineMs: LINK_MILLISECONDS }));
+    void Promise.allSettled(calls).then(() => this.connect());
   }
 
   private connect(): void {
