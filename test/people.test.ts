@@ -169,6 +169,8 @@ test('wait: a process that moves is followed, and its status is told', async () 
   const script = 'trap "exit 6" TERM; while :; do sleep 0.02; done';
   const end = async (pid: number): Promise<void> => {
     for (const node of [2, 3, 1, 2]) await cluster.move(pid, node);
+    // Who waits looks after it every 50 ms: what ends between a move and that look has a status that nobody can tell.
+    await delay(500);
     await user.krg(['kill', String(pid)]);
   };
   const { pid, ...outcome } = await endWhileWaited(() => user.start('--node', 'node1', '--', 'sh', '-c', script), ['-v'], end);

@@ -107,6 +107,24 @@ describe('lost links', OPTIONS, () => {
     assert.ok(cluster.log.filter(({ message }) => message === 'link is down').length > 2);
   });
 
+  test('who asks last waits as long as who asked first', async () => {
+    await using cluster = new TestCluster();
+    const one = cluster.node(1, { limits: { ...FAST, connectMs: 400 } });
+    const two = cluster.node(2);
+    const { port } = await two.listen({ host: HOST, port: 0 });
+    await two.close();
+    one.addPeer(2, HOST, port);
+    const first = one.call(2, echo, { text: 'first' });
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const second = one.call(2, echo, { text: 'second' });
+    await assert.rejects(first, { code: 'KRG_NODE_DEAD' });
+    const again = cluster.node(2);
+    again.addPeer(1, HOST, 1);
+    again.handle(echo, ({ text }) => ({ text, by: 2 }));
+    await again.listen({ host: HOST, port });
+    assert.deepEqual(await second, { text: 'second', by: 2 });
+  });
+
   test('an open port speaks for a daemon that has ended, and not for one that has fallen silent', async () => {
     await using cluster = new TestCluster();
     const [one, two, proxy] = await cluster.throughProxy({ ...FAST, connectMs: 200 });

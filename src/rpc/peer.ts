@@ -35,7 +35,13 @@ export interface PeerListeners {
   readonly port: PortListener;
 }
 
-type Waiting = (session: Session | KorriganError) => void;
+type Asking = (session: Session | KorriganError) => void;
+
+interface Waiting {
+  readonly tell: Asking;
+  /** On the clock of performance.now(). */
+  readonly untilMs: number;
+}
 
 /** `giveUp` runs from the first attempt to the last one. `abandon` ends the attempt that is under way. */
 type State =
@@ -43,6 +49,9 @@ type State =
   | { readonly kind: 'connecting'; readonly giveUp: NodeJS.Timeout; readonly pauseMs: number; readonly abandon: () => void }
   | { readonly kind: 'pausing'; readonly giveUp: NodeJS.Timeout; readonly pause: NodeJS.Timeout }
   | { readonly kind: 'open'; readonly link: Link; readonly session: Session; readonly agreed: AgreedLink };
+
+/** Who would wait for less than that is told at once. */
+const LEAST_PATIENCE_MS = 5;
 
 /** Answers that trying again will not change. */
 const FINAL = new Set([
@@ -106,7 +115,7 @@ export class Peer {
   }
 
   /** Calls `then` at once when the link is open, else when it is, or when it cannot be had; in the order of asking. */
-  whenOpen(then: Waiting): void {
+  whenOpen(then: Asking): void {
     if (this.#state.kind === 'open') {
       then(this.#state.session);
       return;
@@ -116,7 +125,7 @@ export class Peer {
       then(new KorriganError('KRG_LIMIT', `${this.#waiting.length} calls wait for a link to node ${this.id}; no more are taken`));
       return;
     }
-    this.#waiting.push(then);
+    this.#waiting.push({ tell: then, untilMs: performance.now() + connectMs });
     if (this.#state.kind !== 'idle') return;
     const giveUp = setTimeout(() => this.#giveUp(), connectMs);
     this.#connect(giveUp, reconnectFirstMs);
@@ -140,7 +149,7 @@ export class Peer {
     }
     this.#environment.log.info({ peer: this.id, remote: link.remote, opener: agreed.opener }, 'link is up');
     this.#listeners.link({ peer: this.id, up: true });
-    for (const then of this.#waiting.splice(0)) then(session);
+    for (const { tell } of this.#waiting.splice(0)) tell(session);
   }
 
   /** A frame has come over a link of this peer. Throws KRG_PEER_PROTOCOL. */
@@ -263,10 +272,22 @@ export class Peer {
     this.#state = { kind: 'pausing', giveUp, pause };
   }
 
+  /** For those who have waited long enough. For who came later it begins anew: the peer may have just come up. */
   #giveUp(): void {
     const cause = this.#lastFailure;
     const why = cause === undefined ? 'it did not answer' : cause.message;
+    const now = performance.now();
+    const later = this.#waiting.filter(({ untilMs }) => untilMs > now + LEAST_PATIENCE_MS);
+    this.#waiting = this.#waiting.filter(({ untilMs }) => untilMs <= now + LEAST_PATIENCE_MS);
     this.#fail(dead(`node ${this.id} cannot be reached: ${why}`, cause === undefined ? undefined : { cause }));
+    const [first] = later;
+    if (first === undefined) return;
+    this.#waiting.unshift(...later);
+    if (this.#state.kind === 'idle')
+      this.#connect(
+        setTimeout(() => this.#giveUp(), first.untilMs - now),
+        this.#environment.limits.reconnectFirstMs,
+      );
   }
 
   /** Ends the attempts; what waits gets `reason`. */
@@ -278,6 +299,6 @@ export class Peer {
     if (state.kind === 'connecting' || state.kind === 'pausing') clearTimeout(state.giveUp);
     const waiting = this.#waiting;
     this.#waiting = [];
-    for (const then of waiting) then(reason);
+    for (const { tell } of waiting) tell(reason);
   }
 }
