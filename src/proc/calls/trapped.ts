@@ -128,10 +128,10 @@ export class TrappedCalls {
 
   /** The descriptor is that of a directory of the cluster's /proc: whom it stands for says its name. */
   private async signalByDirectory(call: TrappedCallInFlight, caller: Caller): Promise<NotificationAnswer> {
-    const [fd = 0, signal = 0, address = 0, flags = 0] = call.args.map((argument) => Number(BigInt.asIntN(32, argument)));
+    const [fd = 0, signal = 0, , flags = 0] = call.args.map((argument) => Number(BigInt.asIntN(32, argument)));
     const [, pid] = PROCESS_DIRECTORY.exec(readProcessLink(call.thread, `fd/${fd}`) ?? '') ?? [];
     if (pid === undefined || flags !== 0) return GOES_ON;
-    const info = address === 0 ? information(signal, SI_USER, caller) : this.given(call, 2, signal);
+    const info = call.args[2] === 0n ? information(signal, SI_USER, caller) : this.given(call, 2, signal);
     if (typeof info === 'number') return { kind: 'error', errno: info };
     return resultOf(await this.signals.signal({ id: Number(pid), signal, information: info, caller }));
   }
