@@ -1,7 +1,7 @@
 /** What disturbs a move, besides the death of a daemon: exactly one copy lives afterwards, and its parent gets its status once. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -11,6 +11,7 @@ import { eventually, startTestCluster, type TestCluster } from './support/cluste
 import { Family as Kin } from './support/family.ts';
 import { Faults } from './support/faults.ts';
 import { cutLink } from './support/links.ts';
+import { hostPidOn } from './support/nodes.ts';
 
 let cluster: TestCluster;
 let faults: Faults;
@@ -80,21 +81,6 @@ async function assertEnded({ root, pid }: Family, status: string): Promise<void>
   assert.equal(lines(status).filter((line) => /^\d+$/.test(line)).length, 1);
 }
 
-/** A process of a node's container by its pid there. */
-function hostPid(node: number, pid: number): number {
-  const found = readdirSync('/proc').find((name) => {
-    if (!/^\d+$/.test(name)) return false;
-    try {
-      const isInside = readFileSync(`/proc/${name}/cgroup`, 'utf8').includes(`/${cluster.description.cluster}/node${node}/`);
-      return isInside && new RegExp(`^NSpid:.*\\t${pid}$`, 'm').test(readFileSync(`/proc/${name}/status`, 'utf8'));
-    } catch {
-      return false; // it has ended
-    }
-  });
-  assert.ok(found, `process ${pid} is not on node ${node}`);
-  return Number(found);
-}
-
 describe('a moving process is killed', () => {
   // Those at the source come last: the target is at work while it stands still there, and would come to a later test's point.
   const points: [number, FaultPoint, number][] = [
@@ -112,7 +98,7 @@ describe('a moving process is killed', () => {
     faults.pause(2, 'target.completed');
     const moving = cluster.move(family.root, 2, true).catch(() => undefined);
     await faults.reached(2, 'target.completed');
-    process.kill(hostPid(2, family.pid), 'SIGKILL');
+    process.kill(hostPidOn(cluster, 2, family.pid), 'SIGKILL');
     faults.goOn(2, 'target.completed');
     await moving;
     await assertWhole(family, 1);
@@ -124,7 +110,7 @@ describe('a moving process is killed', () => {
       faults.pause(node, point);
       const moving = cluster.move(family.root, 2, true).catch(() => undefined);
       await faults.reached(node, point);
-      process.kill(hostPid(where, family.pid), 'SIGKILL');
+      process.kill(hostPidOn(cluster, where, family.pid), 'SIGKILL');
       faults.goOn(node, point);
       await moving;
       await assertEnded(family, family.status);
@@ -153,7 +139,7 @@ describe('a move is refused by the target', () => {
     const moving = cluster.move(family.root, 2, true);
     const refused = assert.rejects(moving, /ENOMEM/);
     await faults.reached(2, 'target.ready');
-    execFileSync('prlimit', ['--pid', String(hostPid(2, family.pid)), '--as=65536']);
+    execFileSync('prlimit', ['--pid', String(hostPidOn(cluster, 2, family.pid)), '--as=65536']);
     faults.goOn(2, 'target.ready');
     await refused;
     await assertWhole(family, 1);
@@ -172,13 +158,13 @@ describe('a move is refused by the target', () => {
     });
     await eventually('the pid to be taken', () => {
       try {
-        return hostPid(2, family.pid) > 0;
+        return hostPidOn(cluster, 2, family.pid) > 0;
       } catch {
         return false;
       }
     });
     await assert.rejects(cluster.move(family.root, 2, true), /KRG_PROCESS_BUSY/);
-    process.kill(hostPid(2, family.pid), 'SIGKILL');
+    process.kill(hostPidOn(cluster, 2, family.pid), 'SIGKILL');
     await eventually('the taker to end', async () => (await cluster.client.processes()).every((process) => process.pid !== taker));
     await assertWhole(family, 1);
   });

@@ -1,12 +1,12 @@
 /** /proc in the containers of a cluster: one machine to unmodified tools, whichever node they run on. */
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
 import { daemonPid } from '../src/node/index.ts';
 import { eventually, startTestCluster, type TestCluster } from './support/cluster.ts';
-import { becomes, killNode } from './support/nodes.ts';
+import { becomes, hostPidOn, killNode } from './support/nodes.ts';
 
 const NODES = [1, 2, 3];
 const PIDS_PER_NODE = 65_536;
@@ -39,21 +39,6 @@ const numbers = (words: string): number[] =>
     .split(/\s+/)
     .map(Number)
     .toSorted((a, b) => a - b);
-
-/** A process of a node's container by its pid there. */
-function hostPid(node: number, pid: number): number {
-  const found = readdirSync('/proc').find((name) => {
-    if (!/^\d+$/.test(name)) return false;
-    try {
-      const isInside = readFileSync(`/proc/${name}/cgroup`, 'utf8').includes(`/${cluster.description.cluster}/node${node}/`);
-      return isInside && new RegExp(`^NSpid:.*\\t${pid}$`, 'm').test(readFileSync(`/proc/${name}/status`, 'utf8'));
-    } catch {
-      return false; // it has ended
-    }
-  });
-  assert.ok(found, `process ${pid} is not on node ${node}`);
-  return Number(found);
-}
 
 interface Run {
   readonly node?: number;
@@ -296,7 +281,7 @@ while not os.path.exists("${output}.go"): time.sleep(0.005)
 print(open("/proc/${born[1]}/stat").read(), flush=True)`;
   writeFileSync(`${output}.py`, program);
   const pid = await cluster.start(`python3 ${output}.py`, output);
-  const asking = hostPid(1, pid);
+  const asking = hostPidOn(cluster, 1, pid);
   const [own, other] = [daemonPid(name, 1), daemonPid(name, 2)];
   process.kill(other, 'SIGSTOP');
   try {

@@ -7,6 +7,7 @@ import {
   type CallArgument,
   converse,
   type Conversation,
+  KorriganError,
   readStatus,
   type SystemCallName,
 } from '../../linux/index.ts';
@@ -52,18 +53,33 @@ export function callerOf(thread: number, container: Container, table: ContainerT
   };
 }
 
-/**
- * Makes a call in pid 1 with the credentials of another caller. The saved user id stays that of root, so that pid 1 gets its own ones back; no check of
- * another process asks for it.
- * @param permitted all capabilities that pid 1 has
- * @returns the result, or the negated errno
- */
-export function callFor(lane: Lane, caller: Caller, permitted: bigint, name: SystemCallName, args: readonly CallArgument[]): number {
-  try {
-    return converse(lane, made(caller, permitted, attempt(name, ...args)));
-  } catch (error) {
-    converse(lane, restored(permitted));
-    throw error;
+/** Makes calls in pid 1 with the credentials of other callers. */
+export class CallsForOthers {
+  private readonly lane: Lane;
+  /** All capabilities that pid 1 has. */
+  private readonly permitted: bigint;
+
+  /** @throws KorriganError KRG_INTERNAL when pid 1 has ended */
+  constructor({ lane, initPid }: Pick<Container, 'lane' | 'initPid'>) {
+    const mask = readStatus(initPid)?.get('CapPrm');
+    if (mask === undefined) throw new KorriganError('KRG_INTERNAL', `process ${initPid} has ended`);
+    this.lane = lane;
+    this.permitted = BigInt(`0x${mask}`);
+    // A daemon that was killed may have left it with those of somebody else.
+    converse(lane, restored(this.permitted));
+  }
+
+  /**
+   * The saved user id stays that of root, so that pid 1 gets its own ones back; no check of another process asks for it.
+   * @returns the result, or the negated errno
+   */
+  make(caller: Caller, name: SystemCallName, args: readonly CallArgument[]): number {
+    try {
+      return converse(this.lane, made(caller, this.permitted, attempt(name, ...args)));
+    } catch (error) {
+      converse(this.lane, restored(this.permitted));
+      throw error;
+    }
   }
 }
 
@@ -74,8 +90,7 @@ function* made({ users, groups, effective }: Caller, permitted: bigint, wanted: 
   return result;
 }
 
-/** After a daemon that was killed, or a call that failed, between the two changes. */
-export function* restored(permitted: bigint): Conversation<void> {
+function* restored(permitted: bigint): Conversation<void> {
   yield ownAgain(permitted);
 }
 

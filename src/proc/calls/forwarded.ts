@@ -1,8 +1,8 @@
 /** System calls that are made where the process is that they name, with the rights of their caller. */
-import { ERRNO, isErrno, KorriganError, type NotificationAnswer, readMemory, readStatus, type TrappedWrite } from '../../linux/index.ts';
+import { ERRNO, isErrno, type NotificationAnswer, readMemory, type TrappedWrite } from '../../linux/index.ts';
 import type { TrappedCallInFlight, TrappedCallName } from '../../container/index.ts';
 import type { NodeFamilies } from '../node-families.ts';
-import { type Caller, callFor } from './caller.ts';
+import { type Caller, type CallsForOthers } from './caller.ts';
 import { type Buffer, FORWARDED_CALLS, type ForwardedCall } from './catalogue.ts';
 import { type CallRequest, makeCall, type Made } from './messages.ts';
 import type { Places } from './places.ts';
@@ -14,13 +14,12 @@ const SOME_ADDRESS = 1;
 export class ForwardedCalls {
   private readonly families: NodeFamilies;
   private readonly places: Places;
-  private readonly permitted: bigint;
+  private readonly others: CallsForOthers;
 
-  /** @param permitted the capabilities of pid 1 */
-  constructor(families: NodeFamilies, places: Places, permitted: bigint) {
+  constructor(families: NodeFamilies, places: Places, others: CallsForOthers) {
     this.families = families;
     this.places = places;
-    this.permitted = permitted;
+    this.others = others;
     families.options.rpc.handle(makeCall, (request) => {
       const { pidArgument } = FORWARDED_CALLS[request.name] ?? { pidArgument: 0 };
       // Groups and users are on every node.
@@ -92,7 +91,7 @@ export class ForwardedCalls {
     for (const { argument, bytes } of inputs) places.set(argument, new Uint8Array(bytes));
     for (const { argument, size } of outputs) places.set(argument, new Uint8Array(size));
     const given = args.map((value, n) => places.get(n) ?? value);
-    const result = callFor(this.families.options.container.lane, caller, this.permitted, name, given);
+    const result = this.others.make(caller, name, given);
     const written = result < 0 ? [] : outputs.map(({ argument }) => ({ argument, bytes: places.get(argument) ?? new Uint8Array() }));
     return { isHere: true, result, outputs: written };
   }
@@ -117,11 +116,4 @@ function namesCaller(name: string, args: readonly number[], { group }: Caller): 
   const [which, who] = args;
   const isOwnGroup = namesMany(name, args) && who === 0 && which === (name.startsWith('ioprio') ? IOPRIO_WHO_PGRP : PRIO_PGRP);
   return args.map((value, n) => (isOwnGroup && n === 1 ? group : value));
-}
-
-/** All capabilities that a process has and may use. @throws KorriganError KRG_INTERNAL when it has ended */
-export function permittedOf(hostPid: number): bigint {
-  const mask = readStatus(hostPid)?.get('CapPrm');
-  if (mask === undefined) throw new KorriganError('KRG_INTERNAL', `process ${hostPid} has ended`);
-  return BigInt(`0x${mask}`);
 }

@@ -4,7 +4,7 @@ import type { TrappedCallInFlight } from '../../container/index.ts';
 import { ERRNO, isErrno, type NotificationAnswer, readMemory, type Structure, type TrappedWrite } from '../../linux/index.ts';
 import { defineCall } from '../../rpc/index.ts';
 import type { NodeFamilies } from '../node-families.ts';
-import { type Caller, callerSchema, callFor } from './caller.ts';
+import { type Caller, callerSchema, type CallsForOthers } from './caller.ts';
 import type { Places } from './places.ts';
 
 /** struct iovec */
@@ -39,13 +39,12 @@ interface Range {
 export class RemoteMemory {
   private readonly families: NodeFamilies;
   private readonly places: Places;
-  private readonly permitted: bigint;
+  private readonly others: CallsForOthers;
 
-  /** @param permitted the capabilities of pid 1 */
-  constructor(families: NodeFamilies, places: Places, permitted: bigint) {
+  constructor(families: NodeFamilies, places: Places, others: CallsForOthers) {
     this.families = families;
     this.places = places;
-    this.permitted = permitted;
+    this.others = others;
     families.options.rpc.handle(memoryCall, (request) =>
       places.here(request.id) === 'process' ? this.transfer(request) : { isHere: false, result: 0, bytes: new Uint8Array() },
     );
@@ -79,7 +78,7 @@ export class RemoteMemory {
     const vector: Structure = { bytes: own, pointers: [{ offset: 0, to: buffer }] };
     const name = content === undefined ? 'process_vm_readv' : 'process_vm_writev';
     const args = [id, vector, 1, new Uint8Array(vectors), vectors.length / VECTOR_SIZE, 0];
-    const result = callFor(this.families.options.container.lane, caller, this.permitted, name, args);
+    const result = this.others.make(caller, name, args);
     return { isHere: true, result, bytes: content === undefined && result > 0 ? buffer.subarray(0, result) : new Uint8Array() };
   }
 }

@@ -4,7 +4,7 @@ import { ERRNO, isKorriganError } from '../../linux/index.ts';
 import type { NodeFamilies } from '../node-families.ts';
 import type { Member } from '../relatives.ts';
 import type { SignalPost } from '../signal-post.ts';
-import { type Caller, callFor } from './caller.ts';
+import { type Caller, type CallsForOthers } from './caller.ts';
 import { signalCall, signalManyCall, type SignalManyRequest, type SignalRequest } from './messages.ts';
 import type { Places } from './places.ts';
 
@@ -22,14 +22,13 @@ export class ForwardedSignals {
   private readonly families: NodeFamilies;
   private readonly post: SignalPost;
   private readonly places: Places;
-  private readonly permitted: bigint;
+  private readonly others: CallsForOthers;
 
-  /** @param permitted the capabilities of pid 1 */
-  constructor(families: NodeFamilies, post: SignalPost, places: Places, permitted: bigint) {
+  constructor(families: NodeFamilies, post: SignalPost, places: Places, others: CallsForOthers) {
     this.families = families;
     this.post = post;
     this.places = places;
-    this.permitted = permitted;
+    this.others = others;
     const { rpc } = families.options;
     rpc.handle(signalCall, (request) => this.signalHere(request));
     rpc.handle(signalManyCall, (request) => this.signalManyHere(request));
@@ -95,7 +94,7 @@ export class ForwardedSignals {
   /** What kill(2) would return to the caller; a signal that does not exist is refused by it as well. */
   private check(pid: number, signal: number, caller: Caller): number {
     const probe = signal >= 0 && signal <= MOST_SIGNAL ? 0 : signal;
-    const result = callFor(this.families.options.container.lane, caller, this.permitted, 'kill', [pid, probe]);
+    const result = this.others.make(caller, 'kill', [pid, probe]);
     // Who may continue whom: kill(2).
     const isContinued = signal === SIGCONT && result === -ERRNO.EPERM && this.families.table.find(pid)?.session === caller.session;
     return isContinued ? 0 : result;

@@ -8,9 +8,9 @@ import type { GroupChanges } from '../group-changes.ts';
 import type { NodeFamilies } from '../node-families.ts';
 import { plainSignal, sentBy } from '../records.ts';
 import type { SignalPost } from '../signal-post.ts';
-import { type Caller, callerOf, restored } from './caller.ts';
+import { type Caller, callerOf, CallsForOthers } from './caller.ts';
 import { FORWARDED_CALLS } from './catalogue.ts';
-import { ForwardedCalls, permittedOf } from './forwarded.ts';
+import { ForwardedCalls } from './forwarded.ts';
 import { Places } from './places.ts';
 import { RemoteMemory } from './remote-memory.ts';
 import { ForwardedSignals } from './signals.ts';
@@ -43,15 +43,13 @@ export class TrappedCalls {
   private readonly standIns: StandIns;
 
   constructor({ families, post, groupChanges, locate, isHusk, makeHusks }: TrappedCallsOptions) {
-    const { container } = families.options;
-    const permitted = permittedOf(container.initPid);
-    converse(container.lane, restored(permitted));
+    const others = new CallsForOthers(families.options.container);
     this.families = families;
     this.groupChanges = groupChanges;
     this.places = new Places(families, locate, isHusk);
-    this.signals = new ForwardedSignals(families, post, this.places, permitted);
-    this.calls = new ForwardedCalls(families, this.places, permitted);
-    this.memory = new RemoteMemory(families, this.places, permitted);
+    this.signals = new ForwardedSignals(families, post, this.places, others);
+    this.calls = new ForwardedCalls(families, this.places, others);
+    this.memory = new RemoteMemory(families, this.places, others);
     this.standIns = new StandIns(families, this.places, makeHusks);
   }
 
