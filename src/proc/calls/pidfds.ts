@@ -1,6 +1,6 @@
 /** Who has descriptors of which processes: pidfd_open(2). */
-import { readdirSync, readlinkSync } from 'node:fs';
-import { KeyValues, readProcessFile } from '../../linux/index.ts';
+import { readdirSync } from 'node:fs';
+import { KeyValues, readProcessFile, readProcessLink } from '../../linux/index.ts';
 
 const PIDFD = 'anon_inode:[pidfd]';
 
@@ -12,11 +12,15 @@ export function heldByPidfd(wanted: Pick<ReadonlySet<number>, 'has'>, holders: I
 }
 
 function pidfdsOf(holder: number): number[] {
+  return descriptorsOf(holder)
+    .filter((fd) => readProcessLink(holder, `fd/${fd}`) === PIDFD)
+    .map((fd) => Number(new KeyValues(readProcessFile(holder, `fdinfo/${fd}`) ?? '').get('Pid') ?? 0));
+}
+
+function descriptorsOf(holder: number): string[] {
   try {
-    return readdirSync(`/proc/${holder}/fd`)
-      .filter((fd) => readlinkSync(`/proc/${holder}/fd/${fd}`) === PIDFD)
-      .map((fd) => Number(new KeyValues(readProcessFile(holder, `fdinfo/${fd}`) ?? '').get('Pid') ?? 0));
+    return readdirSync(`/proc/${holder}/fd`);
   } catch {
-    return []; // it has ended, or closed one of them just now
+    return []; // it has ended
   }
 }
